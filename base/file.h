@@ -1,0 +1,23 @@
+// Reading whole files with a limit.
+
+#ifndef SALLYPORT_BASE_FILE_H_
+#define SALLYPORT_BASE_FILE_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace sallyport {
+
+// ReadFile: the contents of the regular file (or pipe) at `path`; "-" is
+// standard input. Errors: NotFound, PermissionDenied, InvalidArgument (a
+// directory), ResourceExhausted (more than `max_bytes`), Unavailable
+// (anything else the system said). Messages name the path and never the
+// contents. At most max_bytes + 1 bytes are read.
+absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes);
+
+}  // namespace sallyport
+
+#endif  // SALLYPORT_BASE_FILE_H_

@@ -1,0 +1,55 @@
+// Every limit of Sallyport that a client, a truststore or an operator can meet, in one place.
+//
+// Both planes (the Envoy module, the config service) and the CLI use these
+// names, so that a limit means the same thing everywhere. Values that a user
+// can change are defaults here; the structs that carry the configured value
+// (pki::TruststoreLimits, pki::VerifyPolicy) say so.
+
+#ifndef SALLYPORT_BASE_LIMITS_H_
+#define SALLYPORT_BASE_LIMITS_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace sallyport::limits {
+
+// Truststores: size of the PEM text in bytes and number of certificates that
+// the module and the CLI accept. The config service has smaller defaults.
+constexpr size_t kMaxTruststoreBytes = size_t{128} << 20;
+constexpr size_t kMaxTruststoreCertificates = 100000;
+
+// One certificate, DER. Real ones are below 10 KiB; some carry thousands of
+// names.
+constexpr size_t kMaxCertificateBytes = size_t{256} << 10;
+
+// What a client may send in its TLS Certificate message before the answer is
+// LIMIT_EXCEEDED.
+constexpr size_t kMaxClientCertificates = 10;
+constexpr size_t kMaxClientChainBytes = size_t{32} << 10;
+
+// Certificates from the client's to the anchor, both counted.
+constexpr size_t kMaxChainLength = 4;
+// The largest chain length that can be configured.
+constexpr size_t kMaxConfigurableChainLength = 10;
+
+// Work of one chain check: signatures verified, and steps of the path search.
+// Reaching either ends the check with LIMIT_EXCEEDED.
+constexpr size_t kMaxSignatureChecks = 64;
+constexpr size_t kMaxPathIterations = 200;
+
+// Signatures verified for the warnings of one truststore under
+// COMPLETE_CHAIN. Past it, certificates are linked by name and key identifier
+// alone.
+constexpr size_t kMaxWarningSignatureChecks = 20000;
+
+// A certificate that expires within this time gets a warning.
+constexpr absl::Duration kExpiresSoon = absl::Hours(24 * 30);
+
+// Size of the module's configuration as Envoy hands it over (JSON or binary).
+// An inline truststore is part of it.
+constexpr size_t kMaxModuleConfigBytes = size_t{192} << 20;
+
+}  // namespace sallyport::limits
+
+#endif  // SALLYPORT_BASE_LIMITS_H_

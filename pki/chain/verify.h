@@ -1,0 +1,146 @@
+// VerifyChain: is this client certificate trusted now, and if not, why?
+//
+// The one implementation of the trust rules. The Envoy module, the config
+// service and sallyportctl all call it. RFC 5280 section 6 as BoringSSL's path
+// builder implements it, with the rules of Sallyport on top:
+//
+//  * trusted is a self-signed certificate that is itself in the truststore
+//    (it vouches for itself only, unless it is a CA), or a certificate from
+//    which a chain leads to the truststore by the chain policy;
+//  * at most `max_chain_length` certificates from the client's to the anchor;
+//  * only SHA-256 or stronger, RSA of 2048 bits or more, ECDSA P-256 and P-384,
+//    for every certificate of the chain;
+//  * an anchor's own validity, CA bit, path length, key usage, extended key
+//    usage and name constraints count;
+//  * no revocation check.
+//
+// What the caller must still do: prove that the client holds the leaf's key
+// (the TLS handshake does), and check again at Verdict::recheck_at.
+
+#ifndef SALLYPORT_PKI_CHAIN_VERIFY_H_
+#define SALLYPORT_PKI_CHAIN_VERIFY_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "base/limits.h"
+#include "pki/truststore/truststore.h"
+#include "pki/x509/certificate.h"
+
+namespace sallyport::pki {
+
+// The reason of a verdict; one vocabulary for logs, metrics, APIs and
+// docs/errors.md. Values are stable: they cross the filter state and caches.
+enum class Reason {
+  kTrusted = 0,
+  kNoCertificate = 1,
+  kMalformed = 2,
+  kExpired = 3,
+  kNotYetValid = 4,
+  kUntrustedIssuer = 5,
+  kIncompleteChain = 6,
+  kBadSignature = 7,
+  kUnsupportedAlgorithm = 8,
+  kWeakKey = 9,
+  kChainTooLong = 10,
+  kNotForClientAuth = 11,
+  kConstraintViolation = 12,
+  kRevoked = 13,
+  kNotAllowed = 14,
+  kLimitExceeded = 15,
+  kConfigurationMissing = 16,
+};
+constexpr int kNumReasons = 17;
+
+// "TRUSTED", "NO_CERTIFICATE", ...
+absl::string_view ReasonName(Reason reason);
+
+// What an extended key usage on the client's certificate (or a CA above it)
+// that does not allow client authentication means.
+enum class ExtendedKeyUsageRule {
+  kRequire,  // NOT_FOR_CLIENT_AUTH
+  kWarn,     // trusted, with Verdict::extended_key_usage_warning
+  kIgnore,   // not looked at
+};
+
+struct VerifyPolicy {
+  ChainPolicy chain_policy = ChainPolicy::kCompleteChain;
+  ExtendedKeyUsageRule extended_key_usage = ExtendedKeyUsageRule::kRequire;
+  // 1 to limits::kMaxConfigurableChainLength.
+  size_t max_chain_length = limits::kMaxChainLength;
+  // Trust also a CA-signed leaf that is itself in the truststore.
+  bool pin_leaf = false;
+  size_t max_client_certificates = limits::kMaxClientCertificates;
+  size_t max_client_chain_bytes = limits::kMaxClientChainBytes;
+  size_t max_signature_checks = limits::kMaxSignatureChecks;
+  size_t max_path_iterations = limits::kMaxPathIterations;
+};
+
+struct Verdict {
+  Reason reason = Reason::kConfigurationMissing;
+  // A sentence for the operator: which rule failed on which certificate.
+  // Printable ASCII. Not stable: branch on `reason`.
+  std::string detail;
+  // Depth of the certificate that `detail` is about: 0 is the client's, 1 its
+  // issuer; -1 when it is about none.
+  int depth = -1;
+  // Trusted: the client's certificate first, the anchor last. Refused: the
+  // best path that was tried, possibly only the client's certificate; empty
+  // when that could not be read.
+  std::vector<std::shared_ptr<const Certificate>> path;
+  // The next instant at which a date that was looked at could change the
+  // answer; InfiniteFuture when none can. Never in the past of `now`.
+  absl::Time recheck_at = absl::InfiniteFuture();
+  bool extended_key_usage_warning = false;
+  // Work done.
+  size_t signature_checks = 0;
+  size_t path_iterations = 0;
+
+  bool trusted() const { return reason == Reason::kTrusted; }
+};
+
+// One step of an explanation: a path that was tried.
+struct TriedPath {
+  struct Certificate {
+    std::shared_ptr<const pki::Certificate> certificate;
+    // Where it was found.
+    enum class Source { kClient, kTruststore } source = Source::kClient;
+    size_t truststore_index = 0;  // block number when from the truststore
+    // The rules that failed on it, for people; empty when none.
+    std::vector<std::string> failures;
+  };
+  std::vector<Certificate> certificates;  // client's first
+  std::vector<std::string> failures;      // of the path as a whole
+  Reason reason = Reason::kTrusted;
+};
+
+struct Explanation {
+  Verdict verdict;
+  std::vector<TriedPath> paths;
+  // Certificates with the issuer's name that were passed over, and why
+  // (signature does not verify, not a CA, weak, ...): one sentence each, at
+  // most 20.
+  std::vector<std::string> passed_over;
+  // How to mend it; empty when trusted.
+  std::string advice;
+};
+
+// `chain`: DER, the client's certificate first, then whatever it sent.
+// Thread-safe; no I/O; no global state; never throws.
+Verdict VerifyChain(const Truststore& truststore,
+                    absl::Span<const absl::string_view> chain,
+                    const VerifyPolicy& policy, absl::Time now);
+
+// The same decision with everything that led to it. Slower; for people.
+Explanation ExplainChain(const Truststore& truststore,
+                         absl::Span<const absl::string_view> chain,
+                         const VerifyPolicy& policy, absl::Time now);
+
+}  // namespace sallyport::pki
+
+#endif  // SALLYPORT_PKI_CHAIN_VERIFY_H_
