@@ -1,0 +1,90 @@
+"""The C++ rules of this repository: the built-in ones with our warnings.
+
+Everything that holds for third-party code too (optimisation, hidden
+visibility, hardening, the language level) is in .bazelrc.
+"""
+
+_COPTS = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+    "-Wimplicit-fallthrough",
+    "-Wshadow",
+    "-Wvla",
+]
+
+def sallyport_cc_library(name, copts = [], **kwargs):
+    native.cc_library(
+        name = name,
+        copts = _COPTS + copts,
+        linkstatic = True,
+        **kwargs
+    )
+
+def sallyport_cc_binary(name, copts = [], **kwargs):
+    native.cc_binary(
+        name = name,
+        copts = _COPTS + copts,
+        linkstatic = True,
+        **kwargs
+    )
+
+def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, **kwargs):
+    """A GoogleTest test.
+
+    Args:
+      name: the target's name.
+      deps: what it tests; GoogleTest is added.
+      copts: more compiler options.
+      size: as for cc_test.
+      main: whether to link GoogleTest's main().
+      **kwargs: as for cc_test.
+    """
+    native.cc_test(
+        name = name,
+        copts = _COPTS + copts,
+        linkstatic = True,
+        size = size,
+        deps = deps + ["//third_party:googletest"] + (["//third_party:googletest_main"] if main else []),
+        **kwargs
+    )
+
+def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000, size = "small", tags = [], **kwargs):
+    """A fuzz target: srcs define LLVMFuzzerTestOneInput.
+
+    With --config=fuzz it is a libFuzzer program (make fuzz runs it). Otherwise
+    it is a test that runs the corpus and then a fixed series of mutations of it.
+
+    Args:
+      name: the target's name; ends in _fuzz by convention.
+      deps: what it tests.
+      copts: more compiler options.
+      corpus: the files to start from, as glob() gives them.
+      runs: how many mutations the test runs.
+      size: as for cc_test.
+      tags: more tags; "fuzz" is added.
+      **kwargs: as for cc_test.
+    """
+    native.cc_test(
+        name = name,
+        copts = _COPTS + copts,
+        linkstatic = True,
+        size = size,
+        args = select({
+            "//tools/build:fuzzing": ["-runs=%d" % runs],
+            "//conditions:default": ["--runs=%d" % runs],
+        }) + ["$(locations %s)" % f for f in corpus],
+        data = corpus,
+        deps = deps + select({
+            "//tools/build:fuzzing": [],
+            "//conditions:default": ["//tools/fuzz:driver"],
+        }),
+        linkopts = select({
+            "//tools/build:fuzzing": ["-fsanitize=fuzzer"],
+            "//conditions:default": [],
+        }),
+        tags = tags + ["fuzz"],
+        **kwargs
+    )
