@@ -1,0 +1,291 @@
+"""Envoy configurations for tests, as dicts.
+
+The same shape as examples/static-envoy/envoy.yaml, which explains it, with
+knobs for what a test wants to be different.
+"""
+
+import base64
+import dataclasses
+import json
+import pathlib
+import typing
+
+MODULE = "sallyport"
+VALIDATOR = "sallyport.truststore"
+HTTP_FILTER = "sallyport.mtls"
+LISTENER = "https"
+
+_TYPE = "type.googleapis.com/"
+_STRUCT = _TYPE + "google.protobuf.Struct"
+_VALIDATOR_TYPE = (
+    _TYPE + "envoy.extensions.transport_sockets.tls.cert_validator.dynamic_modules.v3."
+    "DynamicModuleCertValidatorConfig"
+)
+_FILTER_TYPE = _TYPE + "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+_SECRET_TYPE = _TYPE + "envoy.extensions.transport_sockets.tls.v3.Secret"
+_TLS_TYPE = _TYPE + "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+_HCM_TYPE = (
+    _TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+)
+_MODULE_CONFIG = {"name": MODULE, "do_not_close": True, "metrics_namespace": "sallyport"}
+
+# What each request leaves in the access log. Keys are ours; tests read them.
+ACCESS_LOG = {
+    "kind": "request",
+    "domain": "%REQUESTED_SERVER_NAME%",
+    "path": "%REQ(:PATH)%",
+    "id": "%REQ(X-TEST-ID)%",
+    "protocol": "%PROTOCOL%",
+    "tls": "%DOWNSTREAM_TLS_VERSION%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "subject": "%DOWNSTREAM_PEER_SUBJECT%",
+    "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
+    "verdict": "%FILTER_STATE(sallyport.verdict:PLAIN)%",
+    "reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
+    "truststore": "%FILTER_STATE(sallyport.truststore:PLAIN)%",
+    "truststore_version": "%FILTER_STATE(sallyport.truststore_version:PLAIN)%",
+}
+CONNECTION_LOG = {
+    "kind": "connection",
+    "domain": "%REQUESTED_SERVER_NAME%",
+    "failure": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+    "details": "%CONNECTION_TERMINATION_DETAILS%",
+}
+
+
+@dataclasses.dataclass
+class Domain:
+    """One domain: one filter chain of the listener."""
+
+    server: object  # the Identity of the server certificate
+    # The module's Truststore message: {"name", "version", "file" | "inline_pem"}.
+    truststore: typing.Optional[dict] = None
+    name: str = "api.example.com"
+    # More fields of TruststoreValidator and of MutualTls.
+    validator: dict = dataclasses.field(default_factory=dict)
+    mutual_tls: dict = dataclasses.field(default_factory=dict)
+    require_client_certificate: bool = True
+    resumption: bool = False
+    # The validator comes from this SDS file, which is written by the caller
+    # with secret(); None puts it into the listener.
+    sds_file: typing.Optional[pathlib.Path] = None
+    # In place of the custom validator: a validation_context of Envoy's own.
+    validation_context: typing.Optional[dict] = None
+    with_filter: bool = True
+    # More fields of HttpConnectionManager.
+    connection_manager: dict = dataclasses.field(default_factory=dict)
+
+
+def any_of(value, carrier="struct"):
+    """A module configuration in one of the kinds of Any that Envoy passes on."""
+    if carrier == "struct":
+        return {"@type": _STRUCT, "value": value}
+    if carrier == "string":
+        return {"@type": _TYPE + "google.protobuf.StringValue", "value": json.dumps(value)}
+    if carrier == "bytes":
+        data = base64.b64encode(value).decode()
+        return {"@type": _TYPE + "google.protobuf.BytesValue", "value": data}
+    raise ValueError(carrier)
+
+
+def custom_validator(config):
+    """A validation context with the module's validator. config: an Any."""
+    return {
+        "custom_validator_config": {
+            "name": "envoy.tls.cert_validator.dynamic_modules",
+            "typed_config": {
+                "@type": _VALIDATOR_TYPE,
+                "dynamic_module_config": _MODULE_CONFIG,
+                "validator_name": VALIDATOR,
+                "validator_config": config,
+            },
+        }
+    }
+
+
+def validator_message(domain):
+    """The TruststoreValidator of a Domain, as JSON."""
+    message = {"domain": domain.name, **domain.validator}
+    if domain.truststore is not None:
+        message.setdefault("truststores", [domain.truststore])
+    return message
+
+
+def secret(domain, config=None):
+    """An SDS file's content with the validator of `domain`."""
+    config = config if config is not None else any_of(validator_message(domain))
+    return {
+        "resources": [
+            {
+                "@type": _SECRET_TYPE,
+                "name": "client_trust",
+                "validation_context": custom_validator(config),
+            }
+        ]
+    }
+
+
+def http_filter(config):
+    """The module's HTTP filter. config: an Any."""
+    return {
+        "name": HTTP_FILTER,
+        "typed_config": {
+            "@type": _FILTER_TYPE,
+            "dynamic_module_config": _MODULE_CONFIG,
+            "filter_name": HTTP_FILTER,
+            "filter_config": config,
+        },
+    }
+
+
+def _tls(domain):
+    common = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_certificates": [
+            {
+                "certificate_chain": {"filename": str(domain.server.certificate)},
+                "private_key": {"filename": str(domain.server.key)},
+            }
+        ],
+    }
+    if domain.validation_context is not None:
+        common["validation_context"] = domain.validation_context
+    elif domain.sds_file is not None:
+        common["validation_context_sds_secret_config"] = {
+            "name": "client_trust",
+            "sds_config": {
+                "path_config_source": {"path": str(domain.sds_file)},
+                "resource_api_version": "V3",
+            },
+        }
+    else:
+        common["validation_context"] = custom_validator(any_of(validator_message(domain)))
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": _TLS_TYPE,
+            "common_tls_context": common,
+            "require_client_certificate": domain.require_client_certificate,
+            "disable_stateless_session_resumption": not domain.resumption,
+            "disable_stateful_session_resumption": not domain.resumption,
+        },
+    }
+
+
+def _log(fields):
+    return {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": _TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": "access.log",
+            "log_format": {"json_format": fields},
+        },
+    }
+
+
+def _filter_chain(domain):
+    filters = []
+    if domain.with_filter:
+        filters.append(http_filter(any_of({"domain": domain.name, **domain.mutual_tls})))
+    filters.append(
+        {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": _TYPE + "envoy.extensions.filters.http.router.v3.Router"},
+        }
+    )
+    manager = {
+        "@type": _HCM_TYPE,
+        "stat_prefix": "ingress",
+        "access_log": [_log(ACCESS_LOG)],
+        "http_protocol_options": {"enable_trailers": True},
+        "forward_client_cert_details": "SANITIZE_SET",
+        "set_current_client_cert_details": {
+            "subject": True, "cert": True, "chain": True, "dns": True, "uri": True,
+        },
+        "http_filters": filters,
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "backend",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "backend"}}],
+                }
+            ]
+        },
+        **domain.connection_manager,
+    }
+    return {
+        "name": domain.name,
+        "filter_chain_match": {"server_names": [domain.name]},
+        "transport_socket_connect_timeout": "10s",
+        "transport_socket": _tls(domain),
+        "filters": [
+            {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+        ],
+    }
+
+
+def gateway(domains, backend_port):
+    """A listener on a free port for `domains`, in front of one backend."""
+    return {
+        "admin": {"address": _address(0)},
+        "static_resources": {
+            "listeners": [
+                {
+                    "name": LISTENER,
+                    "address": _address(0),
+                    "access_log": [_log(CONNECTION_LOG)],
+                    "listener_filters": [
+                        {
+                            "name": "envoy.filters.listener.tls_inspector",
+                            "typed_config": {
+                                "@type": _TYPE
+                                + "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+                            },
+                        }
+                    ],
+                    "filter_chains": [_filter_chain(d) for d in domains],
+                }
+            ],
+            "clusters": [
+                {
+                    "name": "backend",
+                    "connect_timeout": "5s",
+                    "type": "STATIC",
+                    "circuit_breakers": {
+                        "thresholds": [
+                            {
+                                "max_connections": 4096,
+                                "max_pending_requests": 4096,
+                                "max_requests": 4096,
+                            }
+                        ]
+                    },
+                    "typed_extension_protocol_options": {
+                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                            "@type": _TYPE
+                            + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                            "explicit_http_config": {
+                                "http_protocol_options": {"enable_trailers": True}
+                            },
+                        }
+                    },
+                    "load_assignment": {
+                        "cluster_name": "backend",
+                        "endpoints": [
+                            {
+                                "lb_endpoints": [
+                                    {"endpoint": {"address": _address(backend_port)}}
+                                ]
+                            }
+                        ],
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _address(port):
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
