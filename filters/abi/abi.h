@@ -1,0 +1,427 @@
+// Envoy's dynamic-module C ABI, as far as Sallyport uses it, in our own words.
+//
+// Mirrors source/extensions/dynamic_modules/abi/abi.h of Envoy v1.40.0, whose
+// version string is "v0.2.0". A module built for one minor version is promised
+// to load in the next one too.
+//
+// Rules that hold for everything below, unless a line says otherwise:
+//  * Hooks (envoy_dynamic_module_on_*) are ours and Envoy calls them.
+//    Callbacks (envoy_dynamic_module_callback_*) are Envoy's and we call them;
+//    the dynamic linker finds them in the Envoy program.
+//  * A buffer that Envoy passes to a hook or writes into an out parameter is
+//    Envoy's. It lives until the hook returns or until a callback that changes
+//    the same object (a header, a filter state) is called, whichever is first.
+//  * A buffer that we pass is copied before the callback returns.
+//  * Pointers that a hook returns are ours. Envoy hands them back and never
+//    looks through them.
+//  * No exception may leave a hook.
+//  * Threads: configurations are made on Envoy's main thread. Everything that
+//    belongs to a connection or a stream happens on that connection's worker.
+//    Configurations are destroyed on whichever thread drops the last use.
+
+#ifndef SALLYPORT_FILTERS_ABI_ABI_H_
+#define SALLYPORT_FILTERS_ABI_ABI_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace sallyport::abi {
+
+// What envoy_dynamic_module_on_program_init() answers. Envoy warns when it
+// differs from its own.
+inline constexpr char kVersion[] = "v0.2.0";
+
+// envoy_dynamic_module_type_envoy_buffer: bytes that belong to Envoy. `ptr` may
+// be null when `length` is 0.
+struct EnvoyBuffer {
+  const char* ptr;
+  size_t length;
+};
+
+// envoy_dynamic_module_type_module_buffer: bytes that belong to us. A null
+// `ptr` has a meaning of its own in http_set_header.
+struct ModuleBuffer {
+  const char* ptr;
+  size_t length;
+};
+
+// envoy_dynamic_module_type_envoy_http_header: one header in Envoy's map. The
+// name is lower-case.
+struct EnvoyHeader {
+  const char* key_ptr;
+  size_t key_length;
+  const char* value_ptr;
+  size_t value_length;
+};
+
+// envoy_dynamic_module_type_module_http_header: one header of ours.
+struct ModuleHeader {
+  const char* key_ptr;
+  size_t key_length;
+  const char* value_ptr;
+  size_t value_length;
+};
+
+// envoy_dynamic_module_type_http_header_type.
+enum class HeaderMap : uint32_t {
+  kRequest = 0,
+  kRequestTrailers = 1,
+  kResponse = 2,
+  kResponseTrailers = 3,
+};
+
+// envoy_dynamic_module_type_log_level (spdlog's levels).
+enum class LogLevel : uint32_t {
+  kTrace = 0,
+  kDebug = 1,
+  kInfo = 2,
+  kWarning = 3,
+  kError = 4,
+  kCritical = 5,
+};
+
+// envoy_dynamic_module_type_metrics_result.
+enum class MetricsResult : uint32_t {
+  kSuccess = 0,
+  kMetricNotFound = 1,
+  kInvalidLabels = 2,
+  kFrozen = 3,
+};
+
+// envoy_dynamic_module_type_attribute_id: the ones we read.
+enum class Attribute : uint32_t {
+  // connection.mtls (bool): the peer presented a certificate.
+  kConnectionMtls = 29,
+};
+
+// envoy_dynamic_module_type_on_http_filter_{request,response}_headers_status
+// (FilterHeadersStatus of envoy/http/filter.h): the ones we answer.
+enum class HeadersStatus : uint32_t {
+  kContinue = 0,
+  kStopIteration = 1,
+};
+
+// envoy_dynamic_module_type_on_http_filter_{request,response}_body_status.
+enum class BodyStatus : uint32_t {
+  kContinue = 0,
+  kStopIterationAndBuffer = 1,
+  kStopIterationAndWatermark = 2,
+  kStopIterationNoBuffer = 3,
+};
+
+// envoy_dynamic_module_type_on_http_filter_{request,response}_trailers_status.
+enum class TrailersStatus : uint32_t {
+  kContinue = 0,
+  kStopIteration = 1,
+};
+
+// envoy_dynamic_module_type_cert_validator_validation_status.
+enum class ValidationStatus : uint32_t {
+  kSuccessful = 0,
+  kFailed = 1,
+};
+
+// envoy_dynamic_module_type_cert_validator_client_validation_status.
+enum class ClientValidation : uint32_t {
+  kNotValidated = 0,
+  kValidated = 1,
+  kNoClientCertificate = 2,
+  kFailed = 3,
+};
+
+// envoy_dynamic_module_type_cert_validator_validation_result: returned by value
+// from do_verify_cert_chain. A field out of place would flip a decision, hence
+// the assertions at the end.
+struct ValidationResult {
+  ValidationStatus status;
+  ClientValidation detailed_status;
+  uint8_t tls_alert;  // counts when has_tls_alert
+  bool has_tls_alert;
+};
+
+// Bits of the answer of get_ssl_verify_mode (SSL_VERIFY_* of BoringSSL). 0
+// would leave the verification hook uninstalled.
+inline constexpr int kVerifyPeer = 1;
+inline constexpr int kFailIfNoPeerCertificate = 2;
+
+// Envoy's objects, opaque. The types keep them apart.
+
+// A validator's configuration in Envoy. Of no use to us: the calls below that
+// take a CertValidatorCall need the one of the handshake.
+struct CertValidatorConfig;
+// One call of do_verify_cert_chain; dead when that hook returns.
+struct CertValidatorCall;
+// An HTTP filter's configuration in Envoy; lives from http_filter_config_new to
+// http_filter_config_destroy. Metrics are defined on it while config_new runs.
+struct HttpFilterConfig;
+// One stream's filter in Envoy; lives until http_filter_destroy.
+struct HttpFilter;
+
+}  // namespace sallyport::abi
+
+// Hooks are the only symbols that the shared object exports.
+#define SALLYPORT_ABI_EXPORT __attribute__((visibility("default")))
+
+extern "C" {
+
+// --- Hooks: every module -----------------------------------------------------
+
+// Called once, when the shared object is loaded. A text that lives on; null
+// refuses the load.
+SALLYPORT_ABI_EXPORT const char* envoy_dynamic_module_on_program_init();
+
+// --- Hooks: certificate validator --------------------------------------------
+// source/extensions/transport_sockets/tls/cert_validator/dynamic_modules/.
+
+// Main thread. One call for each TLS context. `config` is the value of the
+// configured Any: JSON for a google.protobuf.Struct, the bytes of a StringValue
+// or BytesValue. Null refuses the update; Envoy then keeps the last good one
+// and never calls destroy for it.
+SALLYPORT_ABI_EXPORT const void*
+envoy_dynamic_module_on_cert_validator_config_new(
+    sallyport::abi::CertValidatorConfig* envoy_config,
+    sallyport::abi::EnvoyBuffer name, sallyport::abi::EnvoyBuffer config);
+
+// Any thread: the one that drops the last connection of the TLS context.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_cert_validator_config_destroy(
+    const void* validator);
+
+// Worker; several workers at once for one validator. `certificates` is the
+// peer's chain in DER, its own certificate first. Not called on a resumed
+// session, nor when the peer sends no certificate. `host_name` is the SNI on
+// the server side. `is_server`: we are the TLS server.
+SALLYPORT_ABI_EXPORT sallyport::abi::ValidationResult
+envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+    sallyport::abi::CertValidatorCall* call, const void* validator,
+    sallyport::abi::EnvoyBuffer* certificates, size_t num_certificates,
+    sallyport::abi::EnvoyBuffer host_name, bool is_server);
+
+// Main thread, after config_new. kVerifyPeer, with kFailIfNoPeerCertificate or
+// without.
+SALLYPORT_ABI_EXPORT int
+envoy_dynamic_module_on_cert_validator_get_ssl_verify_mode(
+    const void* validator, bool handshaker_provides_certificates);
+
+// Main thread, after config_new. What goes into the session context, so that a
+// session is resumed only where all of it is equal. `out_digest` must point at
+// bytes that live as long as the validator.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_cert_validator_update_digest(
+    const void* validator, sallyport::abi::ModuleBuffer* out_digest);
+
+// --- Hooks: HTTP filter ------------------------------------------------------
+// source/extensions/filters/http/dynamic_modules/. Envoy refuses the module
+// when one of these is missing.
+
+// Main thread. As cert_validator_config_new.
+SALLYPORT_ABI_EXPORT const void* envoy_dynamic_module_on_http_filter_config_new(
+    sallyport::abi::HttpFilterConfig* envoy_config,
+    sallyport::abi::EnvoyBuffer name, sallyport::abi::EnvoyBuffer config);
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_config_destroy(
+    const void* config);
+
+// Worker, one for each stream. Null makes Envoy end the stream.
+SALLYPORT_ABI_EXPORT const void* envoy_dynamic_module_on_http_filter_new(
+    const void* config, sallyport::abi::HttpFilter* envoy_filter);
+
+SALLYPORT_ABI_EXPORT sallyport::abi::HeadersStatus
+envoy_dynamic_module_on_http_filter_request_headers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    bool end_of_stream);
+SALLYPORT_ABI_EXPORT sallyport::abi::BodyStatus
+envoy_dynamic_module_on_http_filter_request_body(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    bool end_of_stream);
+SALLYPORT_ABI_EXPORT sallyport::abi::TrailersStatus
+envoy_dynamic_module_on_http_filter_request_trailers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+SALLYPORT_ABI_EXPORT sallyport::abi::HeadersStatus
+envoy_dynamic_module_on_http_filter_response_headers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    bool end_of_stream);
+SALLYPORT_ABI_EXPORT sallyport::abi::BodyStatus
+envoy_dynamic_module_on_http_filter_response_body(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    bool end_of_stream);
+SALLYPORT_ABI_EXPORT sallyport::abi::TrailersStatus
+envoy_dynamic_module_on_http_filter_response_trailers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+
+// Worker; before destroy and before access logs are written.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_stream_complete(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+// Worker; the last call for a filter.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_destroy(
+    const void* filter);
+
+// Answers to calls that we never make; Envoy insists on the symbols.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_http_callout_done(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t callout_id, uint32_t result, sallyport::abi::EnvoyHeader* headers,
+    size_t num_headers, sallyport::abi::EnvoyBuffer* body_chunks,
+    size_t num_body_chunks);
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_http_stream_headers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t stream_id, sallyport::abi::EnvoyHeader* headers,
+    size_t num_headers, bool end_of_stream);
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_http_stream_data(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t stream_id, const sallyport::abi::EnvoyBuffer* data,
+    size_t num_chunks, bool end_of_stream);
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_http_stream_trailers(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t stream_id, sallyport::abi::EnvoyHeader* trailers,
+    size_t num_trailers);
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_http_stream_complete(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t stream_id);
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_http_stream_reset(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t stream_id, uint32_t reason);
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_scheduled(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t event_id);
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+
+// --- Callbacks: logging ------------------------------------------------------
+// source/extensions/dynamic_modules/abi_impl.cc. Any thread.
+
+// Writes one line to Envoy's logger `dynamic_modules`.
+void envoy_dynamic_module_callback_log(sallyport::abi::LogLevel level,
+                                       sallyport::abi::ModuleBuffer message);
+// Whether such a line would be written; costs next to nothing.
+bool envoy_dynamic_module_callback_log_enabled(sallyport::abi::LogLevel level);
+
+// --- Callbacks: certificate validator ----------------------------------------
+// Only within do_verify_cert_chain, with its own first argument.
+
+// The text that ends up in %DOWNSTREAM_TRANSPORT_FAILURE_REASON% when the
+// handshake is refused.
+void envoy_dynamic_module_callback_cert_validator_set_error_details(
+    sallyport::abi::CertValidatorCall* call, sallyport::abi::ModuleBuffer text);
+// A string in the connection's filter state, read-only, for the connection's
+// life. False: there is no connection to write to.
+bool envoy_dynamic_module_callback_cert_validator_set_filter_state(
+    sallyport::abi::CertValidatorCall* call, sallyport::abi::ModuleBuffer key,
+    sallyport::abi::ModuleBuffer value);
+
+// --- Callbacks: HTTP filter --------------------------------------------------
+// source/extensions/filters/http/dynamic_modules/abi_impl.cc. Only on the
+// stream's worker, within one of its hooks.
+
+// How many headers the map has, pseudo headers and repeated ones counted; 0
+// when there is no such map.
+size_t envoy_dynamic_module_callback_http_get_headers_size(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::HeaderMap map);
+// Fills `out_headers`, which has room for as many as get_headers_size said.
+bool envoy_dynamic_module_callback_http_get_headers(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::HeaderMap map,
+    sallyport::abi::EnvoyHeader* out_headers);
+// The value at `index` of the header `key` (lower-case). `out_count`, when not
+// null, gets the number of values. False: there is none at that index.
+bool envoy_dynamic_module_callback_http_get_header(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::HeaderMap map,
+    sallyport::abi::ModuleBuffer key, sallyport::abi::EnvoyBuffer* out_value,
+    size_t index, size_t* out_count);
+// Replaces all values of `key`; removes them when `value.ptr` is null.
+bool envoy_dynamic_module_callback_http_set_header(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::HeaderMap map,
+    sallyport::abi::ModuleBuffer key, sallyport::abi::ModuleBuffer value);
+// Adds a value beside those that are there.
+bool envoy_dynamic_module_callback_http_add_header(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::HeaderMap map,
+    sallyport::abi::ModuleBuffer key, sallyport::abi::ModuleBuffer value);
+// A local reply. `details` becomes %RESPONSE_CODE_DETAILS%. The hook that calls
+// it returns kStopIteration. For a gRPC request Envoy answers with HTTP 200,
+// the grpc-status that belongs to `status_code` and `body` as grpc-message.
+void envoy_dynamic_module_callback_http_send_response(
+    sallyport::abi::HttpFilter* filter, uint32_t status_code,
+    sallyport::abi::ModuleHeader* headers, size_t num_headers,
+    sallyport::abi::ModuleBuffer body, sallyport::abi::ModuleBuffer details);
+
+// A string of the stream's filter state, in which that of its connection is
+// visible. False: there is none.
+bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleBuffer key,
+    sallyport::abi::EnvoyBuffer* out_value);
+// A string in the stream's dynamic metadata, for access logs:
+// %DYNAMIC_METADATA(ns:key)%.
+void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleBuffer ns,
+    sallyport::abi::ModuleBuffer key, sallyport::abi::ModuleBuffer value);
+// False: the attribute is not known for this stream.
+bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::Attribute attribute,
+    bool* out_value);
+
+// Defines a counter with labels, within http_filter_config_new only.
+sallyport::abi::MetricsResult
+envoy_dynamic_module_callback_http_filter_config_define_counter(
+    sallyport::abi::HttpFilterConfig* config, sallyport::abi::ModuleBuffer name,
+    sallyport::abi::ModuleBuffer* label_names, size_t num_labels,
+    size_t* out_id);
+// Adds to it. As many label values as names, in the same order.
+sallyport::abi::MetricsResult
+envoy_dynamic_module_callback_http_filter_increment_counter(
+    sallyport::abi::HttpFilter* filter, size_t id,
+    sallyport::abi::ModuleBuffer* label_values, size_t num_labels,
+    uint64_t value);
+
+}  // extern "C"
+
+namespace sallyport::abi {
+
+static_assert(sizeof(void*) == 8 && sizeof(size_t) == 8,
+              "Envoy's release binaries are 64-bit");
+
+static_assert(sizeof(EnvoyBuffer) == 16 && offsetof(EnvoyBuffer, ptr) == 0 &&
+              offsetof(EnvoyBuffer, length) == 8);
+static_assert(sizeof(ModuleBuffer) == 16 && offsetof(ModuleBuffer, ptr) == 0 &&
+              offsetof(ModuleBuffer, length) == 8);
+static_assert(sizeof(EnvoyHeader) == 32 &&
+              offsetof(EnvoyHeader, key_ptr) == 0 &&
+              offsetof(EnvoyHeader, key_length) == 8 &&
+              offsetof(EnvoyHeader, value_ptr) == 16 &&
+              offsetof(EnvoyHeader, value_length) == 24);
+static_assert(sizeof(ModuleHeader) == 32 &&
+              offsetof(ModuleHeader, key_ptr) == 0 &&
+              offsetof(ModuleHeader, key_length) == 8 &&
+              offsetof(ModuleHeader, value_ptr) == 16 &&
+              offsetof(ModuleHeader, value_length) == 24);
+static_assert(sizeof(ValidationResult) == 12 &&
+              alignof(ValidationResult) == 4 &&
+              offsetof(ValidationResult, status) == 0 &&
+              offsetof(ValidationResult, detailed_status) == 4 &&
+              offsetof(ValidationResult, tls_alert) == 8 &&
+              offsetof(ValidationResult, has_tls_alert) == 9 &&
+              sizeof(bool) == 1);
+
+// All are passed and returned as C passes them.
+static_assert(std::is_trivially_copyable_v<EnvoyBuffer> &&
+              std::is_standard_layout_v<EnvoyBuffer>);
+static_assert(std::is_trivially_copyable_v<ModuleBuffer> &&
+              std::is_standard_layout_v<ModuleBuffer>);
+static_assert(std::is_trivially_copyable_v<EnvoyHeader> &&
+              std::is_standard_layout_v<EnvoyHeader>);
+static_assert(std::is_trivially_copyable_v<ModuleHeader> &&
+              std::is_standard_layout_v<ModuleHeader>);
+static_assert(std::is_trivially_copyable_v<ValidationResult> &&
+              std::is_standard_layout_v<ValidationResult>);
+// C enumerations are four bytes wide here.
+static_assert(sizeof(HeaderMap) == 4 && sizeof(LogLevel) == 4 &&
+              sizeof(MetricsResult) == 4 && sizeof(Attribute) == 4 &&
+              sizeof(HeadersStatus) == 4 && sizeof(BodyStatus) == 4 &&
+              sizeof(TrailersStatus) == 4 && sizeof(ValidationStatus) == 4 &&
+              sizeof(ClientValidation) == 4);
+
+}  // namespace sallyport::abi
+
+#endif  // SALLYPORT_FILTERS_ABI_ABI_H_

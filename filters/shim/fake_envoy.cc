@@ -1,0 +1,355 @@
+#include "filters/shim/fake_envoy.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "filters/shim/buffers.h"
+
+namespace sallyport::shim {
+namespace {
+
+constexpr uint64_t kAlive = 0xa11fe0000a11fe;
+
+void Check(bool ok, const char* what) {
+  if (ok) return;
+  std::fprintf(stderr, "fake Envoy: misuse: %s\n", what);
+  std::abort();
+}
+
+absl::Mutex& LogMutex() {
+  static auto& mu = *new absl::Mutex;
+  return mu;
+}
+
+struct LogState {
+  bool capturing = false;
+  abi::LogLevel level = abi::LogLevel::kTrace;
+  std::vector<LogCapture::Line> lines;
+};
+
+LogState& Log() {
+  static auto& state = *new LogState;
+  return state;
+}
+
+std::string Copy(const abi::ModuleBuffer& buffer) {
+  Check(buffer.ptr != nullptr || buffer.length == 0, "null buffer with length");
+  return buffer.ptr == nullptr ? "" : std::string(buffer.ptr, buffer.length);
+}
+
+std::vector<std::string> CopyAll(const abi::ModuleBuffer* buffers, size_t n) {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < n; ++i) out.push_back(Copy(buffers[i]));
+  return out;
+}
+
+}  // namespace
+
+LogCapture::LogCapture(abi::LogLevel level) {
+  absl::MutexLock lock(&LogMutex());
+  Check(!Log().capturing, "two LogCaptures at once");
+  Log() = LogState{true, level, {}};
+}
+
+LogCapture::~LogCapture() {
+  absl::MutexLock lock(&LogMutex());
+  Log() = LogState{};
+}
+
+std::vector<LogCapture::Line> LogCapture::Lines() const {
+  absl::MutexLock lock(&LogMutex());
+  return Log().lines;
+}
+
+int LogCapture::Count(absl::string_view text,
+                      absl::optional<abi::LogLevel> level) const {
+  int n = 0;
+  for (const Line& line : Lines()) {
+    if (absl::StrContains(line.text, text) &&
+        (!level.has_value() || line.level == *level)) {
+      ++n;
+    }
+  }
+  return n;
+}
+
+std::string LogCapture::Text() const {
+  std::string out;
+  for (const Line& line : Lines()) absl::StrAppend(&out, line.text, "\n");
+  return out;
+}
+
+FakeHandshake::FakeHandshake(FakeConnection* on)
+    : connection(on), alive_(kAlive) {}
+FakeHandshake::~FakeHandshake() { alive_ = 0; }
+FakeHandshake& FakeHandshake::From(abi::CertValidatorCall* call) {
+  auto* out = reinterpret_cast<FakeHandshake*>(call);
+  Check(out != nullptr && out->alive_ == kAlive, "handshake is not alive");
+  return *out;
+}
+
+FakeHttpFilterConfig::FakeHttpFilterConfig() : alive_(kAlive) {}
+FakeHttpFilterConfig::~FakeHttpFilterConfig() { alive_ = 0; }
+FakeHttpFilterConfig& FakeHttpFilterConfig::From(
+    abi::HttpFilterConfig* config) {
+  auto* out = reinterpret_cast<FakeHttpFilterConfig*>(config);
+  Check(out != nullptr && out->alive_ == kAlive, "config is not alive");
+  return *out;
+}
+
+uint64_t FakeHttpFilterConfig::Value(
+    absl::string_view name, const std::vector<std::string>& labels) const {
+  for (const Counter& counter : counters) {
+    if (counter.name != name) continue;
+    const auto it = counter.values.find(labels);
+    return it == counter.values.end() ? 0 : it->second;
+  }
+  return 0;
+}
+
+FakeStream::FakeStream(FakeHttpFilterConfig* of, FakeConnection* on)
+    : config(of), connection(on), alive_(kAlive) {}
+FakeStream::~FakeStream() {
+  ScrambleHandedOut();
+  alive_ = 0;
+}
+FakeStream& FakeStream::From(abi::HttpFilter* filter) {
+  auto* out = reinterpret_cast<FakeStream*>(filter);
+  Check(out != nullptr && out->alive_ == kAlive, "stream is not alive");
+  return *out;
+}
+
+std::vector<std::string> FakeStream::Values(absl::string_view name) const {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : request_headers) {
+    if (absl::EqualsIgnoreCase(key, name)) out.push_back(value);
+  }
+  return out;
+}
+
+FakeStream::Headers& FakeStream::MapFor(abi::HeaderMap map) {
+  switch (map) {
+    case abi::HeaderMap::kRequest:
+      return request_headers;
+    case abi::HeaderMap::kRequestTrailers:
+      return request_trailers;
+    default:
+      Check(false, "header map that the module must not touch");
+      std::abort();
+  }
+}
+
+absl::string_view FakeStream::HandOut(const std::string& text) {
+  handed_out_.push_back(std::make_unique<std::string>(text));
+  return *handed_out_.back();
+}
+
+void FakeStream::ScrambleHandedOut() {
+  for (auto& text : handed_out_) std::fill(text->begin(), text->end(), '#');
+}
+
+}  // namespace sallyport::shim
+
+// The callbacks.
+
+using sallyport::shim::Copy;
+using sallyport::shim::CopyAll;
+using sallyport::shim::FakeHandshake;
+using sallyport::shim::FakeHttpFilterConfig;
+using sallyport::shim::FakeStream;
+namespace abi = sallyport::abi;
+
+extern "C" {
+
+void envoy_dynamic_module_callback_log(abi::LogLevel level,
+                                       abi::ModuleBuffer message) {
+  absl::MutexLock lock(&sallyport::shim::LogMutex());
+  auto& state = sallyport::shim::Log();
+  if (!state.capturing) {
+    std::fprintf(stderr, "[log %u] %s\n", static_cast<unsigned>(level),
+                 Copy(message).c_str());
+    return;
+  }
+  if (level >= state.level) state.lines.push_back({level, Copy(message)});
+}
+
+bool envoy_dynamic_module_callback_log_enabled(abi::LogLevel level) {
+  absl::MutexLock lock(&sallyport::shim::LogMutex());
+  auto& state = sallyport::shim::Log();
+  return state.capturing ? level >= state.level
+                         : level >= abi::LogLevel::kWarning;
+}
+
+void envoy_dynamic_module_callback_cert_validator_set_error_details(
+    abi::CertValidatorCall* call, abi::ModuleBuffer text) {
+  FakeHandshake::From(call).error_details = Copy(text);
+}
+
+bool envoy_dynamic_module_callback_cert_validator_set_filter_state(
+    abi::CertValidatorCall* call, abi::ModuleBuffer key,
+    abi::ModuleBuffer value) {
+  FakeHandshake& handshake = FakeHandshake::From(call);
+  if (handshake.connection == nullptr || key.ptr == nullptr ||
+      value.ptr == nullptr) {
+    return false;
+  }
+  auto& state = handshake.connection->filter_state;
+  // Read-only: Envoy ends the process in a debug build when it is set twice.
+  sallyport::shim::Check(state.count(Copy(key)) == 0,
+                         "filter state is set a second time");
+  state[Copy(key)] = Copy(value);
+  return true;
+}
+
+size_t envoy_dynamic_module_callback_http_get_headers_size(
+    abi::HttpFilter* filter, abi::HeaderMap map) {
+  return FakeStream::From(filter).MapFor(map).size();
+}
+
+bool envoy_dynamic_module_callback_http_get_headers(abi::HttpFilter* filter,
+                                                    abi::HeaderMap map,
+                                                    abi::EnvoyHeader* out) {
+  FakeStream& stream = FakeStream::From(filter);
+  size_t i = 0;
+  for (const auto& [key, value] : stream.MapFor(map)) {
+    const absl::string_view k = stream.HandOut(key);
+    const absl::string_view v = stream.HandOut(value);
+    out[i++] = abi::EnvoyHeader{k.data(), k.size(), v.data(), v.size()};
+  }
+  return true;
+}
+
+bool envoy_dynamic_module_callback_http_get_header(
+    abi::HttpFilter* filter, abi::HeaderMap map, abi::ModuleBuffer key,
+    abi::EnvoyBuffer* out_value, size_t index, size_t* out_count) {
+  FakeStream& stream = FakeStream::From(filter);
+  size_t count = 0;
+  bool found = false;
+  *out_value = {nullptr, 0};
+  for (const auto& [k, v] : stream.MapFor(map)) {
+    if (!absl::EqualsIgnoreCase(k, Copy(key))) continue;
+    if (count++ == index) {
+      const absl::string_view text = stream.HandOut(v);
+      *out_value = {text.data(), text.size()};
+      found = true;
+    }
+  }
+  if (out_count != nullptr) *out_count = count;
+  return found;
+}
+
+bool envoy_dynamic_module_callback_http_set_header(abi::HttpFilter* filter,
+                                                   abi::HeaderMap map,
+                                                   abi::ModuleBuffer key,
+                                                   abi::ModuleBuffer value) {
+  FakeStream& stream = FakeStream::From(filter);
+  const std::string name = Copy(key);
+  auto& headers = stream.MapFor(map);
+  const bool remove = value.ptr == nullptr;
+  const std::string text = Copy(value);
+  stream.ScrambleHandedOut();
+  headers.erase(std::remove_if(headers.begin(), headers.end(),
+                               [&](const auto& header) {
+                                 return absl::EqualsIgnoreCase(header.first,
+                                                               name);
+                               }),
+                headers.end());
+  if (!remove) headers.emplace_back(name, text);
+  return true;
+}
+
+bool envoy_dynamic_module_callback_http_add_header(abi::HttpFilter* filter,
+                                                   abi::HeaderMap map,
+                                                   abi::ModuleBuffer key,
+                                                   abi::ModuleBuffer value) {
+  FakeStream& stream = FakeStream::From(filter);
+  const std::string name = Copy(key);
+  const std::string text = Copy(value);
+  stream.ScrambleHandedOut();
+  stream.MapFor(map).emplace_back(name, text);
+  return true;
+}
+
+void envoy_dynamic_module_callback_http_send_response(
+    abi::HttpFilter* filter, uint32_t status_code, abi::ModuleHeader* headers,
+    size_t num_headers, abi::ModuleBuffer body, abi::ModuleBuffer details) {
+  FakeStream& stream = FakeStream::From(filter);
+  sallyport::shim::Check(!stream.response.has_value(), "two responses");
+  FakeStream::Response response;
+  response.status = status_code;
+  for (size_t i = 0; i < num_headers; ++i) {
+    response.headers.emplace_back(
+        std::string(headers[i].key_ptr, headers[i].key_length),
+        std::string(headers[i].value_ptr, headers[i].value_length));
+  }
+  response.body = Copy(body);
+  response.details = Copy(details);
+  stream.response = response;
+}
+
+bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
+    abi::HttpFilter* filter, abi::ModuleBuffer key,
+    abi::EnvoyBuffer* out_value) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (stream.connection == nullptr) return false;
+  const auto it = stream.connection->filter_state.find(Copy(key));
+  if (it == stream.connection->filter_state.end()) return false;
+  const absl::string_view text = stream.HandOut(it->second);
+  *out_value = {text.data(), text.size()};
+  return true;
+}
+
+void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
+    abi::HttpFilter* filter, abi::ModuleBuffer ns, abi::ModuleBuffer key,
+    abi::ModuleBuffer value) {
+  FakeStream& stream = FakeStream::From(filter);
+  const std::string name = absl::StrCat(Copy(ns), ":", Copy(key));
+  const std::string text = Copy(value);
+  stream.ScrambleHandedOut();
+  stream.metadata[name] = text;
+}
+
+bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
+    abi::HttpFilter* filter, abi::Attribute attribute, bool* out_value) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (attribute != abi::Attribute::kConnectionMtls ||
+      stream.connection == nullptr || !stream.connection->mtls.has_value()) {
+    return false;
+  }
+  *out_value = *stream.connection->mtls;
+  return true;
+}
+
+abi::MetricsResult
+envoy_dynamic_module_callback_http_filter_config_define_counter(
+    abi::HttpFilterConfig* config, abi::ModuleBuffer name,
+    abi::ModuleBuffer* label_names, size_t num_labels, size_t* out_id) {
+  FakeHttpFilterConfig& fake = FakeHttpFilterConfig::From(config);
+  if (fake.frozen) return abi::MetricsResult::kFrozen;
+  fake.counters.push_back({Copy(name), CopyAll(label_names, num_labels), {}});
+  *out_id = fake.counters.size();
+  return abi::MetricsResult::kSuccess;
+}
+
+abi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
+    abi::HttpFilter* filter, size_t id, abi::ModuleBuffer* label_values,
+    size_t num_labels, uint64_t value) {
+  FakeStream& stream = FakeStream::From(filter);
+  auto& counters = FakeHttpFilterConfig::From(stream.config->config()).counters;
+  if (id == 0 || id > counters.size()) {
+    return abi::MetricsResult::kMetricNotFound;
+  }
+  auto& counter = counters[id - 1];
+  if (counter.labels.size() != num_labels) {
+    return abi::MetricsResult::kInvalidLabels;
+  }
+  counter.values[CopyAll(label_values, num_labels)] += value;
+  return abi::MetricsResult::kSuccess;
+}
+
+}  // extern "C"

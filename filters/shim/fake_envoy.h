@@ -1,0 +1,151 @@
+// A stand-in for Envoy in unit tests: it defines the
+// envoy_dynamic_module_callback_* functions that the module calls, over plain
+// objects that a test fills and reads. Hooks are called directly, in any order.
+//
+// Where Envoy punishes misuse with undefined behaviour (a buffer used after a
+// setter, an object used after its end), the fake makes the mistake visible: a
+// setter scrambles what earlier getters returned, and objects check that they
+// are alive.
+
+#ifndef SALLYPORT_FILTERS_SHIM_FAKE_ENVOY_H_
+#define SALLYPORT_FILTERS_SHIM_FAKE_ENVOY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "filters/abi/abi.h"
+
+namespace sallyport::shim {
+
+// What is logged while this object lives, by any thread. One at a time.
+class LogCapture {
+ public:
+  explicit LogCapture(abi::LogLevel level = abi::LogLevel::kTrace);
+  ~LogCapture();
+  LogCapture(const LogCapture&) = delete;
+
+  struct Line {
+    abi::LogLevel level;
+    std::string text;
+  };
+  std::vector<Line> Lines() const;
+  // Lines that contain `text`, at `level` if given.
+  int Count(absl::string_view text,
+            absl::optional<abi::LogLevel> level = absl::nullopt) const;
+  // All lines, one after the other.
+  std::string Text() const;
+};
+
+// A buffer as Envoy passes it to a hook; `text` must outlive it.
+inline abi::EnvoyBuffer Envoy(absl::string_view text) {
+  return abi::EnvoyBuffer{text.data(), text.size()};
+}
+
+// One downstream connection.
+struct FakeConnection {
+  // Filter state with the connection's life span.
+  std::map<std::string, std::string> filter_state;
+  // connection.mtls; absent: Envoy does not know.
+  absl::optional<bool> mtls = true;
+};
+
+// One call of do_verify_cert_chain.
+class FakeHandshake {
+ public:
+  // A null connection: set_filter_state fails, as in Envoy.
+  explicit FakeHandshake(FakeConnection* on);
+  ~FakeHandshake();
+  FakeHandshake(const FakeHandshake&) = delete;
+
+  abi::CertValidatorCall* call() {
+    return reinterpret_cast<abi::CertValidatorCall*>(this);
+  }
+  static FakeHandshake& From(abi::CertValidatorCall* call);
+
+  FakeConnection* connection;
+  std::string error_details;
+
+ private:
+  uint64_t alive_;
+};
+
+// An HTTP filter's configuration in Envoy.
+class FakeHttpFilterConfig {
+ public:
+  FakeHttpFilterConfig();
+  ~FakeHttpFilterConfig();
+  FakeHttpFilterConfig(const FakeHttpFilterConfig&) = delete;
+
+  abi::HttpFilterConfig* config() {
+    return reinterpret_cast<abi::HttpFilterConfig*>(this);
+  }
+  static FakeHttpFilterConfig& From(abi::HttpFilterConfig* config);
+
+  struct Counter {
+    std::string name;
+    std::vector<std::string> labels;
+    // By label values.
+    std::map<std::vector<std::string>, uint64_t> values;
+  };
+  std::vector<Counter> counters;
+  // Set by the test when config_new has returned: definitions then fail.
+  bool frozen = false;
+
+  // The value of one counter; 0 when it was never incremented.
+  uint64_t Value(absl::string_view name,
+                 const std::vector<std::string>& labels) const;
+
+ private:
+  uint64_t alive_;
+};
+
+// One stream with its filter.
+class FakeStream {
+ public:
+  FakeStream(FakeHttpFilterConfig* of, FakeConnection* on);
+  ~FakeStream();
+  FakeStream(const FakeStream&) = delete;
+
+  abi::HttpFilter* filter() { return reinterpret_cast<abi::HttpFilter*>(this); }
+  static FakeStream& From(abi::HttpFilter* filter);
+
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  Headers request_headers;
+  Headers request_trailers;
+
+  struct Response {
+    uint32_t status = 0;
+    Headers headers;
+    std::string body;
+    std::string details;
+  };
+  absl::optional<Response> response;
+  // "ns:key" -> value.
+  std::map<std::string, std::string> metadata;
+
+  // All values of `name`.
+  std::vector<std::string> Values(absl::string_view name) const;
+  bool Has(absl::string_view name) const { return !Values(name).empty(); }
+
+  FakeHttpFilterConfig* config;
+  FakeConnection* connection;
+
+  // For the callbacks: what getters handed out, scrambled by setters.
+  Headers& MapFor(abi::HeaderMap map);
+  absl::string_view HandOut(const std::string& text);
+  void ScrambleHandedOut();
+
+ private:
+  std::vector<std::unique_ptr<std::string>> handed_out_;
+  uint64_t alive_;
+};
+
+}  // namespace sallyport::shim
+
+#endif  // SALLYPORT_FILTERS_SHIM_FAKE_ENVOY_H_
