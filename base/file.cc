@@ -34,15 +34,14 @@ absl::Status FileError(absl::string_view path, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(absl::string_view path,
-                                     size_t max_bytes) {
+absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
   std::string name(path);
   if (name.empty() || name.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("an empty or invalid file name");
   }
   const bool is_stdin = name == "-";
-  const int fd = is_stdin ? STDIN_FILENO
-                          : open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd =
+      is_stdin ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError(path, errno);
   auto closer = absl::MakeCleanup([&] {
     if (!is_stdin) close(fd);
@@ -65,8 +64,7 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path,
     if (n == 0) return contents;
     if (contents.size() + static_cast<size_t>(n) > max_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat(
-          Printable(path), ": larger than the limit of ", max_bytes,
-          " bytes"));
+          Printable(path), ": larger than the limit of ", max_bytes, " bytes"));
     }
     contents.append(buffer, static_cast<size_t>(n));
   }

@@ -1,4 +1,5 @@
-// Every limit of Sallyport that a client, a truststore or an operator can meet, in one place.
+// Every limit of Sallyport that a client, a truststore or an operator can meet,
+// in one place.
 //
 // Both planes (the Envoy module, the config service) and the CLI use these
 // names, so that a limit means the same thing everywhere. Values that a user

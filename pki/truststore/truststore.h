@@ -57,8 +57,8 @@ absl::string_view ReasonName(BundleErrorReason reason);
 
 struct BundleError {
   BundleErrorReason reason = BundleErrorReason::kNone;
-  size_t index = 0;  // block, from 1; 0 when no block is meant
-  size_t line = 0;   // from 1; 0 when no line is meant
+  size_t index = 0;     // block, from 1; 0 when no block is meant
+  size_t line = 0;      // from 1; 0 when no line is meant
   std::string message;  // for people: what, where, how to mend; no contents
 
   bool ok() const { return reason == BundleErrorReason::kNone; }
@@ -87,11 +87,22 @@ absl::string_view ReasonName(WarningReason reason);  // "EXPIRED"
 bool RemovesTrust(WarningReason reason);
 
 struct Warning {
-  size_t index = 0;  // block, from 1
-  size_t line = 0;   // of its BEGIN line, from 1
+  size_t index = 0;     // block, from 1
+  size_t line = 0;      // of its BEGIN line, from 1
   std::string subject;  // RFC 4514, printable ASCII
   WarningReason reason = WarningReason::kExpired;
   std::string message;
+};
+
+struct WarningOptions {
+  // VerifyPolicy::pin_leaf: a certificate that is neither a CA nor
+  // self-signed does give trust, to itself.
+  bool pin_leaf = false;
+  // Whether to check who signed whom. One check for each self-issued
+  // certificate and, under kCompleteChain, one for each link, the links
+  // bounded by limits::kMaxWarningSignatureChecks. Without checks, and past
+  // the bound, names and key identifiers decide; VerifyChain() always checks.
+  bool check_signatures = true;
 };
 
 class Truststore {
@@ -103,6 +114,10 @@ class Truststore {
     const std::shared_ptr<const Certificate>& certificate() const;
     size_t index() const { return index_; }
     size_t line() const { return line_; }
+    // A hash of the subject key identifier; 0 when there is none.
+    uint64_t key_id_hash() const { return key_id_hash_; }
+    // A hash of the SubjectPublicKeyInfo.
+    uint64_t key_hash() const { return key_hash_; }
 
     ~Entry();
     Entry(Entry&& other) noexcept;
@@ -112,6 +127,8 @@ class Truststore {
     friend class Truststore;
     Entry() = default;
     absl::string_view der_;  // into Truststore::arena_
+    uint64_t key_id_hash_ = 0;
+    uint64_t key_hash_ = 0;
     uint32_t index_ = 0;
     uint32_t line_ = 0;
     mutable std::atomic<const std::shared_ptr<const Certificate>*> parsed_{
@@ -139,20 +156,26 @@ class Truststore {
   // Distinct certificates, in bundle order.
   absl::Span<const Entry> entries() const { return entries_; }
 
-  // Entries whose normalised subject is `name` (Certificate's
-  // parsed()->normalized_subject()); and the entry with exactly this DER, or
-  // null. For pki/chain.
+  // Positions in entries() of the certificates whose normalised subject
+  // (RFC 5280, 7.1) is `normalized_subject`, in bundle order; and the entry
+  // with exactly this fingerprint, or null. Certificates that are against the
+  // rules of X.509 are not found by subject. For pki/chain.
   absl::Span<const uint32_t> FindBySubject(
       absl::string_view normalized_subject) const;
   const Entry* FindExact(const Sha256Digest& fingerprint) const;
 
-  // All warnings at `now`, by block, then by reason. Under kCompleteChain it
-  // checks signatures (bounded by limits::kMaxWarningSignatureChecks).
-  std::vector<Warning> Warnings(ChainPolicy policy, absl::Time now) const;
+  // All warnings at `now`, by block, then by reason.
+  std::vector<Warning> Warnings(ChainPolicy policy, absl::Time now,
+                                const WarningOptions& options = {}) const;
 
   // Whether any certificate gives trust at `now`. False means that every
   // client would be refused.
-  bool GivesTrust(ChainPolicy policy, absl::Time now) const;
+  bool GivesTrust(ChainPolicy policy, absl::Time now,
+                  const WarningOptions& options = {}) const;
+
+  // The hash behind Entry::key_id_hash() and key_hash(); never 0. It differs
+  // between processes, and equal hashes are no proof.
+  static uint64_t HashOf(absl::string_view bytes);
 
   // Bytes held, roughly, for memory reports.
   size_t ApproximateBytes() const;
@@ -166,7 +189,9 @@ class Truststore {
   std::string arena_;
   std::vector<Entry> entries_;
   struct DuplicateBlock {
-    uint32_t index, line, first_entry;
+    uint32_t index;
+    uint32_t line;
+    uint32_t first_entry;
   };
   std::vector<DuplicateBlock> duplicates_;
   std::unique_ptr<Index> index_;
@@ -177,7 +202,13 @@ class Truststore {
 // when there is none. Used by Warnings() and by VerifyChain(), so that both
 // agree.
 struct Unfitness {
-  enum class Kind { kNone, kMalformed, kWeakSignature, kWeakKey, kUnsupportedKey };
+  enum class Kind {
+    kNone,
+    kMalformed,
+    kWeakSignature,
+    kWeakKey,
+    kUnsupportedKey
+  };
   Kind kind = Kind::kNone;
   std::string message;  // for people
   bool ok() const { return kind == Kind::kNone; }
@@ -186,6 +217,10 @@ struct Unfitness {
 // nobody needs.
 enum class OwnSignature { kCounts, kIgnored };
 Unfitness CheckFitness(const Certificate& certificate, OwnSignature signature);
+
+// Whether `issuer`'s key made the signature of `certificate`; one signature
+// check. Names and constraints are not looked at.
+bool SignedBy(const Certificate& certificate, const Certificate& issuer);
 
 }  // namespace sallyport::pki
 

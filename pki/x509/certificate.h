@@ -151,9 +151,11 @@ class Certificate {
   }
 
  private:
+  struct Buffer;
   Certificate();
 
-  std::string der_;
+  std::unique_ptr<Buffer> buffer_;
+  absl::string_view der_;
   absl::string_view subject_der_;
   absl::string_view issuer_der_;
   absl::string_view spki_der_;

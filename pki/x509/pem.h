@@ -17,13 +17,13 @@ namespace sallyport::pki {
 struct PemError {
   enum class Reason {
     kNone,
-    kTruncated,      // BEGIN without END
-    kUnmatched,      // END without BEGIN, another label, or BEGIN in a block
-    kBadBase64,      // not base64, or wrong padding
-    kEmptyBlock,     // nothing between BEGIN and END
-    kEncrypted,      // RFC 1421 headers
-    kTooLarge,       // one block over its limit
-    kStopped,        // the callback said stop
+    kTruncated,   // BEGIN without END
+    kUnmatched,   // END without BEGIN, another label, or BEGIN in a block
+    kBadBase64,   // not base64, or wrong padding
+    kEmptyBlock,  // nothing between BEGIN and END
+    kEncrypted,   // RFC 1421 headers
+    kTooLarge,    // one block over its limit
+    kStopped,     // the callback said stop
   };
   Reason reason = Reason::kNone;
   size_t index = 0;  // number of the block, from 1

@@ -1,0 +1,988 @@
+#include "pki/chain/verify.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/text.h"
+#include "third_party_boringssl/pki/cert_errors.h"
+#include "third_party_boringssl/pki/certificate_policies.h"
+#include "third_party_boringssl/pki/common_cert_errors.h"
+#include "third_party_boringssl/pki/encode_values.h"
+#include "third_party_boringssl/pki/parsed_certificate.h"
+#include "third_party_boringssl/pki/path_builder.h"
+#include "third_party_boringssl/pki/simple_path_builder_delegate.h"
+#include "third_party_boringssl/pki/trust_store.h"
+#include "third_party_boringssl/pki/verify_signed_data.h"
+
+namespace sallyport::pki {
+
+namespace {
+
+// Our own path errors, beside BoringSSL's. An error is known by its address,
+// so each is an array of its own.
+namespace our {
+constexpr char kMalformed[] = "against the rules of X.509";
+constexpr char kWeakSignature[] = "weak signature algorithm";
+constexpr char kWeakKey[] = "weak key";
+constexpr char kUnsupportedKey[] = "unsupported key";
+constexpr char kNotACa[] = "not a CA";
+constexpr char kTooLong[] = "chain too long";
+}  // namespace our
+namespace theirs = bssl::cert_errors;
+
+using CertificatePtr = std::shared_ptr<const Certificate>;
+
+absl::string_view View(bssl::der::Input input) {
+  return absl::string_view(reinterpret_cast<const char*>(input.data()),
+                           input.size());
+}
+
+// A rule that a path can break: what it is called to the outside and to
+// people. In the order in which one is chosen when several are broken.
+struct Rule {
+  bssl::CertErrorId id;
+  Reason reason;
+  const char* sentence;
+};
+
+const std::vector<Rule>& Rules() {
+  static const auto* const kRules = new std::vector<Rule>{
+      {our::kMalformed, Reason::kMalformed, "is against the rules of X.509"},
+      {theirs::kSignatureAlgorithmMismatch, Reason::kMalformed,
+       "names two different signature algorithms"},
+      {theirs::kVerifySignedDataFailed, Reason::kBadSignature,
+       "carries a signature that its issuer's key did not make"},
+      {theirs::kValidityFailedNotAfter, Reason::kExpired, "has expired"},
+      {theirs::kValidityFailedNotBefore, Reason::kNotYetValid,
+       "is not valid yet"},
+      {our::kWeakSignature, Reason::kUnsupportedAlgorithm,
+       "is signed with a weak or unsupported algorithm"},
+      {theirs::kUnacceptableSignatureAlgorithm, Reason::kUnsupportedAlgorithm,
+       "is signed with a weak or unsupported algorithm"},
+      {our::kWeakKey, Reason::kWeakKey, "has a weak key"},
+      {our::kUnsupportedKey, Reason::kUnsupportedAlgorithm,
+       "has a key of an unsupported type"},
+      {theirs::kFailedParsingSpki, Reason::kUnsupportedAlgorithm,
+       "has a key that cannot be read"},
+      {theirs::kUnacceptablePublicKey, Reason::kUnsupportedAlgorithm,
+       "has a key that is not accepted"},
+      {our::kTooLong, Reason::kChainTooLong,
+       "is further from the client's certificate than the chain may be long"},
+      {theirs::kEkuLacksClientAuth, Reason::kNotForClientAuth,
+       "has an extended key usage without client authentication"},
+      {theirs::kEkuLacksClientAuthButHasAnyEKU, Reason::kNotForClientAuth,
+       "has an extended key usage without client authentication"},
+      {theirs::kEkuNotPresent, Reason::kNotForClientAuth,
+       "has no extended key usage"},
+      {our::kNotACa, Reason::kConstraintViolation,
+       "is not a CA, or may not sign certificates"},
+      {theirs::kMissingBasicConstraints, Reason::kConstraintViolation,
+       "is not a CA (no basic constraints)"},
+      {theirs::kBasicConstraintsIndicatesNotCa, Reason::kConstraintViolation,
+       "is not a CA"},
+      {theirs::kKeyCertSignBitNotSet, Reason::kConstraintViolation,
+       "may not sign certificates (key usage)"},
+      {theirs::kMaxPathLengthViolated, Reason::kConstraintViolation,
+       "has more certificates below it than a path length constraint allows"},
+      {theirs::kNotPermittedByNameConstraints, Reason::kConstraintViolation,
+       "has a name that a name constraint forbids"},
+      {theirs::kTooManyNameConstraintChecks, Reason::kLimitExceeded,
+       "has too many names for its name constraints to be checked"},
+      {theirs::kUnconsumedCriticalExtension, Reason::kConstraintViolation,
+       "has an unknown critical extension"},
+      {theirs::kNoValidPolicy, Reason::kConstraintViolation,
+       "is outside the certificate policies that its CAs demand"},
+      {theirs::kPolicyMappingAnyPolicy, Reason::kConstraintViolation,
+       "has a forbidden policy mapping"},
+      {theirs::kSubjectDoesNotMatchIssuer, Reason::kUntrustedIssuer,
+       "was issued under another name than its issuer's"},
+      {theirs::kCertificateRevoked, Reason::kRevoked, "has a blocked key"},
+      {theirs::kNoIssuersFound, Reason::kUntrustedIssuer,
+       "has no trusted issuer"},
+      {theirs::kCertIsNotTrustAnchor, Reason::kUntrustedIssuer,
+       "is not trusted"},
+      {theirs::kDistrustedByTrustStore, Reason::kUntrustedIssuer,
+       "is not trusted"},
+      {theirs::kIterationLimitExceeded, Reason::kLimitExceeded,
+       "took too many steps to check"},
+      {theirs::kDeadlineExceeded, Reason::kLimitExceeded,
+       "took too much work to check"},
+  };
+  return *kRules;
+}
+
+// How many levels deeper than allowed a second search looks, only to tell
+// "chain too long" from "no chain".
+constexpr size_t kExtraDepth = 6;
+constexpr size_t kMaxPassedOver = 20;
+
+// Where a certificate that takes part in a search comes from.
+struct Member {
+  CertificatePtr certificate;
+  const Truststore::Entry* entry = nullptr;  // null: sent by the client
+};
+
+// Signature results of one search. Counts real checks.
+class SignatureResults final : public bssl::SignatureVerifyCache {
+ public:
+  void Store(const std::string& key, Value value) override {
+    ++num_checks_;
+    results_.emplace_back(key, value);
+  }
+  Value Check(const std::string& key) override {
+    for (const auto& [known, value] : results_) {
+      if (known == key) return value;
+    }
+    return Value::kUnknown;
+  }
+  size_t num_checks() const { return num_checks_; }
+
+ private:
+  // A handful in practice, and bounded by max_signature_checks.
+  std::vector<std::pair<std::string, Value>> results_;
+  size_t num_checks_ = 0;
+};
+
+// One check of one chain.
+class Search final : public bssl::TrustStore,
+                     public bssl::SimplePathBuilderDelegate {
+ public:
+  Search(const Truststore& truststore, const VerifyPolicy& policy,
+         absl::Time now, Explanation* explanation)
+      : bssl::SimplePathBuilderDelegate(
+            2048, bssl::SimplePathBuilderDelegate::DigestPolicy::kStrong),
+        truststore_(truststore),
+        policy_(policy),
+        now_(now),
+        explanation_(explanation) {}
+
+  Verdict Run(absl::Span<const absl::string_view> chain);
+
+  // bssl::CertIssuerSource
+  void SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
+                        bssl::ParsedCertificateList* issuers) override;
+  // bssl::TrustStore
+  bssl::CertificateTrust GetTrust(
+      const bssl::ParsedCertificate* certificate) override;
+
+  // bssl::CertPathBuilderDelegate
+  bool IsSignatureAlgorithmAcceptable(bssl::SignatureAlgorithm algorithm,
+                                      bssl::CertErrors* errors) override;
+  bool IsPublicKeyAcceptable(const EVP_PKEY* key,
+                             bssl::CertErrors* errors) override;
+  void CheckPathAfterVerification(
+      const bssl::CertPathBuilder& builder,
+      bssl::CertPathBuilderResultPath* path) override;
+  bool IsDeadlineExpired() override { return out_of_budget_; }
+  bssl::SignatureVerifyCache* GetVerifyCache() override { return &signatures_; }
+
+ private:
+  bool any_anchor() const {
+    return policy_.chain_policy == ChainPolicy::kAnyAnchor;
+  }
+  bssl::CertPathBuilder::Result Build(const CertificatePtr& leaf,
+                                      const bssl::der::GeneralizedTime& time,
+                                      size_t depth);
+  const Member* FindMember(const bssl::ParsedCertificate* certificate) const;
+  void AddMember(CertificatePtr certificate, const Truststore::Entry* entry);
+  // The entry of the truststore that is this certificate, or null.
+  const Truststore::Entry* EntryOf(const Member& member) const;
+  bool ConsiderIssuer(const Certificate& child, const CertificatePtr& issuer,
+                      const Truststore::Entry* entry);
+  void FindUsefulSent(std::vector<CertificatePtr> sent);
+  void LookAtDates(const Certificate& certificate);
+  void PassOver(const Certificate& issuer, const Truststore::Entry* entry,
+                absl::string_view why);
+  std::string Name(const Member* member, size_t depth) const;
+  void FillPath(const bssl::CertPathBuilderResultPath& path,
+                Verdict* verdict) const;
+  void Trust(const bssl::CertPathBuilderResultPath& path, Verdict* verdict);
+  void Refuse(const bssl::CertPathBuilder::Result& result, Verdict* verdict);
+  void RefuseWithoutPath(Verdict* verdict);
+  bool ClientSentAWayIn() const;
+  void Describe(const bssl::CertPathBuilderResultPath& path);
+  Verdict Finish(Verdict verdict);
+
+  const Truststore& truststore_;
+  const VerifyPolicy& policy_;
+  const absl::Time now_;
+  Explanation* const explanation_;  // may be null
+
+  CertificatePtr leaf_;
+  // What the client sent beside the leaf. Of these, useful_ lead to the
+  // truststore by name.
+  std::vector<CertificatePtr> sent_;
+  std::vector<CertificatePtr> useful_;
+  std::vector<Member> members_;
+  SignatureResults signatures_;
+  size_t max_length_ = 0;
+  size_t candidates_ = 0;
+  size_t iterations_ = 0;
+  bool out_of_budget_ = false;
+  // Of the leaf's issuers by name: one whose signature check failed, and
+  // whether any of those was the key that the leaf names.
+  bool wrong_key_ = false;
+  bool wrong_signature_ = false;
+  absl::Time recheck_at_ = absl::InfiniteFuture();
+};
+
+std::string DescribeCertificate(const Certificate& certificate) {
+  return Printable(absl::StrCat("'", certificate.Subject(), "'"), 300);
+}
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+// Extended key usage allows client authentication, or is absent. RFC 5280
+// 4.2.1.12.
+bool AllowsClientAuthentication(const bssl::ParsedCertificate& certificate) {
+  static const uint8_t kClientAuth[] = {0x2b, 0x06, 0x01, 0x05,
+                                        0x05, 0x07, 0x03, 0x02};
+  static const uint8_t kAny[] = {0x55, 0x1d, 0x25, 0x00};
+  if (!certificate.has_extended_key_usage()) return true;
+  for (const bssl::der::Input& usage : certificate.extended_key_usage()) {
+    if (usage == bssl::der::Input(kClientAuth) ||
+        usage == bssl::der::Input(kAny)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+const Member* Search::FindMember(
+    const bssl::ParsedCertificate* certificate) const {
+  for (const Member& member : members_) {
+    if (member.certificate->parsed().get() == certificate) return &member;
+  }
+  return nullptr;
+}
+
+void Search::AddMember(CertificatePtr certificate,
+                       const Truststore::Entry* entry) {
+  if (FindMember(certificate->parsed().get()) == nullptr) {
+    members_.push_back({std::move(certificate), entry});
+  }
+}
+
+const Truststore::Entry* Search::EntryOf(const Member& member) const {
+  return member.entry != nullptr
+             ? member.entry
+             : truststore_.FindExact(member.certificate->fingerprint());
+}
+
+void Search::LookAtDates(const Certificate& certificate) {
+  // Valid from not_before to not_after, both seconds included.
+  const absl::Time end = certificate.not_after() + absl::Seconds(1);
+  if (now_ < certificate.not_before()) {
+    recheck_at_ = std::min(recheck_at_, certificate.not_before());
+  } else if (now_ < end) {
+    recheck_at_ = std::min(recheck_at_, end);
+  }
+}
+
+void Search::PassOver(const Certificate& issuer, const Truststore::Entry* entry,
+                      absl::string_view why) {
+  if (explanation_ == nullptr ||
+      explanation_->passed_over.size() >= kMaxPassedOver) {
+    return;
+  }
+  std::string note = absl::StrCat(
+      DescribeCertificate(issuer),
+      entry != nullptr
+          ? absl::StrCat(" (block ", entry->index(), " of the truststore) ")
+          : std::string(" (sent by the client) "),
+      why);
+  if (std::find(explanation_->passed_over.begin(),
+                explanation_->passed_over.end(),
+                note) == explanation_->passed_over.end()) {
+    explanation_->passed_over.push_back(std::move(note));
+  }
+}
+
+// Whether `issuer`, whose subject is `child`'s issuer, made its signature.
+// Every call costs budget, so that no pile of same-named CAs makes a check
+// slow.
+bool Search::ConsiderIssuer(const Certificate& child,
+                            const CertificatePtr& issuer,
+                            const Truststore::Entry* entry) {
+  if (candidates_ >= policy_.max_signature_checks) {
+    out_of_budget_ = true;
+    return false;
+  }
+  ++candidates_;
+  const bssl::ParsedCertificate& parsed = *child.parsed();
+  // Without an algorithm that we know there is nothing to check; the path that
+  // comes of it is refused for the algorithm.
+  if (child.signature_strength() != SignatureStrength::kUnsupported &&
+      !bssl::VerifySignedData(*parsed.signature_algorithm(),
+                              parsed.tbs_certificate_tlv(),
+                              parsed.signature_value(),
+                              issuer->parsed()->tbs().spki_tlv, &signatures_)) {
+    if (&child == leaf_.get()) {
+      const auto& authority = parsed.authority_key_identifier();
+      const auto& subject = issuer->parsed()->subject_key_identifier();
+      const bool other_key =
+          authority.has_value() && authority->key_identifier.has_value() &&
+          subject.has_value() && *authority->key_identifier != *subject;
+      (other_key ? wrong_key_ : wrong_signature_) = true;
+    }
+    PassOver(*issuer, entry,
+             absl::StrCat("has the issuer's name, but its key did not sign ",
+                          DescribeCertificate(child)));
+    return false;
+  }
+  return true;
+}
+
+// The certificates that the client sent from which names lead to the
+// truststore. The others cost no signature check.
+void Search::FindUsefulSent(std::vector<CertificatePtr> sent) {
+  bool found = true;
+  while (found) {
+    found = false;
+    for (CertificatePtr& certificate : sent) {
+      if (certificate == nullptr) continue;
+      const bssl::der::Input name = certificate->parsed()->normalized_issuer();
+      const bool useful =
+          !truststore_.FindBySubject(View(name)).empty() ||
+          std::any_of(useful_.begin(), useful_.end(),
+                      [&](const CertificatePtr& other) {
+                        return other->parsed()->normalized_subject() == name;
+                      });
+      if (!useful) continue;
+      useful_.push_back(std::move(certificate));
+      certificate = nullptr;
+      found = true;
+    }
+  }
+  for (const CertificatePtr& certificate : sent) {
+    if (certificate != nullptr) {
+      PassOver(*certificate, nullptr, "leads to no CA of the truststore");
+    }
+  }
+}
+
+void Search::SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
+                              bssl::ParsedCertificateList* issuers) {
+  const Member* member = FindMember(certificate);
+  if (member == nullptr) return;
+  // members_ may grow below.
+  const CertificatePtr child = member->certificate;
+  const bssl::der::Input name = certificate->normalized_issuer();
+
+  // Candidates whose key identifier is the one that the certificate names
+  // come first, those that say nothing next, the others last: RFC 5280 makes
+  // the identifier a hint, not a rule (4.2.1.1).
+  uint64_t wanted = 0;
+  if (certificate->authority_key_identifier().has_value() &&
+      certificate->authority_key_identifier()->key_identifier.has_value()) {
+    wanted = Truststore::HashOf(
+        View(*certificate->authority_key_identifier()->key_identifier));
+  }
+  const auto rank = [wanted](uint64_t key_id) {
+    if (wanted == 0 || key_id == 0) return 1;
+    return key_id == wanted ? 0 : 2;
+  };
+  // One key made the signature. Once it is known, certificates with another
+  // key are passed by without a check, and those with the same key need none.
+  CertificatePtr signer;
+  uint64_t signer_key = 0;
+  const auto accept = [&](const CertificatePtr& issuer,
+                          const Truststore::Entry* entry) {
+    if (signer == nullptr) {
+      if (!ConsiderIssuer(*child, issuer, entry)) return;
+      signer = issuer;
+      signer_key = Truststore::HashOf(issuer->spki_der());
+    } else if (issuer->spki_der() != signer->spki_der()) {
+      return;
+    }
+    LookAtDates(*issuer);
+    AddMember(issuer, entry);
+    issuers->push_back(issuer->parsed());
+  };
+
+  const auto entries = truststore_.FindBySubject(View(name));
+  for (int turn = 0; turn < 3; ++turn) {
+    for (const uint32_t position : entries) {
+      if (out_of_budget_) return;
+      const Truststore::Entry& entry = truststore_.entries()[position];
+      if (rank(entry.key_id_hash()) != turn) continue;
+      if (signer != nullptr && entry.key_hash() != signer_key) continue;
+      const CertificatePtr& issuer = entry.certificate();
+      if (issuer->parsed() == nullptr ||
+          issuer->parsed()->normalized_subject() != name) {
+        continue;
+      }
+      accept(issuer, &entry);
+    }
+    if (!any_anchor()) continue;
+    for (const CertificatePtr& issuer : useful_) {
+      if (out_of_budget_) return;
+      const auto& parsed = issuer->parsed();
+      if (parsed->normalized_subject() != name) continue;
+      const uint64_t key_id =
+          parsed->subject_key_identifier().has_value()
+              ? Truststore::HashOf(View(*parsed->subject_key_identifier()))
+              : 0;
+      if (rank(key_id) != turn) continue;
+      if (truststore_.FindExact(issuer->fingerprint()) != nullptr) continue;
+      accept(issuer, nullptr);
+    }
+  }
+}
+
+bssl::CertificateTrust Search::GetTrust(
+    const bssl::ParsedCertificate* certificate) {
+  const Member* member = FindMember(certificate);
+  const Truststore::Entry* entry =
+      member == nullptr ? nullptr : EntryOf(*member);
+  if (entry == nullptr) return bssl::CertificateTrust::ForUnspecified();
+  const Certificate& c = *member->certificate;
+  const bool is_leaf = member->certificate == leaf_;
+  if (is_leaf) {
+    // A client's own certificate in the truststore vouches for itself when it
+    // is self-signed. Its chain, if it has one, is another way in.
+    if (c.IsSelfSigned()) {
+      return bssl::CertificateTrust::ForTrustedLeaf()
+          .WithRequireLeafSelfSigned();
+    }
+    if (policy_.pin_leaf) return bssl::CertificateTrust::ForTrustedLeaf();
+    return bssl::CertificateTrust::ForUnspecified();
+  }
+  // Certificates that are no CA end a path too, so that the path says why it
+  // fails (CheckPathAfterVerification).
+  if (any_anchor() || c.IsSelfSigned()) {
+    return bssl::CertificateTrust::ForTrustAnchor()
+        .WithEnforceAnchorExpiry()
+        .WithEnforceAnchorConstraints()
+        .WithRequireAnchorBasicConstraints();
+  }
+  return bssl::CertificateTrust::ForUnspecified();
+}
+
+bool Search::IsSignatureAlgorithmAcceptable(bssl::SignatureAlgorithm algorithm,
+                                            bssl::CertErrors* /*errors*/) {
+  switch (algorithm) {
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha256:
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha384:
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha512:
+    case bssl::SignatureAlgorithm::kEcdsaSha256:
+    case bssl::SignatureAlgorithm::kEcdsaSha384:
+    case bssl::SignatureAlgorithm::kEcdsaSha512:
+    case bssl::SignatureAlgorithm::kRsaPssSha256:
+    case bssl::SignatureAlgorithm::kRsaPssSha384:
+    case bssl::SignatureAlgorithm::kRsaPssSha512:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool Search::IsPublicKeyAcceptable(const EVP_PKEY* /*key*/,
+                                   bssl::CertErrors* /*errors*/) {
+  // Keys are judged by CheckFitness() for every certificate of a path, in
+  // CheckPathAfterVerification().
+  return true;
+}
+
+void Search::CheckPathAfterVerification(
+    const bssl::CertPathBuilder& /*builder*/,
+    bssl::CertPathBuilderResultPath* path) {
+  for (size_t i = 0; i < path->certs.size(); ++i) {
+    const Member* member = FindMember(path->certs[i].get());
+    bssl::CertErrors* errors = path->errors.GetErrorsForCert(i);
+    if (member == nullptr) {
+      errors->AddError(our::kMalformed);
+      continue;
+    }
+    const Certificate& c = *member->certificate;
+    const bool is_anchor = i + 1 == path->certs.size() && i > 0;
+    const Unfitness unfit = CheckFitness(
+        c, is_anchor && any_anchor() && c.is_ca() && c.self_issued()
+               ? OwnSignature::kIgnored
+               : OwnSignature::kCounts);
+    switch (unfit.kind) {
+      case Unfitness::Kind::kNone:
+        break;
+      case Unfitness::Kind::kMalformed:
+        // An unknown critical extension is well-formed; it is a constraint
+        // that nobody here can honour.
+        errors->AddError(c.parsed() == nullptr ||
+                                 c.problem().rfind("unknown critical", 0) != 0
+                             ? our::kMalformed
+                             : theirs::kUnconsumedCriticalExtension);
+        break;
+      case Unfitness::Kind::kWeakSignature:
+        errors->AddError(our::kWeakSignature);
+        break;
+      case Unfitness::Kind::kWeakKey:
+        errors->AddError(our::kWeakKey);
+        break;
+      case Unfitness::Kind::kUnsupportedKey:
+        errors->AddError(our::kUnsupportedKey);
+        break;
+    }
+    if (i > 0 && !c.is_ca()) errors->AddError(our::kNotACa);
+    if (i >= max_length_) errors->AddError(our::kTooLong);
+  }
+}
+
+bssl::CertPathBuilder::Result Search::Build(
+    const CertificatePtr& leaf, const bssl::der::GeneralizedTime& time,
+    size_t depth) {
+  static const uint8_t kAnyPolicy[] = {0x55, 0x1d, 0x20, 0x00};
+  const bssl::KeyPurpose purpose =
+      policy_.extended_key_usage == ExtendedKeyUsageRule::kRequire
+          ? bssl::KeyPurpose::CLIENT_AUTH
+          : bssl::KeyPurpose::ANY_EKU;
+  bssl::CertPathBuilder builder(leaf->parsed(), this, this, time, purpose,
+                                bssl::InitialExplicitPolicy::kFalse,
+                                {bssl::der::Input(kAnyPolicy)},
+                                bssl::InitialPolicyMappingInhibit::kFalse,
+                                bssl::InitialAnyPolicyInhibit::kFalse);
+  const size_t left = policy_.max_path_iterations > iterations_
+                          ? policy_.max_path_iterations - iterations_
+                          : 1;
+  builder.SetIterationLimit(static_cast<uint32_t>(left));
+  builder.SetDepthLimit(static_cast<uint32_t>(depth));
+  bssl::CertPathBuilder::Result result = builder.Run();
+  iterations_ += result.iteration_count;
+  return result;
+}
+
+std::string Search::Name(const Member* member, size_t depth) const {
+  if (member == nullptr) return absl::StrCat("certificate ", depth);
+  const std::string name = DescribeCertificate(*member->certificate);
+  if (depth == 0) return absl::StrCat("the client's certificate ", name);
+  const Truststore::Entry* entry = EntryOf(*member);
+  if (entry == nullptr) return absl::StrCat(name, " (sent by the client)");
+  return absl::StrCat(name, " (block ", entry->index(), " of the truststore)");
+}
+
+void Search::FillPath(const bssl::CertPathBuilderResultPath& path,
+                      Verdict* verdict) const {
+  for (const auto& parsed : path.certs) {
+    if (const Member* member = FindMember(parsed.get())) {
+      verdict->path.push_back(member->certificate);
+    }
+  }
+}
+
+void Search::Trust(const bssl::CertPathBuilderResultPath& path,
+                   Verdict* verdict) {
+  verdict->reason = Reason::kTrusted;
+  FillPath(path, verdict);
+  if (policy_.extended_key_usage == ExtendedKeyUsageRule::kWarn) {
+    for (const auto& parsed : path.certs) {
+      if (!AllowsClientAuthentication(*parsed)) {
+        verdict->extended_key_usage_warning = true;
+      }
+    }
+  }
+}
+
+// Whether certificates that the client sent lead from it to a CA of the
+// truststore, by name. Only to say why COMPLETE_CHAIN refused.
+bool Search::ClientSentAWayIn() const {
+  bssl::der::Input name = leaf_->parsed()->normalized_issuer();
+  for (size_t step = 0; step < sent_.size(); ++step) {
+    const auto next =
+        std::find_if(sent_.begin(), sent_.end(), [&](const CertificatePtr& c) {
+          return c->parsed()->normalized_subject() == name;
+        });
+    if (next == sent_.end()) return false;
+    name = (*next)->parsed()->normalized_issuer();
+    if (!truststore_.FindBySubject(View(name)).empty()) return true;
+  }
+  return false;
+}
+
+void Search::RefuseWithoutPath(Verdict* verdict) {
+  verdict->depth = 0;
+  const std::string name =
+      absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_));
+  const std::string issuer = Printable(leaf_->Issuer(), 300);
+  const bool in_truststore =
+      truststore_.FindExact(leaf_->fingerprint()) != nullptr;
+  if (wrong_signature_ && !leaf_->IsSelfSigned()) {
+    verdict->reason = Reason::kBadSignature;
+    verdict->detail = absl::StrCat(
+        name, " names the issuer '", issuer,
+        "', but no certificate of that name in the truststore has the key "
+        "that signed it");
+    return;
+  }
+  verdict->reason = Reason::kUntrustedIssuer;
+  if (!any_anchor() && ClientSentAWayIn()) {
+    verdict->reason = Reason::kIncompleteChain;
+    verdict->detail =
+        absl::StrCat(name, " was issued by '", issuer,
+                     "', which the client sent and the truststore lacks: under "
+                     "complete-chain every CA must be in the truststore");
+  } else if (leaf_->IsSelfSigned()) {
+    verdict->detail =
+        absl::StrCat(name, " is self-signed and not in the truststore");
+  } else if (in_truststore) {
+    verdict->detail = absl::StrCat(
+        name, " is in the truststore but not self-signed, and its issuer '",
+        issuer, "' is not: add the issuer, or pin the leaf");
+  } else if (wrong_key_) {
+    verdict->detail = absl::StrCat(
+        name, " was issued by '", issuer,
+        "' with a key that no certificate of that name in the truststore has");
+  } else {
+    verdict->detail = absl::StrCat(name, " was issued by '", issuer,
+                                   "', which is not in the truststore");
+  }
+}
+
+// Ranks refused paths by how much they tell: one that ends in an anchor, then
+// one with certificates of the truststore, then fewer broken certificates.
+struct PathRank {
+  bool anchored = false;
+  size_t from_truststore = 0;
+  size_t broken = 0;
+  bool operator<(const PathRank& other) const {
+    if (anchored != other.anchored) return !anchored;
+    if (from_truststore != other.from_truststore && !anchored) {
+      return from_truststore < other.from_truststore;
+    }
+    return broken > other.broken;
+  }
+};
+
+void Search::Refuse(const bssl::CertPathBuilder::Result& result,
+                    Verdict* verdict) {
+  const bssl::CertPathBuilderResultPath* best = nullptr;
+  PathRank best_rank;
+  for (const auto& path : result.paths) {
+    PathRank rank;
+    rank.anchored = path->GetTrustedCert() != nullptr;
+    for (size_t i = 0; i < path->certs.size(); ++i) {
+      const Member* member = FindMember(path->certs[i].get());
+      if (i > 0 && member != nullptr && EntryOf(*member) != nullptr) {
+        ++rank.from_truststore;
+      }
+      const bssl::CertErrors* errors =
+          std::as_const(path->errors).GetErrorsForCert(i);
+      if (errors != nullptr && errors->ContainsAnyErrorWithSeverity(
+                                   bssl::CertError::SEVERITY_HIGH)) {
+        ++rank.broken;
+      }
+    }
+    if (best == nullptr || best_rank < rank) {
+      best = path.get();
+      best_rank = rank;
+    }
+  }
+  if (best != nullptr) FillPath(*best, verdict);
+  if (verdict->path.empty()) verdict->path.push_back(leaf_);
+
+  const bool limited = out_of_budget_ || result.exceeded_iteration_limit ||
+                       result.exceeded_deadline;
+  if (limited && !best_rank.anchored) {
+    verdict->reason = Reason::kLimitExceeded;
+    verdict->detail = absl::StrCat(
+        "the check of the client's certificate ", DescribeCertificate(*leaf_),
+        " ended at its limit (", candidates_, " of ",
+        policy_.max_signature_checks, " issuers tried, ", iterations_, " of ",
+        policy_.max_path_iterations,
+        " steps): too many certificates of the truststore share a name");
+    return;
+  }
+  if (best == nullptr || (!best_rank.anchored && verdict->path.size() == 1)) {
+    RefuseWithoutPath(verdict);
+    return;
+  }
+  if (!best_rank.anchored) {
+    // It led somewhere and ended.
+    const size_t last = verdict->path.size() - 1;
+    const Member* member = FindMember(verdict->path[last]->parsed().get());
+    verdict->depth = static_cast<int>(last);
+    verdict->reason = best_rank.from_truststore > 0 ? Reason::kIncompleteChain
+                                                    : Reason::kUntrustedIssuer;
+    verdict->detail = absl::StrCat(
+        "the chain ends at ", Name(member, last), ", whose issuer '",
+        Printable(verdict->path[last]->Issuer(), 300),
+        best_rank.from_truststore > 0 ? "' is missing from the truststore"
+                                      : "' is not in the truststore");
+    return;
+  }
+  for (const Rule& rule : Rules()) {
+    for (size_t i = 0; i < best->certs.size(); ++i) {
+      const bssl::CertErrors* errors =
+          std::as_const(best->errors).GetErrorsForCert(i);
+      if (errors == nullptr || !errors->ContainsError(rule.id)) continue;
+      const Member* member = FindMember(best->certs[i].get());
+      verdict->reason = rule.reason;
+      verdict->depth = static_cast<int>(i);
+      verdict->detail = absl::StrCat(Name(member, i), " ", rule.sentence);
+      if (member == nullptr) return;
+      const Certificate& c = *member->certificate;
+      if (rule.reason == Reason::kExpired) {
+        absl::StrAppend(&verdict->detail, ": not after ",
+                        TimeText(c.not_after()));
+      } else if (rule.reason == Reason::kNotYetValid) {
+        absl::StrAppend(&verdict->detail, ": not before ",
+                        TimeText(c.not_before()));
+      } else if (const Unfitness unfit = CheckFitness(c, OwnSignature::kCounts);
+                 !unfit.ok()) {
+        absl::StrAppend(&verdict->detail, ": ", unfit.message);
+      }
+      return;
+    }
+  }
+  // An error that Rules() does not know: still a refusal.
+  verdict->reason = Reason::kConstraintViolation;
+  verdict->detail = absl::StrCat("the chain of the client's certificate ",
+                                 DescribeCertificate(*leaf_),
+                                 " is against the rules of RFC 5280");
+}
+
+// The failures of a path in people's words.
+void Search::Describe(const bssl::CertPathBuilderResultPath& path) {
+  TriedPath tried;
+  for (size_t i = 0; i < path.certs.size(); ++i) {
+    const Member* member = FindMember(path.certs[i].get());
+    if (member == nullptr) continue;
+    TriedPath::Certificate step;
+    step.certificate = member->certificate;
+    const Truststore::Entry* entry = EntryOf(*member);
+    if (i > 0 && entry != nullptr) {
+      step.source = TriedPath::Certificate::Source::kTruststore;
+      step.truststore_index = entry->index();
+    }
+    const bssl::CertErrors* errors =
+        std::as_const(path.errors).GetErrorsForCert(i);
+    for (const Rule& rule : Rules()) {
+      if (errors == nullptr || !errors->ContainsError(rule.id)) continue;
+      std::string failure = rule.sentence;
+      if (std::find(step.failures.begin(), step.failures.end(), failure) ==
+          step.failures.end()) {
+        step.failures.push_back(std::move(failure));
+      }
+    }
+    tried.certificates.push_back(std::move(step));
+  }
+  const bssl::CertErrors* other = std::as_const(path.errors).GetOtherErrors();
+  if (other->ContainsError(theirs::kDepthLimitExceeded)) {
+    tried.failures.push_back(absl::StrCat("the chain is longer than ",
+                                          max_length_, " certificates"));
+  }
+  if (other->ContainsError(theirs::kIterationLimitExceeded) ||
+      other->ContainsError(theirs::kDeadlineExceeded)) {
+    tried.failures.push_back("the check ended at its limit of work");
+  }
+  explanation_->paths.push_back(std::move(tried));
+}
+
+Verdict Search::Finish(Verdict verdict) {
+  verdict.recheck_at = recheck_at_;
+  verdict.signature_checks = signatures_.num_checks();
+  verdict.path_iterations = iterations_;
+  return verdict;
+}
+
+Verdict Search::Run(absl::Span<const absl::string_view> chain) {
+  Verdict verdict;
+  if (chain.empty()) {
+    verdict.reason = Reason::kNoCertificate;
+    verdict.detail = "the client sent no certificate";
+    return Finish(std::move(verdict));
+  }
+  size_t bytes = 0;
+  for (const absl::string_view der : chain) bytes += der.size();
+  if (chain.size() > policy_.max_client_certificates ||
+      bytes > policy_.max_client_chain_bytes) {
+    verdict.reason = Reason::kLimitExceeded;
+    verdict.detail = absl::StrCat(
+        "the client sent ", chain.size(), " certificates with ", bytes,
+        " bytes; the limits are ", policy_.max_client_certificates, " and ",
+        policy_.max_client_chain_bytes);
+    return Finish(std::move(verdict));
+  }
+  absl::StatusOr<CertificatePtr> leaf = Certificate::Parse(chain[0]);
+  if (!leaf.ok()) {
+    verdict.reason = Reason::kMalformed;
+    verdict.depth = 0;
+    verdict.detail =
+        absl::StrCat("the client's certificate is ", leaf.status().message());
+    return Finish(std::move(verdict));
+  }
+  leaf_ = *std::move(leaf);
+  LookAtDates(*leaf_);
+  if (leaf_->parsed() == nullptr) {
+    verdict.reason = Reason::kMalformed;
+    verdict.depth = 0;
+    verdict.path.push_back(leaf_);
+    verdict.detail =
+        absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_),
+                     " is ", leaf_->problem());
+    return Finish(std::move(verdict));
+  }
+  for (const absl::string_view der : chain.subspan(1)) {
+    // One that cannot be read cannot help; the others may.
+    absl::StatusOr<CertificatePtr> sent = Certificate::Parse(der);
+    if (!sent.ok() || (*sent)->parsed() == nullptr) continue;
+    if ((*sent)->fingerprint() == leaf_->fingerprint()) continue;
+    sent_.push_back(*std::move(sent));
+  }
+  AddMember(leaf_, nullptr);
+  if (any_anchor()) FindUsefulSent(sent_);
+
+  bssl::der::GeneralizedTime time;
+  if (!bssl::der::EncodePosixTimeAsGeneralizedTime(absl::ToUnixSeconds(now_),
+                                                   &time)) {
+    verdict.reason = Reason::kLimitExceeded;
+    verdict.detail = "the time of the check is outside the years 0 to 9999";
+    return Finish(std::move(verdict));
+  }
+  max_length_ = std::max<size_t>(
+      1,
+      std::min(policy_.max_chain_length, limits::kMaxConfigurableChainLength));
+  bssl::CertPathBuilder::Result result = Build(leaf_, time, max_length_);
+  const auto describe_all = [&] {
+    if (explanation_ == nullptr) return;
+    for (const auto& path : result.paths) Describe(*path);
+  };
+  if (const auto* path = result.GetBestValidPath()) {
+    describe_all();
+    Trust(*path, &verdict);
+    return Finish(std::move(verdict));
+  }
+  if (result.AnyPathContainsError(theirs::kDepthLimitExceeded) &&
+      !out_of_budget_ && !result.exceeded_iteration_limit) {
+    // Look further only to say whether it is the length that is wrong. Paths
+    // over the limit carry an error (CheckPathAfterVerification), so nothing
+    // becomes trusted here.
+    result = Build(leaf_, time, max_length_ + kExtraDepth);
+  }
+  describe_all();
+  Refuse(result, &verdict);
+  if (verdict.trusted()) {
+    verdict.reason = Reason::kConstraintViolation;  // cannot happen
+  }
+  return Finish(std::move(verdict));
+}
+
+std::string AdviceFor(const Verdict& verdict) {
+  switch (verdict.reason) {
+    case Reason::kTrusted:
+      return "";
+    case Reason::kNoCertificate:
+      return "The client must present a certificate: with curl, --cert and "
+             "--key.";
+    case Reason::kMalformed:
+      return "Have the certificate issued again by software that follows RFC "
+             "5280; openssl x509 -text -noout shows what is in it.";
+    case Reason::kExpired:
+      return "Renew the certificate that is named above. If it is a CA of the "
+             "truststore, put its successor into the truststore.";
+    case Reason::kNotYetValid:
+      return "Wait, or check the clocks of the issuer and of this machine.";
+    case Reason::kUntrustedIssuer:
+      return "If this client should get in, add the CA that issued its "
+             "certificate (or the certificate itself, if it is self-signed) "
+             "to the truststore.";
+    case Reason::kIncompleteChain:
+      return "Add the missing CAs, up to the self-signed root, to the "
+             "truststore, or use the policy any-anchor.";
+    case Reason::kBadSignature:
+      return "The certificate was changed after it was signed, or another CA "
+             "with the same name issued it: add that CA to the truststore.";
+    case Reason::kUnsupportedAlgorithm:
+      return "Have it issued again with SHA-256 or stronger and a key of RSA "
+             "2048 bits or more, ECDSA P-256 or ECDSA P-384.";
+    case Reason::kWeakKey:
+      return "Have it issued again with an RSA key of 2048 bits or more, or "
+             "ECDSA P-256 or P-384.";
+    case Reason::kChainTooLong:
+      return "Have the client's certificate issued by a CA nearer to the "
+             "root, trust an intermediate (any-anchor), or raise the chain "
+             "length limit.";
+    case Reason::kNotForClientAuth:
+      return "Have the certificate issued with the extended key usage "
+             "clientAuth, or set the extended key usage rule to warn or "
+             "ignore.";
+    case Reason::kConstraintViolation:
+      return "The CA named above may not issue this certificate: have it "
+             "issued by one that may.";
+    case Reason::kRevoked:
+      return "Have a new certificate issued with a new key.";
+    case Reason::kNotAllowed:
+      return "The client is trusted, but no rule lets it in here.";
+    case Reason::kLimitExceeded:
+      return "Send only the certificates of the chain; if CAs of the "
+             "truststore share a name, have certificates issued with an "
+             "authority key identifier, or raise the limits.";
+    case Reason::kConfigurationMissing:
+      return "The truststore of this domain is not loaded: see the proxy's "
+             "log.";
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::string_view ReasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kTrusted:
+      return "TRUSTED";
+    case Reason::kNoCertificate:
+      return "NO_CERTIFICATE";
+    case Reason::kMalformed:
+      return "MALFORMED";
+    case Reason::kExpired:
+      return "EXPIRED";
+    case Reason::kNotYetValid:
+      return "NOT_YET_VALID";
+    case Reason::kUntrustedIssuer:
+      return "UNTRUSTED_ISSUER";
+    case Reason::kIncompleteChain:
+      return "INCOMPLETE_CHAIN";
+    case Reason::kBadSignature:
+      return "BAD_SIGNATURE";
+    case Reason::kUnsupportedAlgorithm:
+      return "UNSUPPORTED_ALGORITHM";
+    case Reason::kWeakKey:
+      return "WEAK_KEY";
+    case Reason::kChainTooLong:
+      return "CHAIN_TOO_LONG";
+    case Reason::kNotForClientAuth:
+      return "NOT_FOR_CLIENT_AUTH";
+    case Reason::kConstraintViolation:
+      return "CONSTRAINT_VIOLATION";
+    case Reason::kRevoked:
+      return "REVOKED";
+    case Reason::kNotAllowed:
+      return "NOT_ALLOWED";
+    case Reason::kLimitExceeded:
+      return "LIMIT_EXCEEDED";
+    case Reason::kConfigurationMissing:
+      return "CONFIGURATION_MISSING";
+  }
+  return "CONFIGURATION_MISSING";
+}
+
+Verdict VerifyChain(const Truststore& truststore,
+                    absl::Span<const absl::string_view> chain,
+                    const VerifyPolicy& policy, absl::Time now) {
+  return Search(truststore, policy, now, nullptr).Run(chain);
+}
+
+Explanation ExplainChain(const Truststore& truststore,
+                         absl::Span<const absl::string_view> chain,
+                         const VerifyPolicy& policy, absl::Time now) {
+  Explanation explanation;
+  explanation.verdict =
+      Search(truststore, policy, now, &explanation).Run(chain);
+  explanation.advice = AdviceFor(explanation.verdict);
+  return explanation;
+}
+
+}  // namespace sallyport::pki
