@@ -1,0 +1,80 @@
+// The table of client-certificate headers: what backends believe about a
+// client's certificate, and a client must therefore never send.
+
+#ifndef SALLYPORT_FILTERS_FORWARDING_KNOWN_HEADERS_H_
+#define SALLYPORT_FILTERS_FORWARDING_KNOWN_HEADERS_H_
+
+#include "absl/strings/string_view.h"
+
+namespace sallyport::forwarding {
+
+struct KnownHeader {
+  // A name in lower case, or a prefix with "-*" at its end: any name that
+  // goes on after the dash.
+  absl::string_view pattern;
+  // Who writes or reads it.
+  absl::string_view origin;
+};
+
+// Every dialect. testdata/known_headers.golden lists it for people to review
+// a change of it; the documentation has the same table.
+inline constexpr KnownHeader kKnownHeaders[] = {
+    // Standards, and what proxies write of themselves.
+    {"client-cert", "RFC 9440"},
+    {"client-cert-*", "RFC 9440 (Client-Cert-Chain); Google Cloud variables"},
+    {"x-forwarded-client-cert", "Envoy, Istio, Cloud Foundry"},
+    {"x-forwarded-client-cert-*", "Envoy, Istio, Cloud Foundry"},
+    {"x-amzn-mtls-*", "AWS Application Load Balancer"},
+    {"cloudfront-viewer-cert-*", "AWS CloudFront"},
+    {"ssl-client-*", "ingress-nginx; Apache, Tomcat, Keycloak variables"},
+    {"x-forwarded-tls-client-cert", "Traefik"},
+    {"x-forwarded-tls-client-cert-*", "Traefik (-Info)"},
+    {"cf-client-cert-*", "Cloudflare"},
+    {"cf-cert-*", "Cloudflare (TLS client auth headers)"},
+    {"x-client-cert", "Google Cloud, Puppet, Kong"},
+    {"x-client-cert-*", "Google Cloud, Kong"},
+    {"client-certificate", "Azure Application Gateway"},
+    {"client-certificate-*", "Azure Application Gateway"},
+    {"x-client-certificate", "Azure Application Gateway"},
+    {"x-client-certificate-*", "Azure Application Gateway"},
+    {"x-arr-clientcert", "Azure App Service, API Management"},
+    {"wl-proxy-client-cert", "Oracle WebLogic plug-ins"},
+    {"$wscc", "IBM WebSphere and Open Liberty"},
+    {"cert-chain", "Keycloak behind Apache or HAProxy"},
+    {"cert-chain-*", "Keycloak behind Apache or HAProxy"},
+    // What applications and administrators expect, by the manuals of HAProxy,
+    // nginx, Apache, Pound, OpenShift, Puppet, KES, Janssen and DataWave.
+    {"ssl-client", "nginx, Apache"},
+    {"ssl-cert", "nginx, Apache"},
+    {"x-ssl", "HAProxy, OpenShift"},
+    {"x-ssl-client", "HAProxy, nginx, Apache, OpenShift"},
+    {"x-ssl-client-*", "HAProxy, nginx, Apache, OpenShift"},
+    {"x-ssl-clientcert", "DataWave, Windows services"},
+    {"x-ssl-clientcert-*", "DataWave"},
+    {"x-ssl-cert", "nginx"},
+    {"x-ssl-cert-*", "nginx"},
+    {"x-ssl-certificate", "Pound"},
+    {"x-ssl-issuer", "HAProxy, OpenShift, Pound"},
+    {"x-ssl-issuer-*", "HAProxy"},
+    {"x-ssl-subject", "Pound, Puppet"},
+    {"x-ssl-subject-*", "HAProxy"},
+    {"x-ssl-serial", "Pound, NetScaler"},
+    {"x-ssl-notbefore", "Pound, NetScaler"},
+    {"x-ssl-notafter", "Pound, NetScaler"},
+    {"x-ssl-verify", "nginx"},
+    {"x-ssl-verified", "nginx"},
+    {"x-client-dn", "Puppet, nginx"},
+    {"x-client-cn", "nginx"},
+    {"x-client-verify", "Puppet, nginx"},
+    {"x-client-verified", "nginx"},
+    {"x-clientcert", "Janssen, Gluu, DSF"},
+    {"x-clientcert-*", "Janssen, Gluu, DSF"},
+    {"x-tls-client-*", "KES (X-Tls-Client-Cert)"},
+    {"x-forwarded-ssl-client-*", "early Traefik, Apache"},
+    // Ours.
+    {"x-sallyport-*", "Sallyport"},
+};
+
+}  // namespace sallyport::forwarding
+
+#endif  // SALLYPORT_FILTERS_FORWARDING_KNOWN_HEADERS_H_
