@@ -444,6 +444,11 @@ bssl::CertificateTrust Search::GetTrust(
   if (entry == nullptr) return bssl::CertificateTrust::ForUnspecified();
   const Certificate& c = *member->certificate;
   const bool is_leaf = member->certificate == leaf_;
+  // Self-issued, with an algorithm that nobody here can check. It ends a path
+  // all the same, which is then refused for the algorithm (CheckFitness).
+  const bool unreadable_root =
+      c.self_issued() &&
+      c.signature_strength() == SignatureStrength::kUnsupported;
   if (is_leaf) {
     // A client's own certificate in the truststore vouches for itself when it
     // is self-signed. Its chain, if it has one, is another way in.
@@ -451,12 +456,14 @@ bssl::CertificateTrust Search::GetTrust(
       return bssl::CertificateTrust::ForTrustedLeaf()
           .WithRequireLeafSelfSigned();
     }
-    if (policy_.pin_leaf) return bssl::CertificateTrust::ForTrustedLeaf();
+    if (policy_.pin_leaf || unreadable_root) {
+      return bssl::CertificateTrust::ForTrustedLeaf();
+    }
     return bssl::CertificateTrust::ForUnspecified();
   }
   // Certificates that are no CA end a path too, so that the path says why it
   // fails (CheckPathAfterVerification).
-  if (any_anchor() || c.IsSelfSigned()) {
+  if (any_anchor() || unreadable_root || c.IsSelfSigned()) {
     return bssl::CertificateTrust::ForTrustAnchor()
         .WithEnforceAnchorExpiry()
         .WithEnforceAnchorConstraints()

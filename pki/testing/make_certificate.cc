@@ -1,0 +1,223 @@
+#include "pki/testing/make_certificate.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/curve25519.h>
+#include <openssl/digest.h>
+#include <openssl/ec.h>
+#include <openssl/ec_key.h>
+#include <openssl/evp.h>
+#include <openssl/mem.h>
+#include <openssl/nid.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "pki/x509/pem.h"
+
+namespace sallyport::pki {
+
+struct TestKey::Rep {
+  bssl::UniquePtr<EVP_PKEY> key;
+};
+
+namespace {
+
+void Check(bool ok, const char* what) {
+  if (!ok) {
+    std::fprintf(stderr, "make_certificate: %s failed\n", what);
+    std::abort();
+  }
+}
+
+bssl::UniquePtr<EVP_PKEY> MakeEc(int nid) {
+  bssl::UniquePtr<EC_KEY> ec(EC_KEY_new_by_curve_name(nid));
+  Check(ec != nullptr && EC_KEY_generate_key(ec.get()), "EC key");
+  bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
+  Check(EVP_PKEY_set1_EC_KEY(key.get(), ec.get()), "EC key");
+  return key;
+}
+
+const EVP_MD* Digest(TestDigest digest) {
+  switch (digest) {
+    case TestDigest::kSha256:
+      return EVP_sha256();
+    case TestDigest::kSha384:
+      return EVP_sha384();
+    case TestDigest::kSha1:
+      return EVP_sha1();
+  }
+  return nullptr;
+}
+
+void AddExtension(X509* x509, X509V3_CTX* context, const std::string& name,
+                  const std::string& value) {
+  bssl::UniquePtr<X509_EXTENSION> extension(
+      X509V3_EXT_nconf(nullptr, context, name.c_str(), value.c_str()));
+  Check(extension != nullptr && X509_add_ext(x509, extension.get(), -1),
+        name.c_str());
+}
+
+}  // namespace
+
+TestKey TestKey::P256() {
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key = MakeEc(NID_X9_62_prime256v1);
+  return key;
+}
+
+TestKey TestKey::P384() {
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key = MakeEc(NID_secp384r1);
+  return key;
+}
+
+TestKey TestKey::P521() {
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key = MakeEc(NID_secp521r1);
+  return key;
+}
+
+TestKey TestKey::Rsa(int bits) {
+  // RSA keys are slow to make; one for each size serves a whole process.
+  static auto* const kKeys = new std::map<int, TestKey>();
+  auto found = kKeys->find(bits);
+  if (found != kKeys->end()) return found->second;
+  bssl::UniquePtr<RSA> rsa(RSA_new());
+  bssl::UniquePtr<BIGNUM> e(BN_new());
+  Check(BN_set_word(e.get(), RSA_F4) &&
+            RSA_generate_key_ex(rsa.get(), bits, e.get(), nullptr),
+        "RSA key");
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key.reset(EVP_PKEY_new());
+  Check(EVP_PKEY_set1_RSA(key.rep_->key.get(), rsa.get()), "RSA key");
+  kKeys->emplace(bits, key);
+  return key;
+}
+
+TestKey TestKey::Ed25519() {
+  uint8_t seed[32];
+  RAND_bytes(seed, sizeof(seed));
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
+                                                   seed, sizeof(seed)));
+  Check(key.rep_->key != nullptr, "Ed25519 key");
+  return key;
+}
+
+std::string TestKey::Pem() const {
+  bssl::UniquePtr<BIO> bio(BIO_new(BIO_s_mem()));
+  Check(PEM_write_bio_PrivateKey(bio.get(), rep_->key.get(), nullptr, nullptr,
+                                 0, nullptr, nullptr),
+        "PEM");
+  const uint8_t* data = nullptr;
+  size_t len = 0;
+  BIO_mem_contents(bio.get(), &data, &len);
+  return std::string(reinterpret_cast<const char*>(data), len);
+}
+
+TestCertificateSpec TestLeafSpec(const std::string& name) {
+  TestCertificateSpec spec;
+  spec.subject = {{"CN", name}};
+  return spec;
+}
+
+TestCertificateSpec TestCaSpec(const std::string& name) {
+  TestCertificateSpec spec = TestLeafSpec(name);
+  spec.ca = true;
+  return spec;
+}
+
+TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
+                                    const TestKey& key,
+                                    const TestCertificate* issuer) {
+  bssl::UniquePtr<X509> x509(X509_new());
+  Check(X509_set_version(x509.get(), spec.version - 1), "version");
+  bssl::UniquePtr<BIGNUM> number(BN_new());
+  Check(BN_set_u64(number.get(), spec.serial) &&
+            BN_to_ASN1_INTEGER(number.get(),
+                               X509_get_serialNumber(x509.get())) != nullptr,
+        "serial");
+  X509_NAME* subject = X509_get_subject_name(x509.get());
+  for (const auto& [type, value] : spec.subject) {
+    Check(X509_NAME_add_entry_by_txt(
+              subject, type.c_str(), MBSTRING_UTF8,
+              reinterpret_cast<const uint8_t*>(value.data()),
+              static_cast<int>(value.size()), -1, 0),
+          "subject");
+  }
+  bssl::UniquePtr<X509> issuer_x509;
+  if (issuer != nullptr) {
+    const auto* p = reinterpret_cast<const uint8_t*>(issuer->der.data());
+    issuer_x509.reset(
+        d2i_X509(nullptr, &p, static_cast<long>(issuer->der.size())));
+    Check(issuer_x509 != nullptr, "issuer");
+  }
+  X509* const signer = issuer_x509 ? issuer_x509.get() : x509.get();
+  Check(X509_set_issuer_name(x509.get(), X509_get_subject_name(signer)),
+        "issuer");
+  Check(ASN1_TIME_set_posix(X509_getm_notBefore(x509.get()),
+                            absl::ToUnixSeconds(spec.not_before)) &&
+            ASN1_TIME_set_posix(X509_getm_notAfter(x509.get()),
+                                absl::ToUnixSeconds(spec.not_after)),
+        "validity");
+  EVP_PKEY* const own_key = key.rep()->key.get();
+  Check(X509_set_pubkey(x509.get(), own_key), "key");
+  if (spec.version == 3) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, signer, x509.get(), nullptr, nullptr, 0);
+    if (spec.basic_constraints) {
+      std::string value = spec.ca ? "critical,CA:TRUE" : "critical,CA:FALSE";
+      if (spec.path_length >= 0) {
+        value += ",pathlen:" + std::to_string(spec.path_length);
+      }
+      AddExtension(x509.get(), &context, "basicConstraints", value);
+    }
+    if (spec.key_identifiers) {
+      AddExtension(x509.get(), &context, "subjectKeyIdentifier", "hash");
+      AddExtension(x509.get(), &context, "authorityKeyIdentifier", "keyid");
+    }
+    const std::pair<const char*, const std::string*> texts[] = {
+        {"keyUsage", &spec.key_usage},
+        {"extendedKeyUsage", &spec.extended_key_usage},
+        {"subjectAltName", &spec.alt_names},
+        {"nameConstraints", &spec.name_constraints},
+    };
+    for (const auto& [name, value] : texts) {
+      if (!value->empty()) AddExtension(x509.get(), &context, name, *value);
+    }
+    for (const auto& [name, value] : spec.extensions) {
+      AddExtension(x509.get(), &context, name, value);
+    }
+  }
+  EVP_PKEY* const signing_key =
+      issuer == nullptr ? own_key : issuer->key.rep()->key.get();
+  const EVP_MD* digest = EVP_PKEY_id(signing_key) == EVP_PKEY_ED25519
+                             ? nullptr
+                             : Digest(spec.digest);
+  Check(X509_sign(x509.get(), signing_key, digest) > 0, "signing");
+  uint8_t* der = nullptr;
+  const int len = i2d_X509(x509.get(), &der);
+  Check(len > 0, "encoding");
+  bssl::UniquePtr<uint8_t> owned(der);
+  TestCertificate out;
+  out.der.assign(reinterpret_cast<const char*>(der), static_cast<size_t>(len));
+  out.pem = WritePem("CERTIFICATE", out.der);
+  out.key = key;
+  out.spec = spec;
+  return out;
+}
+
+}  // namespace sallyport::pki

@@ -1,0 +1,79 @@
+// Certificates for tests, made on the spot.
+
+#ifndef SALLYPORT_PKI_TESTING_MAKE_CERTIFICATE_H_
+#define SALLYPORT_PKI_TESTING_MAKE_CERTIFICATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace sallyport::pki {
+
+// A private key and its public half. Copies share the key.
+class TestKey {
+ public:
+  static TestKey P256();
+  static TestKey P384();
+  static TestKey P521();
+  static TestKey Rsa(int bits);
+  static TestKey Ed25519();
+
+  struct Rep;
+  const std::shared_ptr<Rep>& rep() const { return rep_; }
+  // PKCS#8, unencrypted.
+  std::string Pem() const;
+
+ private:
+  std::shared_ptr<Rep> rep_;
+};
+
+// The instant that tests take for now, and around which validity lies.
+inline absl::Time TestNow() { return absl::FromUnixSeconds(1790000000); }
+
+enum class TestDigest { kSha256, kSha384, kSha1 };
+
+// What a certificate holds. The defaults make a valid v3 leaf.
+struct TestCertificateSpec {
+  // Attributes in order: {"CN", "x"}, {"O", "y"}.
+  std::vector<std::pair<std::string, std::string>> subject;
+  int version = 3;
+  uint64_t serial = 1;
+  absl::Time not_before = TestNow() - absl::Hours(24);
+  absl::Time not_after = TestNow() + absl::Hours(24 * 365);
+  bool ca = false;
+  int path_length = -1;            // -1: none
+  bool basic_constraints = true;   // leave the extension out when false
+  std::string key_usage;           // OpenSSL text: "critical,keyCertSign"
+  std::string extended_key_usage;  // "clientAuth"
+  std::string alt_names;           // "DNS:a,URI:spiffe://b"
+  std::string name_constraints;    // "permitted;DNS:x"
+  bool key_identifiers = true;
+  // More extensions: {OID or name, value in OpenSSL's text form}.
+  std::vector<std::pair<std::string, std::string>> extensions;
+  TestDigest digest = TestDigest::kSha256;
+};
+
+// A certificate with its key.
+struct TestCertificate {
+  std::string der;
+  std::string pem;
+  TestKey key;
+  TestCertificateSpec spec;
+};
+
+// A spec with the subject CN=`name`; for a CA if `ca`.
+TestCertificateSpec TestLeafSpec(const std::string& name);
+TestCertificateSpec TestCaSpec(const std::string& name);
+
+// Signs; aborts when it cannot. `issuer` null makes it self-signed.
+TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
+                                    const TestKey& key,
+                                    const TestCertificate* issuer);
+
+}  // namespace sallyport::pki
+
+#endif  // SALLYPORT_PKI_TESTING_MAKE_CERTIFICATE_H_
