@@ -25,13 +25,14 @@ def python_test(name, src, data = [], env = {}, size = "medium", **kwargs):
         **kwargs
     )
 
-def envoy_test(name, src, data = [], size = "large", tags = [], **kwargs):
+def envoy_test(name, src, data = [], env = {}, size = "large", tags = [], **kwargs):
     """A python_test with the module and a real Envoy: harness.paths finds them.
 
     Args:
       name: the target's name.
       src: as for python_test.
       data: as for python_test.
+      env: as for python_test.
       size: as for sh_test.
       tags: more tags; "envoy" is added.
       **kwargs: as for sh_test.
@@ -45,9 +46,10 @@ def envoy_test(name, src, data = [], size = "large", tags = [], **kwargs):
             "//filters/module:libsallyport.so",
             "//third_party:envoy",
         ],
-        env = {
-            "SALLYPORT_MODULE": "$(rootpath //filters/module:libsallyport.so)",
-            "ENVOY": "$(rootpath //third_party:envoy)",
-        },
+        env = dict(
+            env,
+            SALLYPORT_MODULE = "$(rootpath //filters/module:libsallyport.so)",
+            ENVOY = "$(rootpath //third_party:envoy)",
+        ),
         **kwargs
     )

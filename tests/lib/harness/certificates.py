@@ -194,7 +194,7 @@ class Workshop:
         if not_before is None and not_after is None:
             signer = ["-CA", issuer.certificate, "-CAkey", issuer.key] if issuer else []
             run(
-                "openssl", "req", "-x509", "-new", "-config", config, "-key", key_path,
+                "openssl", "req", "-x509", "-new", "-utf8", "-config", config, "-key", key_path,
                 "-subj", subject, "-days", days, "-out", certificate,
                 *digests, *with_extensions, *signer,
             )
@@ -202,7 +202,7 @@ class Workshop:
             request = self.path(name + ".csr")
             index.write_text("", encoding="ascii")
             run(
-                "openssl", "req", "-new", "-config", config, "-key", key_path,
+                "openssl", "req", "-new", "-utf8", "-config", config, "-key", key_path,
                 "-subj", subject, "-out", request,
             )
             if issuer:

@@ -41,10 +41,13 @@ ACCESS_LOG = {
     "details": "%RESPONSE_CODE_DETAILS%",
     "subject": "%DOWNSTREAM_PEER_SUBJECT%",
     "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
-    "verdict": "%FILTER_STATE(sallyport.verdict:PLAIN)%",
     "reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
+    "detail": "%FILTER_STATE(sallyport.detail:PLAIN)%",
+    "sallyport_subject": "%FILTER_STATE(sallyport.subject:PLAIN)%",
+    "sallyport_issuer": "%FILTER_STATE(sallyport.issuer:PLAIN)%",
+    "sallyport_serial": "%FILTER_STATE(sallyport.serial:PLAIN)%",
+    "sallyport_fingerprint": "%FILTER_STATE(sallyport.fingerprint:PLAIN)%",
     "truststore": "%FILTER_STATE(sallyport.truststore:PLAIN)%",
-    "truststore_version": "%FILTER_STATE(sallyport.truststore_version:PLAIN)%",
 }
 CONNECTION_LOG = {
     "kind": "connection",

@@ -36,7 +36,7 @@ def command(port, server_ca, *options, identity=None, domain=client.DOMAIN, path
     return line + ["https://%s:%d%s" % (domain, port, path)]
 
 
-def run(line, environment=None):
+def run(line, environment=None, cwd=None):
     """Runs a curl command line and reads its answer."""
     done = subprocess.run(
         line[:1] + ["--include", "--write-out", "\n%{http_code} %{http_version}"] + line[1:],
@@ -44,6 +44,7 @@ def run(line, environment=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **(environment or {})},
+        cwd=cwd,
         check=False,
     )
     text = done.stdout.decode("utf-8", "replace")

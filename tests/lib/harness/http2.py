@@ -65,8 +65,18 @@ class Connection:
     def __exit__(self, *_):
         self._connection.close()
 
-    def request(self, headers=(), trailers=(), path="/", authority=client.DOMAIN, body=b"", method="POST"):
-        """Returns the response body's JSON; raises Reset."""
+    def request(
+        self, headers=(), trailers=(), path="/", authority=client.DOMAIN, body=b"", method="POST"
+    ):
+        """What the backend received (its answer must be the response body);
+        raises Reset."""
+        return client.Received(json.loads(self.exchange(
+            headers, trailers, path, authority, body, method)))
+
+    def exchange(
+        self, headers=(), trailers=(), path="/", authority=client.DOMAIN, body=b"", method="POST"
+    ):
+        """Returns the response body; raises Reset."""
         self._stream += 2
         fields = [(":method", method), (":scheme", "https"), (":path", path)]
         if authority is not None:
@@ -82,7 +92,7 @@ class Connection:
             data += _frame(_HEADERS, _END_HEADERS | _END_STREAM, self._stream, _fields(trailers))
         try:
             self._socket.sendall(data)
-            return client.Received(json.loads(self._read_body()))
+            return self._read_body()
         except (ssl.SSLError, ConnectionError) as error:
             raise Reset(str(error)) from error
 
