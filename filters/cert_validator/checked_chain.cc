@@ -1,0 +1,111 @@
+#include "filters/cert_validator/checked_chain.h"
+
+#include <cstring>
+#include <list>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+struct Key {
+  uint64_t state_id;
+  pki::Sha256Digest digest;
+
+  bool operator==(const Key& other) const {
+    return state_id == other.state_id && digest == other.digest;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const Key& key) {
+    // The digest is evenly spread; eight bytes of it are enough.
+    uint64_t head;
+    std::memcpy(&head, key.digest.data(), sizeof(head));
+    return H::combine(std::move(h), key.state_id, head);
+  }
+};
+
+// The least recently used entry makes room. One for each thread, so no lock.
+class Memory {
+ public:
+  std::shared_ptr<const CheckedChain> Find(const Key& key, absl::Time now) {
+    const auto it = index_.find(key);
+    if (it == index_.end() || !it->second->second->HoldsAt(now)) return nullptr;
+    order_.splice(order_.begin(), order_, it->second);
+    return it->second->second;
+  }
+
+  void Put(const Key& key, std::shared_ptr<const CheckedChain> value) {
+    const auto it = index_.find(key);
+    if (it != index_.end()) {
+      it->second->second = std::move(value);
+      order_.splice(order_.begin(), order_, it->second);
+      return;
+    }
+    if (order_.size() >= kMaxRemembered) {
+      index_.erase(order_.back().first);
+      order_.pop_back();
+    }
+    order_.emplace_front(key, std::move(value));
+    index_[key] = order_.begin();
+  }
+
+  size_t num_checks = 0;
+
+ private:
+  using Order = std::list<std::pair<Key, std::shared_ptr<const CheckedChain>>>;
+  Order order_;
+  absl::flat_hash_map<Key, Order::iterator> index_;
+};
+
+Memory& ThreadMemory() {
+  static thread_local Memory memory;
+  return memory;
+}
+
+// The certificates of `chain`, taken from `path` where they are on it.
+void ReadSent(absl::Span<const absl::string_view> chain, CheckedChain& out) {
+  for (size_t i = 0; i < chain.size(); ++i) {
+    std::shared_ptr<const pki::Certificate> found;
+    for (const auto& certificate : out.verdict.path) {
+      if (certificate->der() == chain[i]) {
+        found = certificate;
+        break;
+      }
+    }
+    if (found == nullptr) {
+      auto parsed = pki::Certificate::Parse(chain[i]);
+      if (parsed.ok()) found = *std::move(parsed);
+    }
+    if (found == nullptr) continue;
+    if (i == 0) out.has_client_certificate = true;
+    out.sent.push_back(std::move(found));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const CheckedChain> CheckChain(
+    const TrustState& state, absl::Span<const absl::string_view> chain,
+    const pki::Sha256Digest& digest, absl::Time now) {
+  const Key key{state.id(), digest};
+  Memory& memory = ThreadMemory();
+  if (auto found = memory.Find(key, now)) return found;
+  ++memory.num_checks;
+  auto checked = std::make_shared<CheckedChain>();
+  checked->verdict =
+      pki::VerifyChain(state.truststore(), chain, state.spec().policy, now);
+  checked->verified_at = now;
+  // A chain over the limits was refused unread, and is not read here either.
+  ReadSent(checked->verdict.reason == pki::Reason::kLimitExceeded
+               ? chain.subspan(0, 1)
+               : chain,
+           *checked);
+  memory.Put(key, checked);
+  return checked;
+}
+
+size_t NumChecksForTest() { return ThreadMemory().num_checks; }
+
+}  // namespace sallyport::cert_validator

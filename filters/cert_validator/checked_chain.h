@@ -1,0 +1,54 @@
+// CheckedChain: a verdict about one client's chain under one TrustState, and
+// the memory of recent ones.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_CHECKED_CHAIN_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_CHECKED_CHAIN_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "filters/cert_validator/trust_state.h"
+#include "pki/chain/verify.h"
+#include "pki/x509/certificate.h"
+
+namespace sallyport::cert_validator {
+
+struct CheckedChain {
+  pki::Verdict verdict;
+  // The verdict holds from here until verdict.recheck_at (excluded). The clock
+  // may be set back, hence both ends.
+  absl::Time verified_at;
+  // What the client sent, its own certificate first, without any that could
+  // not be read.
+  std::vector<std::shared_ptr<const pki::Certificate>> sent;
+  // Whether sent.front() is the client's own certificate; false when that one
+  // could not be read.
+  bool has_client_certificate = false;
+
+  bool HoldsAt(absl::Time now) const {
+    return now >= verified_at && now < verdict.recheck_at;
+  }
+};
+
+// CheckChain: the verdict of `state` about `chain` (DER, the client's own
+// first; `digest` is its ChainDigest()) at `now`. The calling thread remembers
+// its last kMaxRemembered results by (state id, digest), so that a chain it has
+// seen under the same state costs no signature check until the verdict's time
+// runs out. Never null.
+std::shared_ptr<const CheckedChain> CheckChain(
+    const TrustState& state, absl::Span<const absl::string_view> chain,
+    const pki::Sha256Digest& digest, absl::Time now);
+
+// Of each thread.
+inline constexpr size_t kMaxRemembered = 1024;
+
+// How many checks this thread did not find in its memory. For tests.
+size_t NumChecksForTest();
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_CHECKED_CHAIN_H_

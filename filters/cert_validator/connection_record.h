@@ -1,0 +1,76 @@
+// ConnectionRecord: what the validator leaves in a connection's filter state
+// under kConnectionKey, for the HTTP filter of the same connection.
+//
+// The bytes never leave the process. The format (numbers big-endian):
+//   "SPC1" | reason u8 | path length u8 | state id u64 | verified at i64 |
+//   recheck at i64 | state digest 32 | truststore digest 32 | chain digest 32 |
+//   domain, truststore name, truststore version, detail (each u16 length and
+//   bytes) | number of certificates u8 | each: u32 length and DER.
+// Times are nanoseconds since 1970; INT64_MAX is never.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_CONNECTION_RECORD_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_CONNECTION_RECORD_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "pki/chain/verify.h"
+#include "pki/x509/certificate.h"
+
+namespace sallyport::cert_validator {
+
+// Keys of the connection's filter state. The record:
+inline constexpr absl::string_view kConnectionKey = "sallyport.connection";
+// Texts for access logs, %FILTER_STATE(sallyport.reason:PLAIN)%: the verdict of
+// the handshake and the names of the client's certificate. Printable ASCII.
+inline constexpr absl::string_view kReasonKey = "sallyport.reason";
+inline constexpr absl::string_view kDetailKey = "sallyport.detail";
+inline constexpr absl::string_view kSubjectKey = "sallyport.subject";
+inline constexpr absl::string_view kIssuerKey = "sallyport.issuer";
+inline constexpr absl::string_view kSerialKey = "sallyport.serial";
+inline constexpr absl::string_view kFingerprintKey = "sallyport.fingerprint";
+inline constexpr absl::string_view kTruststoreKey = "sallyport.truststore";
+
+// The views point into the bytes that were decoded, or, for Encode(), to
+// wherever the caller has the text.
+struct ConnectionRecord {
+  pki::Reason reason = pki::Reason::kConfigurationMissing;
+  // Certificates on the verified path, 0 when there is none; at most 255.
+  int path_length = 0;
+  // TrustState::id() and digest() of the state that gave the verdict.
+  uint64_t state_id = 0;
+  pki::Sha256Digest state_digest{};
+  // When the verdict was given, and when it must be given again.
+  absl::Time verified_at = absl::UnixEpoch();
+  absl::Time recheck_at = absl::UnixEpoch();
+  pki::Sha256Digest truststore_digest{};
+  // ChainDigest() of `chain`.
+  pki::Sha256Digest chain_digest{};
+  absl::string_view domain;
+  absl::string_view truststore_name;
+  absl::string_view truststore_version;
+  absl::string_view detail;
+  // DER, as the client sent them.
+  std::vector<absl::string_view> chain;
+};
+
+// ChainDigest: SHA-256 over the certificates with their lengths, so that two
+// chains have one digest only when they are equal one by one.
+pki::Sha256Digest ChainDigest(absl::Span<const absl::string_view> chain);
+
+// EncodeRecord: the bytes. Texts are cut to 65535 bytes. A chain of more than
+// 255 certificates cannot be encoded: the result is empty then.
+std::string EncodeRecord(const ConnectionRecord& record);
+
+// DecodeRecord: false, with `out` in an unspecified state, for anything that
+// EncodeRecord() did not make: another version, an unknown reason, a length
+// that does not fit, bytes left over, a record without a chain.
+bool DecodeRecord(absl::string_view bytes, ConnectionRecord& out);
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_CONNECTION_RECORD_H_

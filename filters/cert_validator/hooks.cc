@@ -1,0 +1,182 @@
+// The hooks of the certificate validator `sallyport.truststore`.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "base/text.h"
+#include "filters/abi/abi.h"
+#include "filters/cert_validator/validator.h"
+#include "filters/shim/barrier.h"
+#include "filters/shim/buffers.h"
+#include "filters/shim/clock.h"
+#include "filters/shim/config.h"
+#include "filters/shim/log.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+using shim::View;
+
+constexpr absl::string_view kName = "sallyport.truststore";
+
+// RFC 8446, 6.2: bad_certificate, internal_error.
+constexpr uint8_t kAlertInternalError = 80;
+constexpr uint8_t kAlertBadCertificate = 42;
+
+// What Envoy holds: one reference. Destroyed in config_destroy.
+using Handle = std::shared_ptr<Validator>;
+
+const Handle* FromEnvoy(const void* validator) {
+  return static_cast<const Handle*>(validator);
+}
+
+constexpr abi::ValidationResult Refused(uint8_t alert) {
+  return {abi::ValidationStatus::kFailed, abi::ClientValidation::kFailed, alert,
+          true};
+}
+
+shim::HookSite config_new_site("cert_validator_config_new");
+shim::HookSite config_destroy_site("cert_validator_config_destroy");
+shim::HookSite verify_site("cert_validator_do_verify_cert_chain");
+shim::HookSite digest_site("cert_validator_update_digest");
+
+absl::StatusOr<Handle> Load(absl::string_view name, absl::string_view bytes) {
+  if (name != kName) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("validator_name: \"", Printable(name, 80),
+                     "\" is not known; use ", kName));
+  }
+  filter::v1::TruststoreValidator config;
+  const absl::Status read = shim::ReadConfig(bytes, config);
+  if (!read.ok()) return read;
+  return Validator::Create(config, shim::ModuleClock().Now());
+}
+
+const void* ConfigNew(absl::string_view name, absl::string_view bytes) {
+  absl::StatusOr<Handle> validator = Load(name, bytes);
+  if (!validator.ok()) {
+    shim::Log(shim::LogLevel::kError,
+              absl::StrCat(kName, ": configuration refused: ",
+                           Printable(validator.status().message(), 2048)));
+    return nullptr;
+  }
+  const TrustState::Spec& spec = (*validator)->state()->spec();
+  shim::Log(shim::LogLevel::kInfo,
+            absl::StrCat(kName, ": domain ", spec.domain, " trusts ",
+                         (*validator)->state()->truststore_label(), " (",
+                         spec.truststore->truststore().num_certificates(),
+                         " certificates, ",
+                         pki::ChainPolicyName(spec.policy.chain_policy), ")"));
+  return new Handle(*std::move(validator));
+}
+
+void Fail(abi::CertValidatorCall* call, absl::string_view text) {
+  if (call == nullptr) return;
+  envoy_dynamic_module_callback_cert_validator_set_error_details(
+      call, shim::Buffer(absl::StrCat("sallyport: ", text)));
+}
+
+abi::ValidationResult Verify(abi::CertValidatorCall* call,
+                             const Handle* validator,
+                             const abi::EnvoyBuffer* certificates,
+                             size_t num_certificates, bool is_server) {
+  if (call == nullptr || validator == nullptr) {
+    return Refused(kAlertInternalError);
+  }
+  if (!is_server) {
+    Fail(call, "this validator is for listeners, it does not judge servers");
+    return Refused(kAlertInternalError);
+  }
+  if (certificates == nullptr || num_certificates == 0) {
+    Fail(call, "no certificate");
+    return Refused(kAlertBadCertificate);
+  }
+  std::vector<absl::string_view> chain;
+  chain.reserve(num_certificates);
+  for (size_t i = 0; i < num_certificates; ++i) {
+    chain.push_back(View(certificates[i]));
+  }
+  const Validator::Outcome outcome =
+      (*validator)->Verify(chain, shim::ModuleClock().Now());
+  bool told = true;
+  for (const auto& [key, value] : outcome.filter_state) {
+    // Only the record matters to the HTTP filter; it comes first. Not to be
+    // able to leave it means that nobody could be refused later.
+    told = told && !value.empty() &&
+           envoy_dynamic_module_callback_cert_validator_set_filter_state(
+               call, shim::Buffer(key), shim::Buffer(value));
+    if (!told) break;
+  }
+  if (outcome.filter_state.empty() || !told) {
+    Fail(call, "the verdict could not be left in the filter state");
+    return Refused(kAlertInternalError);
+  }
+  // The handshake goes on either way: an untrusted client gets its answer as an
+  // HTTP response.
+  return {abi::ValidationStatus::kSuccessful,
+          outcome.trusted ? abi::ClientValidation::kValidated
+                          : abi::ClientValidation::kNotValidated,
+          0, false};
+}
+
+}  // namespace
+}  // namespace sallyport::cert_validator
+
+namespace sp = sallyport::cert_validator;
+namespace shim = sallyport::shim;
+namespace sabi = sallyport::abi;
+
+extern "C" {
+
+const void* envoy_dynamic_module_on_cert_validator_config_new(
+    sabi::CertValidatorConfig* /*envoy_config*/, sabi::EnvoyBuffer name,
+    sabi::EnvoyBuffer config) {
+  return shim::Guarded<const void*>(sp::config_new_site, nullptr, [&] {
+    return sp::ConfigNew(shim::View(name), shim::View(config));
+  });
+}
+
+void envoy_dynamic_module_on_cert_validator_config_destroy(
+    const void* validator) {
+  shim::GuardedVoid(sp::config_destroy_site,
+                    [&] { delete sp::FromEnvoy(validator); });
+}
+
+sabi::ValidationResult
+envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+    sabi::CertValidatorCall* call, const void* validator,
+    sabi::EnvoyBuffer* certificates, size_t num_certificates,
+    sabi::EnvoyBuffer /*host_name*/, bool is_server) {
+  return shim::Guarded(
+      sp::verify_site, sp::Refused(sp::kAlertInternalError), [&] {
+        return sp::Verify(call, sp::FromEnvoy(validator), certificates,
+                          num_certificates, is_server);
+      });
+}
+
+int envoy_dynamic_module_on_cert_validator_get_ssl_verify_mode(
+    const void* /*validator*/, bool /*handshaker_provides_certificates*/) {
+  // Whether a client must come with a certificate is for
+  // require_client_certificate to say. Never 0: the hook would not be
+  // installed.
+  return sabi::kVerifyPeer;
+}
+
+void envoy_dynamic_module_on_cert_validator_update_digest(
+    const void* validator, sabi::ModuleBuffer* out_digest) {
+  if (out_digest == nullptr) return;
+  *out_digest = shim::Buffer("");
+  shim::GuardedVoid(sp::digest_site, [&] {
+    if (validator != nullptr) {
+      *out_digest = shim::Buffer((*sp::FromEnvoy(validator))->digest());
+    }
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,155 @@
+#include "filters/cert_validator/trust_state.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+// Changes when the meaning of a spec changes.
+constexpr absl::string_view kSchema = "sallyport trust state 1";
+
+void Add(std::string& out, absl::string_view bytes) {
+  absl::StrAppend(&out, bytes.size(), ":", bytes, ";");
+}
+void Add(std::string& out, uint64_t number) {
+  absl::StrAppend(&out, number, ";");
+}
+
+pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
+  std::string all;
+  Add(all, kSchema);
+  Add(all, spec.domain);
+  Add(all, spec.truststore_name);
+  Add(all, spec.truststore_version);
+  Add(all, pki::AsBytes(spec.truststore->truststore().digest()));
+  const pki::VerifyPolicy& policy = spec.policy;
+  Add(all, static_cast<uint64_t>(policy.chain_policy));
+  Add(all, static_cast<uint64_t>(policy.extended_key_usage));
+  Add(all, policy.max_chain_length);
+  Add(all, uint64_t{policy.pin_leaf});
+  Add(all, policy.max_client_certificates);
+  Add(all, policy.max_client_chain_bytes);
+  Add(all, policy.max_signature_checks);
+  Add(all, policy.max_path_iterations);
+  return pki::Sha256(all);
+}
+
+std::atomic<uint64_t> next_id{1};
+
+// Weak references to everything that is shared; never destroyed, because
+// workers may still let go of configurations while the process ends.
+struct States {
+  absl::Mutex mu;
+  absl::flat_hash_map<std::string, std::weak_ptr<const TrustState>> by_digest
+      ABSL_GUARDED_BY(mu);
+};
+States& AllStates() {
+  static auto& states = *new States;
+  return states;
+}
+
+struct Domains {
+  absl::Mutex mu;
+  absl::flat_hash_map<std::string, std::weak_ptr<DomainTrust>> by_name
+      ABSL_GUARDED_BY(mu);
+};
+Domains& AllDomains() {
+  static auto& domains = *new Domains;
+  return domains;
+}
+
+}  // namespace
+
+TrustState::TrustState(Spec spec, pki::Sha256Digest digest)
+    : spec_(std::move(spec)),
+      digest_(digest),
+      id_(next_id.fetch_add(1)),
+      truststore_label_(spec_.truststore_version.empty()
+                            ? spec_.truststore_name
+                            : absl::StrCat(spec_.truststore_name, "@",
+                                           spec_.truststore_version)) {}
+
+std::shared_ptr<const TrustState> TrustState::Intern(Spec spec) {
+  const pki::Sha256Digest digest = DigestOf(spec);
+  States& all = AllStates();
+  absl::MutexLock lock(&all.mu);
+  auto& slot = all.by_digest[std::string(pki::AsBytes(digest))];
+  if (auto state = slot.lock()) return state;
+  std::shared_ptr<const TrustState> state(
+      new TrustState(std::move(spec), digest));
+  slot = state;
+  return state;
+}
+
+TrustState::~TrustState() {
+  States& all = AllStates();
+  absl::MutexLock lock(&all.mu);
+  // An equal state may have been made since the last reference went.
+  const auto it = all.by_digest.find(pki::AsBytes(digest_));
+  if (it != all.by_digest.end() && it->second.expired()) {
+    all.by_digest.erase(it);
+  }
+}
+
+std::shared_ptr<DomainTrust> DomainTrust::For(absl::string_view domain) {
+  Domains& all = AllDomains();
+  absl::MutexLock lock(&all.mu);
+  auto& slot = all.by_name[std::string(domain)];
+  if (auto found = slot.lock()) return found;
+  std::shared_ptr<DomainTrust> made(new DomainTrust(domain));
+  slot = made;
+  return made;
+}
+
+DomainTrust::~DomainTrust() {
+  Domains& all = AllDomains();
+  absl::MutexLock lock(&all.mu);
+  const auto it = all.by_name.find(domain_);
+  if (it != all.by_name.end() && it->second.expired()) all.by_name.erase(it);
+}
+
+std::shared_ptr<const TrustState> DomainTrust::current() const {
+  absl::MutexLock lock(&mu_);
+  return states_.empty() ? nullptr : states_.rbegin()->second;
+}
+
+void DomainTrust::Put(uint64_t generation,
+                      std::shared_ptr<const TrustState> state) {
+  // The old state is let go of outside the lock: it may free a truststore.
+  std::shared_ptr<const TrustState> old;
+  absl::MutexLock lock(&mu_);
+  if (state == nullptr) {
+    const auto it = states_.find(generation);
+    if (it != states_.end()) {
+      old = std::move(it->second);
+      states_.erase(it);
+    }
+  } else {
+    auto& slot = states_[generation];
+    old = std::move(slot);
+    slot = std::move(state);
+  }
+  Publish();
+}
+
+void DomainTrust::Publish() {
+  current_id_.store(states_.empty() ? 0 : states_.rbegin()->second->id(),
+                    std::memory_order_release);
+}
+
+DomainTrust::Binding::Binding(std::shared_ptr<DomainTrust> domain,
+                              std::shared_ptr<const TrustState> state)
+    : domain_(std::move(domain)), generation_(next_id.fetch_add(1)) {
+  domain_->Put(generation_, std::move(state));
+}
+
+DomainTrust::Binding::~Binding() { domain_->Put(generation_, nullptr); }
+
+void DomainTrust::Binding::Set(std::shared_ptr<const TrustState> state) {
+  domain_->Put(generation_, std::move(state));
+}
+
+}  // namespace sallyport::cert_validator

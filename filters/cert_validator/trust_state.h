@@ -1,0 +1,120 @@
+// TrustState: everything that decides about the clients of one domain, as one
+// immutable value; DomainTrust: which TrustState is in force for a domain.
+//
+// Threads. States are made and bound on Envoy's main thread (a configuration)
+// or on the watcher's thread (a file); bindings end on any thread. Workers
+// compare DomainTrust::current_id() with the id in a connection's record, which
+// is one atomic load, and take a reference to the state itself only when the
+// two differ or time has run out.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_TRUST_STATE_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_TRUST_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "filters/cert_validator/shared_truststore.h"
+#include "pki/chain/verify.h"
+#include "pki/x509/certificate.h"
+
+namespace sallyport::cert_validator {
+
+class TrustState {
+ public:
+  struct Spec {
+    std::string domain;
+    std::string truststore_name;
+    std::string truststore_version;  // may be empty
+    std::shared_ptr<const SharedTruststore> truststore;
+    pki::VerifyPolicy policy;
+  };
+
+  // The state for `spec`. Equal specs give the same object while one of its
+  // users lives, so a configuration that is loaded again without a change
+  // keeps its id. Thread-safe.
+  static std::shared_ptr<const TrustState> Intern(Spec spec);
+
+  TrustState(const TrustState&) = delete;
+  ~TrustState();
+
+  // Unique in the process for ever; never 0.
+  uint64_t id() const { return id_; }
+  // SHA-256 over everything in the spec, the truststore by its content.
+  const pki::Sha256Digest& digest() const { return digest_; }
+  const Spec& spec() const { return spec_; }
+  const pki::Truststore& truststore() const {
+    return spec_.truststore->truststore();
+  }
+  // "name@version", or "name" without a version.
+  const std::string& truststore_label() const { return truststore_label_; }
+
+ private:
+  TrustState(Spec spec, pki::Sha256Digest digest);
+
+  const Spec spec_;
+  const pki::Sha256Digest digest_;
+  const uint64_t id_;
+  const std::string truststore_label_;
+};
+
+// The trust in force for one domain, shared by the validators and HTTP filters
+// of that domain. Several validators may be bound at once (the old and the new
+// TLS context while connections of the old one live; several listeners): the
+// one that was bound last decides, and when it ends, the one before it does.
+class DomainTrust {
+ public:
+  // The object for `domain` (as ReadDomain() returns it), made at the first
+  // call and gone with its last user. Thread-safe.
+  static std::shared_ptr<DomainTrust> For(absl::string_view domain);
+
+  DomainTrust(const DomainTrust&) = delete;
+  ~DomainTrust();
+
+  const std::string& domain() const { return domain_; }
+
+  // id() of the state in force; 0 when there is none. Lock-free.
+  uint64_t current_id() const {
+    return current_id_.load(std::memory_order_acquire);
+  }
+  // The state in force, or null. A short lock: not for every request.
+  std::shared_ptr<const TrustState> current() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // One validator's share, for as long as it lives.
+  class Binding {
+   public:
+    Binding(std::shared_ptr<DomainTrust> domain,
+            std::shared_ptr<const TrustState> state);
+    ~Binding();
+    Binding(const Binding&) = delete;
+
+    // Replaces this binding's state; its place in the order stays.
+    void Set(std::shared_ptr<const TrustState> state);
+
+   private:
+    const std::shared_ptr<DomainTrust> domain_;
+    const uint64_t generation_;
+  };
+
+ private:
+  explicit DomainTrust(absl::string_view domain) : domain_(domain) {}
+
+  void Put(uint64_t generation, std::shared_ptr<const TrustState> state);
+  void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const std::string domain_;
+  mutable absl::Mutex mu_;
+  // By generation; the last one is in force.
+  std::map<uint64_t, std::shared_ptr<const TrustState>> states_
+      ABSL_GUARDED_BY(mu_);
+  std::atomic<uint64_t> current_id_{0};
+};
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_TRUST_STATE_H_

@@ -1,0 +1,81 @@
+// Validator: one configuration of `sallyport.truststore`, what Envoy's TLS
+// context holds.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "filters/cert_validator/trust_state.h"
+#include "filters/cert_validator/truststore_file.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
+
+namespace sallyport::cert_validator {
+
+// The largest values of VerifyLimits that a configuration may ask for.
+inline constexpr size_t kMaxConfigurableClientCertificates = 100;
+inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
+inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
+inline constexpr size_t kMaxConfigurablePathIterations = 100000;
+
+// Thread-safe.
+class Validator : public TruststoreFile::Listener {
+ public:
+  // Checks `config`, loads its truststore, logs the truststore's warnings as of
+  // `now`, and binds it to its domain until the result is destroyed.
+  // InvalidArgument and the errors of reading a file: each message starts with
+  // the field ("truststores[0].file: ..."), says how to mend it, and holds no
+  // contents of the truststore.
+  static absl::StatusOr<std::shared_ptr<Validator>> Create(
+      const filter::v1::TruststoreValidator& config, absl::Time now);
+
+  Validator(const Validator&) = delete;
+  ~Validator() override = default;
+
+  // SHA-256 over everything that decides, as it was at Create(): what
+  // update_digest gives to Envoy. 32 bytes that live as long as this object.
+  absl::string_view digest() const { return digest_; }
+
+  // The state in force for this validator; never null. Lock-free but for the
+  // reference count.
+  std::shared_ptr<const TrustState> state() const {
+    return std::atomic_load_explicit(&state_, std::memory_order_acquire);
+  }
+
+  void OnTruststore(std::shared_ptr<const SharedTruststore> truststore) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What goes into the filter state of a connection whose client sent `chain`
+  // (not empty): keys and values, the record first. The verdict is that of
+  // state() at `now`.
+  struct Outcome {
+    bool trusted = false;
+    std::vector<std::pair<absl::string_view, std::string>> filter_state;
+  };
+  Outcome Verify(absl::Span<const absl::string_view> chain,
+                 absl::Time now) const;
+
+ private:
+  Validator() = default;
+
+  TrustState::Spec spec_;  // constant after Create(), but for the truststore
+  std::string digest_;
+  std::shared_ptr<TruststoreFile> file_;  // null for an inline truststore
+  // Read with std::atomic_load, written under mu_.
+  std::shared_ptr<const TrustState> state_;
+  absl::Mutex mu_;
+  std::unique_ptr<DomainTrust::Binding> binding_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_

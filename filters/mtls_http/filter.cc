@@ -1,0 +1,325 @@
+#include "filters/mtls_http/filter.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "filters/shim/buffers.h"
+#include "filters/shim/domain.h"
+#include "filters/shim/log.h"
+
+namespace sallyport::mtls_http {
+namespace {
+
+namespace v1 = ::sallyport::filter::v1;
+using cert_validator::CheckChain;
+using cert_validator::ConnectionRecord;
+using cert_validator::DomainTrust;
+using cert_validator::TrustState;
+using pki::Reason;
+using shim::Buffer;
+using shim::View;
+
+constexpr uint32_t kForbidden = 403;
+constexpr uint32_t kMisdirectedRequest = 421;
+constexpr absl::string_view kForbiddenBody = R"({"message":"Forbidden"})";
+constexpr absl::string_view kMisdirectedBody =
+    R"({"message":"Misdirected Request"})";
+constexpr absl::string_view kJson = "application/json";
+
+// The value of a request header; dead after the first change to the stream.
+absl::string_view GetHeader(abi::HttpFilter* stream, absl::string_view name) {
+  abi::EnvoyBuffer value{nullptr, 0};
+  if (!envoy_dynamic_module_callback_http_get_header(
+          stream, abi::HeaderMap::kRequest, Buffer(name), &value, 0, nullptr)) {
+    return absl::string_view();
+  }
+  return View(value);
+}
+
+// Envoy's own rule (Grpc::Common::hasGrpcContentType), by which it turns a
+// local reply into a gRPC status.
+bool IsGrpc(abi::HttpFilter* stream) {
+  constexpr absl::string_view kGrpc = "application/grpc";
+  const absl::string_view type = GetHeader(stream, "content-type");
+  return absl::StartsWith(type, kGrpc) &&
+         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
+}
+
+abi::ModuleHeader Header(absl::string_view name, absl::string_view value) {
+  return {name.data(), name.size(), value.data(), value.size()};
+}
+
+void Count(abi::HttpFilter* stream, size_t id,
+           absl::Span<const absl::string_view> labels, uint64_t n = 1) {
+  absl::InlinedVector<abi::ModuleBuffer, 4> values;
+  for (const absl::string_view label : labels) values.push_back(Buffer(label));
+  envoy_dynamic_module_callback_http_filter_increment_counter(
+      stream, id, values.data(), values.size(), n);
+}
+
+absl::Status Define(abi::HttpFilterConfig* config, absl::string_view name,
+                    absl::Span<const absl::string_view> labels, size_t& id) {
+  std::vector<abi::ModuleBuffer> names;
+  for (const absl::string_view label : labels) names.push_back(Buffer(label));
+  const abi::MetricsResult result =
+      envoy_dynamic_module_callback_http_filter_config_define_counter(
+          config, Buffer(name), names.data(), names.size(), &id);
+  if (result == abi::MetricsResult::kSuccess) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("Envoy did not define the counter ",
+                                          name, " (result ",
+                                          static_cast<uint32_t>(result), ")"));
+}
+
+void SetMetadata(abi::HttpFilter* stream, absl::string_view key,
+                 absl::string_view value) {
+  envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
+      stream, Buffer(kMetadata), Buffer(key), Buffer(value));
+}
+
+}  // namespace
+
+Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
+    : config_(config),
+      domain_(std::move(domain)),
+      claims_(
+          std::vector<std::string>(config.forwarding().remove_headers().begin(),
+                                   config.forwarding().remove_headers().end())),
+      forwards_(config.forwarding().has_xfcc() ||
+                config.forwarding().has_rfc9440() ||
+                config.forwarding().has_alb()) {}
+
+absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
+    const v1::MutualTls& config, abi::HttpFilterConfig* envoy_config) {
+  const absl::StatusOr<std::string> domain = shim::ReadDomain(config.domain());
+  if (!domain.ok()) {
+    return absl::Status(domain.status().code(),
+                        absl::StrCat("domain: ", domain.status().message()));
+  }
+  switch (config.client_certificate()) {
+    case v1::CLIENT_CERTIFICATE_UNSPECIFIED:
+    case v1::REQUIRED:
+    case v1::OPTIONAL:
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          "client_certificate: is nothing that this version knows; REQUIRED or "
+          "OPTIONAL");
+  }
+  SALLYPORT_RETURN_IF_ERROR(
+      forwarding::ValidateForwarding(config.forwarding()));
+  std::shared_ptr<Filter> filter(new Filter(config, DomainTrust::For(*domain)));
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kDecisions,
+                                   {"domain", "verdict", "reason"},
+                                   filter->decisions_id_));
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kMisdirected, {"domain"}, filter->misdirected_id_));
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kForwardingTruncated,
+                                   {"domain"}, filter->truncated_id_));
+  return std::shared_ptr<const Filter>(std::move(filter));
+}
+
+void Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
+  const size_t size =
+      envoy_dynamic_module_callback_http_get_headers_size(stream, map);
+  if (size == 0) return;
+  absl::InlinedVector<abi::EnvoyHeader, 32> headers(size);
+  if (!envoy_dynamic_module_callback_http_get_headers(stream, map,
+                                                      headers.data())) {
+    return;
+  }
+  // Removing one makes the views of the others unsafe: copy the names first.
+  absl::InlinedVector<std::string, 4> names;
+  for (const abi::EnvoyHeader& header : headers) {
+    const absl::string_view name(header.key_ptr, header.key_length);
+    if (claims_.Matches(name)) names.emplace_back(name);
+  }
+  for (const std::string& name : names) {
+    envoy_dynamic_module_callback_http_set_header(stream, map, Buffer(name),
+                                                  shim::kRemove);
+  }
+}
+
+Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
+                                          absl::Time now) const {
+  Decision decision;
+  if (record.domain != domain_->domain()) {
+    decision.detail = absl::StrCat(
+        "the connection was authenticated for the domain ",
+        Printable(record.domain, 260), ", not for ", domain_->domain());
+    return decision;
+  }
+  const uint64_t current_id = domain_->current_id();
+  if (current_id == 0) {
+    decision.detail = "no truststore is bound to the domain";
+    return decision;
+  }
+  const bool handshake_verdict_holds = record.state_id == current_id &&
+                                       now >= record.verified_at &&
+                                       now < record.recheck_at;
+  if (handshake_verdict_holds && record.reason != Reason::kTrusted) {
+    decision.reason = record.reason;
+    decision.detail = Printable(record.detail);
+    return decision;
+  }
+  if (!handshake_verdict_holds || forwards_) {
+    // The truststore, the policy or the time moved on, or the certificates are
+    // needed. What this thread has checked before costs nothing again.
+    const std::shared_ptr<const TrustState> state = domain_->current();
+    if (state == nullptr) {
+      decision.detail = "no truststore is bound to the domain";
+      return decision;
+    }
+    decision.checked =
+        CheckChain(*state, record.chain, record.chain_digest, now);
+    decision.reason = decision.checked->verdict.reason;
+    decision.detail = decision.checked->verdict.detail;
+  } else {
+    decision.reason = record.reason;
+  }
+  decision.allowed = decision.reason == Reason::kTrusted;
+  return decision;
+}
+
+Filter::Decision Filter::DecideWithoutRecord(abi::HttpFilter* stream) const {
+  Decision decision;
+  if (domain_->current_id() == 0) {
+    decision.detail = "no truststore is bound to the domain";
+    return decision;
+  }
+  bool presented = false;
+  if (!envoy_dynamic_module_callback_http_filter_get_attribute_bool(
+          stream, abi::Attribute::kConnectionMtls, &presented)) {
+    decision.detail = "it is not known whether the client sent a certificate";
+    return decision;
+  }
+  if (presented) {
+    decision.detail =
+        "the session was resumed (or another validator checked it), so there "
+        "is no verdict for this connection";
+    return decision;
+  }
+  decision.reason = Reason::kNoCertificate;
+  decision.detail = "the client sent no certificate";
+  decision.allowed = config_.client_certificate() == v1::OPTIONAL;
+  return decision;
+}
+
+Filter::Decision Filter::Decide(abi::HttpFilter* stream, absl::Time now) const {
+  abi::EnvoyBuffer bytes{nullptr, 0};
+  if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
+          stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
+    return DecideWithoutRecord(stream);
+  }
+  ConnectionRecord record;
+  if (!cert_validator::DecodeRecord(View(bytes), record)) {
+    Decision decision;
+    decision.detail = "the connection's record cannot be read";
+    return decision;
+  }
+  return DecideWithRecord(record, now);
+}
+
+abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
+                                            absl::Time now) const {
+  RemoveClaims(stream, abi::HeaderMap::kRequest);
+
+  if (!shim::DomainCovers(domain(), GetHeader(stream, ":authority"))) {
+    if (shim::LogEnabled(shim::LogLevel::kDebug)) {
+      shim::Log(
+          shim::LogLevel::kDebug,
+          absl::StrCat("request for ", domain(), ": misdirected, Host \"",
+                       Printable(GetHeader(stream, ":authority"), 260), "\""));
+    }
+    AnswerMisdirected(stream);
+    return abi::HeadersStatus::kStopIteration;
+  }
+
+  const Decision decision = Decide(stream, now);
+  const absl::string_view reason = pki::ReasonName(decision.reason);
+  Count(stream, decisions_id_,
+        {domain(), decision.allowed ? "allowed" : "denied", reason});
+  if (shim::LogEnabled(shim::LogLevel::kDebug)) {
+    const bool named =
+        decision.checked != nullptr && decision.checked->has_client_certificate;
+    shim::Log(
+        shim::LogLevel::kDebug,
+        absl::StrCat(
+            "request for ", domain(), ": ",
+            decision.allowed ? "allowed" : "denied", ", ", reason,
+            decision.detail.empty() ? "" : ", ", Printable(decision.detail),
+            named ? ", client \"" : "",
+            named ? Printable(decision.checked->sent.front()->Subject(), 256)
+                  : "",
+            named ? "\"" : "", ", path \"",
+            Printable(GetHeader(stream, ":path"), 256), "\""));
+  }
+  SetMetadata(stream, "reason", reason);
+  if (!decision.allowed) {
+    SetMetadata(stream, "detail", Printable(decision.detail));
+    AnswerForbidden(stream, decision.reason);
+    return abi::HeadersStatus::kStopIteration;
+  }
+  Forward(stream, decision);
+  return abi::HeadersStatus::kContinue;
+}
+
+void Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
+  RemoveClaims(stream, abi::HeaderMap::kRequestTrailers);
+}
+
+void Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
+  if (!forwards_ || decision.checked == nullptr ||
+      !decision.checked->has_client_certificate) {
+    return;
+  }
+  const forwarding::Forwarded forwarded =
+      forwarding::Encode(config_.forwarding(), decision.checked->sent,
+                         decision.checked->verdict.path);
+  for (const forwarding::Header& header : forwarded.headers) {
+    envoy_dynamic_module_callback_http_set_header(
+        stream, abi::HeaderMap::kRequest, Buffer(header.name),
+        Buffer(header.value));
+  }
+  if (forwarded.truncated) Count(stream, truncated_id_, {domain()});
+}
+
+void Filter::AnswerForbidden(abi::HttpFilter* stream, Reason reason) const {
+  const std::string details =
+      absl::StrCat("sallyport_denied{", pki::ReasonName(reason), "}");
+  if (IsGrpc(stream)) {
+    // Envoy makes it grpc-status 7, and the body the grpc-message.
+    envoy_dynamic_module_callback_http_send_response(
+        stream, kForbidden, nullptr, 0, Buffer("Forbidden"), Buffer(details));
+    return;
+  }
+  std::array<abi::ModuleHeader, 2> headers = {
+      Header("content-type", kJson),
+      Header("x-amzn-errortype", "ForbiddenException")};
+  envoy_dynamic_module_callback_http_send_response(
+      stream, kForbidden, headers.data(), headers.size(),
+      Buffer(kForbiddenBody), Buffer(details));
+}
+
+void Filter::AnswerMisdirected(abi::HttpFilter* stream) const {
+  Count(stream, misdirected_id_, {domain()});
+  if (IsGrpc(stream)) {
+    envoy_dynamic_module_callback_http_send_response(
+        stream, kMisdirectedRequest, nullptr, 0, Buffer("Misdirected Request"),
+        Buffer("sallyport_misdirected"));
+    return;
+  }
+  abi::ModuleHeader type = Header("content-type", kJson);
+  envoy_dynamic_module_callback_http_send_response(
+      stream, kMisdirectedRequest, &type, 1, Buffer(kMisdirectedBody),
+      Buffer("sallyport_misdirected"));
+}
+
+}  // namespace sallyport::mtls_http
