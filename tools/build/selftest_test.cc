@@ -39,7 +39,8 @@ TEST(Toolchain, RunsAbseil) {
   absl::MutexLock lock(&mu);
   absl::flat_hash_map<std::string, absl::Time> times;
   times["now"] = absl::Now();
-  const absl::StatusOr<int> failed = absl::InvalidArgumentError(absl::StrFormat("%d", 7));
+  const absl::StatusOr<int> failed =
+      absl::InvalidArgumentError(absl::StrFormat("%d", 7));
   EXPECT_EQ(failed.status().message(), "7");
   absl::BitGen generator;
   EXPECT_LT(absl::Uniform<uint32_t>(generator, 0, 10), 10u);
@@ -48,7 +49,8 @@ TEST(Toolchain, RunsAbseil) {
 
 TEST(Toolchain, RunsProtobuf) {
   build::selftest::Selftest message;
-  const std::string json = R"({"timeout":"2s","anything":{"a":1},"name":"n","counts":{"x":"3"}})";
+  const std::string json =
+      R"({"timeout":"2s","anything":{"a":1},"name":"n","counts":{"x":"3"}})";
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &message).ok());
   EXPECT_EQ(message.timeout().seconds(), 2);
   EXPECT_EQ(message.anything().fields().at("a").number_value(), 1);
@@ -59,7 +61,8 @@ TEST(Toolchain, RunsProtobuf) {
 TEST(Toolchain, RunsBoringSsl) {
   const std::string text = "abc";
   std::vector<uint8_t> digest(SHA256_DIGEST_LENGTH);
-  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(),
+         digest.data());
   EXPECT_EQ(digest[0], 0xba);
   const bssl::UniquePtr<SSL_CTX> context(SSL_CTX_new(TLS_method()));
   EXPECT_NE(context, nullptr);
@@ -71,8 +74,9 @@ TEST(Toolchain, RunsBoringSslPathBuilder) {
   bssl::CertErrors errors;
   const uint8_t garbage[] = {0x30, 0x03, 0x02, 0x01, 0x05};
   EXPECT_FALSE(bssl::ParsedCertificate::Create(
-      bssl::UniquePtr<CRYPTO_BUFFER>(CRYPTO_BUFFER_new(garbage, sizeof(garbage), nullptr)), {},
-      &errors));
+      bssl::UniquePtr<CRYPTO_BUFFER>(
+          CRYPTO_BUFFER_new(garbage, sizeof(garbage), nullptr)),
+      {}, &errors));
   bssl::SimplePathBuilderDelegate delegate(
       2048, bssl::SimplePathBuilderDelegate::DigestPolicy::kStrong);
   EXPECT_FALSE(delegate.IsDeadlineExpired());

@@ -8,7 +8,9 @@
 // that could crash.
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -22,9 +24,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -45,12 +44,15 @@ extern "C" void SaveCrashInput(int signal_number) {
   if (fd >= 0 && g_current_input != nullptr) {
     size_t done = 0;
     while (done < g_current_input->size()) {
-      const ssize_t n = write(fd, g_current_input->data() + done, g_current_input->size() - done);
+      const ssize_t n = write(fd, g_current_input->data() + done,
+                              g_current_input->size() - done);
       if (n <= 0) break;
       done += static_cast<size_t>(n);
     }
     close(fd);
-    const char kText[] = "fuzz driver: the target crashed; its input is in the file crash-input\n";
+    const char kText[] =
+        "fuzz driver: the target crashed; its input is in the file "
+        "crash-input\n";
     if (write(STDERR_FILENO, kText, sizeof(kText) - 1) < 0) {
       // Nothing is left to be done about it.
     }
@@ -72,13 +74,16 @@ void CollectFiles(const std::string& path, std::vector<std::string>& files) {
   DIR* dir = opendir(path.c_str());
   if (dir == nullptr) return;
   while (const dirent* entry = readdir(dir)) {
-    if (entry->d_name[0] != '.') CollectFiles(path + "/" + entry->d_name, files);
+    if (entry->d_name[0] != '.')
+      CollectFiles(path + "/" + entry->d_name, files);
   }
   closedir(dir);
 }
 
 Input Mutate(const std::vector<Input>& corpus, std::mt19937_64& random) {
-  const auto below = [&random](size_t n) { return static_cast<size_t>(random() % n); };
+  const auto below = [&random](size_t n) {
+    return static_cast<size_t>(random() % n);
+  };
   Input input = corpus[below(corpus.size())];
   const size_t max_size = input.size() + kMaxGrowth;
   for (size_t step = 0, steps = 1 + below(4); step < steps; ++step) {
@@ -116,7 +121,8 @@ Input Mutate(const std::vector<Input>& corpus, std::mt19937_64& random) {
         const Input& other = corpus[below(corpus.size())];
         input.resize(at);
         const size_t from = other.empty() ? 0 : below(other.size());
-        input.insert(input.end(), other.begin() + static_cast<ptrdiff_t>(from), other.end());
+        input.insert(input.end(), other.begin() + static_cast<ptrdiff_t>(from),
+                     other.end());
         break;
       }
     }
@@ -146,7 +152,9 @@ int main(int argc, char** argv) {
     } else if (arg.rfind("--seed=", 0) == 0) {
       seed = std::strtoull(arg.c_str() + 7, nullptr, 10);
     } else if (arg.rfind("--", 0) == 0) {
-      std::fprintf(stderr, "usage: %s [--runs=N] [--seed=N] [FILE | FOLDER]...\n", argv[0]);
+      std::fprintf(stderr,
+                   "usage: %s [--runs=N] [--seed=N] [FILE | FOLDER]...\n",
+                   argv[0]);
       return 2;
     } else {
       CollectFiles(arg, files);
@@ -155,7 +163,8 @@ int main(int argc, char** argv) {
   std::sort(files.begin(), files.end());
 
   const char* outputs = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR");
-  g_crash_path = std::string(outputs != nullptr ? outputs : ".") + "/crash-input";
+  g_crash_path =
+      std::string(outputs != nullptr ? outputs : ".") + "/crash-input";
   for (const int signal_number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
     signal(signal_number, SaveCrashInput);
   }
@@ -167,7 +176,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "fuzz driver: cannot read %s\n", file.c_str());
       return 2;
     }
-    corpus.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+    corpus.emplace_back(std::istreambuf_iterator<char>(stream),
+                        std::istreambuf_iterator<char>());
     Run(corpus.back());
   }
   const size_t num_files = corpus.size();

@@ -1,0 +1,46 @@
+# Thin on purpose: each target is one or two scripts that also run alone.
+
+.PHONY: help setup demo test bench fuzz format format-check tidy clean
+
+help:
+	@echo "make demo          run the example; installs only what it needs"
+	@echo "make test          everything that can fail a change; ends in a count"
+	@echo "make bench         measure"
+	@echo "make fuzz          each fuzz target for FUZZ_SECONDS (default 60)"
+	@echo "make format        rewrite the C++ sources in the house style"
+	@echo "make format-check  fail if that would change anything"
+	@echo "make tidy          clang-tidy over our own sources"
+	@echo "make setup         install what test needs"
+	@echo "make clean         remove build outputs (the cache outside stays)"
+
+setup:
+	@tools/setup test
+
+demo:
+	@tools/setup demo
+	@examples/run-demo
+
+test:
+	@tools/setup test
+	@tools/test
+
+bench:
+	@tools/setup bench
+	@bench/run
+
+fuzz:
+	@tools/setup test
+	@tools/fuzz/run
+
+format:
+	@tools/format
+
+format-check:
+	@tools/format --check
+
+tidy:
+	@tools/setup test
+	@tools/tidy
+
+clean:
+	@bazel clean
