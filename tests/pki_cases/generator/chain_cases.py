@@ -121,7 +121,8 @@ def anchors():
                both("UNTRUSTED_ISSUER", options=pin))
     chain_case("pin_leaf_issues_nothing", "A pinned client has signed another certificate.",
                [LEAF], [leaf("below.a.pinned.example", LEAF, k="p256-other-client")],
-               both("CONSTRAINT_VIOLATION", options=pin))
+               check(COMPLETE, "INCOMPLETE_CHAIN", options=pin),
+               check(ANY, "CONSTRAINT_VIOLATION", options=pin))
     chain_case("pin_leaf_with_its_ca", "Pinned, and its CAs are in the truststore too.",
                pinned, [LEAF], both("TRUSTED", name="off"), both("TRUSTED", name="on", options=pin))
     weak = leaf("weak.partner.example", ROOT, k="rsa1024-client")
@@ -188,7 +189,7 @@ def times():
                "A CA's certificate ends in July, its successor begins in August: the verdict "
                "must be asked again at each step.", [ROOT, ends, begins], [handover],
                check(COMPLETE, "TRUSTED", name="june", recheck=d.instant("2030-07-01T00:00:01Z")),
-               check(COMPLETE, "EXPIRED", at=d.instant("2030-07-15"), name="july", depth=1,
+               check(COMPLETE, "NOT_YET_VALID", at=d.instant("2030-07-15"), name="july", depth=1,
                      recheck=d.instant("2030-08-01")),
                check(COMPLETE, "TRUSTED", at=d.instant("2030-08-15"), name="august",
                      recheck=LEAF_TO + SECOND))
@@ -228,17 +229,21 @@ def same_names():
                "Three roots with one name and nothing but the signature to tell them apart.",
                plain, [plain_leaf], both("TRUSTED", path=2))
     chain_case("same_name_none_signed", "Two roots with the issuer's name; a third one signed.",
-               [one, two], [leaf("three.twin.example", three)], both("BAD_SIGNATURE"))
-    chain_case("same_name_impostor", "A CA that took the name of the partner's, with its own key.",
-               [ROOT], [leaf("impostor.example", ca("Partner Root CA", "p256-impostor"))],
+               [one, two], [leaf("three.twin.example", three)], both("UNTRUSTED_ISSUER", depth=0))
+    chain_case("same_name_none_signed_without_key_identifiers",
+               "The same where nothing names the key.", plain[:2], [plain_leaf],
                both("BAD_SIGNATURE", depth=0))
+    chain_case("same_name_impostor", "A CA that took the name of the partner's, with its own key; the key "
+               "identifier says so.",
+               [ROOT], [leaf("impostor.example", ca("Partner Root CA", "p256-impostor"))],
+               both("UNTRUSTED_ISSUER", depth=0))
     chain_case("same_name_impostor_without_key_identifiers", "The same with no key identifiers.",
                [ca("Bare Root CA", "p256-root", ids=False)],
                [leaf("impostor.example", ca("Bare Root CA", "p256-impostor", ids=False), ids=False)],
                both("BAD_SIGNATURE", depth=0))
     impostor = ca("Partner Root CA", "p256-impostor")
     chain_case("same_name_impostor_sends_its_root", "The impostor sends its root too.",
-               [ROOT], [leaf("impostor.example", impostor), impostor], both("BAD_SIGNATURE"))
+               [ROOT], [leaf("impostor.example", impostor), impostor], both("UNTRUSTED_ISSUER"))
     fake_int = ca("Partner Issuing CA", "p256-impostor", ids=False)
     chain_case("same_name_intermediate_impostor_beside_the_real_one",
                "Two intermediates with one name are sent; one is made up.",
@@ -332,7 +337,7 @@ def cross_signing():
     chain_case("rollover_everything", "All four certificates of a rollover.",
                [k1, k2, k1_by_2, k2_by_1], [old_leaf], both("TRUSTED"))
     chain_case("rollover_link_missing", "The new root alone knows nothing of the old key.",
-               [k2], [old_leaf], both("BAD_SIGNATURE"))
+               [k2], [old_leaf], both("UNTRUSTED_ISSUER", depth=0))
 
 
 def lengths():
@@ -538,7 +543,7 @@ def self_signed():
                     extended_key_usage_warning=True))
     odd = leaf("odd.partner.example", None, more=[unknown_extension(True)])
     chain_case("self_signed_client_unknown_critical_extension", "Unknown critical extension.",
-               [odd], [odd], both("MALFORMED", depth=0))
+               [odd], [odd], both("CONSTRAINT_VIOLATION", depth=0))
     forged = leaf("forged.partner.example", None, k="rsa2048-partner", edit_signature=flip)
     chain_case("self_signed_client_bad_signature",
                "In the truststore, issued in its own name, but its signature is not its own.",
@@ -638,6 +643,8 @@ def broken():
                    d.bit_string(b"\x04" + b"\x01" * 64)))],
                both("UNSUPPORTED_ALGORITHM", depth=0))
     chain_case("malformed_intermediate_sent",
-               "The client is fine, what it sends after that is not a certificate.",
-               [ROOT], [LEAF, bytes(range(64))], check(ANY, "MALFORMED"))
+               "The client is fine; what it sends after that is not a certificate and cannot help.",
+               [ROOT], [LEAF, bytes(range(64))], both("UNTRUSTED_ISSUER"))
+    chain_case("malformed_extra_sent", "The same beside the intermediate that is needed.",
+               [ROOT], [LEAF, bytes(range(64)), INT], check(ANY, "TRUSTED", path=3))
 

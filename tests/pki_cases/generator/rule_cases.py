@@ -36,7 +36,7 @@ def keys():
     for kind, reason in (("rsa1024", "WEAK_KEY"), ("p521", "UNSUPPORTED_ALGORITHM"),
                          ("ed25519", "UNSUPPORTED_ALGORITHM"), ("p384", "TRUSTED"),
                          ("rsa4096", "TRUSTED")):
-        bad = reason != "TRUSTED"
+        bad = reason != "TRUSTED" and kind != "ed25519"  # There the client's signature is to blame.
         mid = ca("%s Issuing CA" % kind, kind + "-ca", ROOT)
         below = leaf("below.%s.example" % kind, mid)
         chain_case("key_%s_intermediate" % kind, "An intermediate's key: %s." % kind,
@@ -105,13 +105,19 @@ def signatures():
                "A root whose signature on itself is wrong is not self-signed; as an anchor of "
                "any-anchor its signature does not matter.", [broken_root],
                [leaf("below.broken.root.example", broken_root)],
-               check(COMPLETE, "BAD_SIGNATURE"), check(ANY, "TRUSTED", path=2))
+               check(COMPLETE, "INCOMPLETE_CHAIN", depth=1), check(ANY, "TRUSTED", path=2))
+    old_root = ca("Rolled RSA CA", "rsa2048-root")
+    new_with_old = ca("Rolled RSA CA", "rsa2048-ca", old_root, how="sha1")
+    chain_case("signature_sha1_self_issued",
+               "A new key signed with SHA-1 by the CA's old key: self-issued, but no root's own "
+               "signature.", [new_with_old], [leaf("rolled.rsa.example", new_with_old)],
+               check(ANY, "UNSUPPORTED_ALGORITHM", depth=1))
 
 
 def extensions():
     for critical in (False, True):
         word = "critical" if critical else "noncritical"
-        reason = "MALFORMED" if critical else "TRUSTED"
+        reason = "CONSTRAINT_VIOLATION" if critical else "TRUSTED"
         more = [unknown_extension(critical)]
         chain_case("unknown_%s_extension_client" % word, "An unknown extension, %s." % word, [ROOT],
                    [leaf("unknown.extension.example", ROOT, more=more)],
@@ -129,11 +135,11 @@ def extensions():
     twice = [subject_key_identifier(b"\x01" * 20)]
     mid = ca("CA with a duplicate extension", "p256-issuing", ROOT, more=twice)
     below = leaf("below.duplicate.example", mid)
-    chain_case("duplicate_extension_intermediate", "The same extension twice on an intermediate.",
-               [ROOT, mid], [below], both("MALFORMED", depth=1))
+    chain_case("duplicate_extension_intermediate", "The same extension twice on an intermediate: it cannot be used.",
+               [ROOT, mid], [below], both("UNTRUSTED_ISSUER"))
     root = ca("Root with a duplicate extension", "p256-root", more=twice)
-    chain_case("duplicate_extension_root", "The same extension twice on a root.", [root],
-               [leaf("below.duplicate.root.example", root)], both("MALFORMED", depth=1))
+    chain_case("duplicate_extension_root", "The same extension twice on a root: it cannot be used.", [root],
+               [leaf("below.duplicate.root.example", root)], both("UNTRUSTED_ISSUER"))
 
     for label, description, options, reason in (
             ("without_cert_sign", "Key usage without keyCertSign", dict(usage=(DIGITAL_SIGNATURE,)),

@@ -116,7 +116,7 @@ def read():
                     [text.replace("\n", "\r\n")], ok)
     truststore_case("truststore_cr", "Carriage returns alone.", [text.replace("\n", "\r")], ok)
     truststore_case("truststore_byte_order_mark", "A byte order mark at the beginning.",
-                    [b"\xef\xbb\xbf" + text.encode()], ok)
+                    b"\xef\xbb\xbf" + text.encode(), ok)
     truststore_case("truststore_no_newline_at_the_end", "The last line does not end.",
                     [text.rstrip("\n")], ok)
     truststore_case("truststore_text_between", "Text around and between the blocks.",
@@ -128,7 +128,8 @@ def read():
                     [pem("CERTIFICATE", ROOT.der, 100000), pem("CERTIFICATE", OTHER_ROOT.der, 76)],
                     ok)
     truststore_case("truststore_unusual_text", "Bytes that are not UTF-8 between blocks.",
-                    [b"\xff\xfe\x00partner\x1b[2J\n", ROOT, b"\xe4\xf6\n", OTHER_ROOT], ok)
+                    b"\xff\xfe\x00partner\x1b[2J\n" + ROOT.pem().encode() + b"\xe4\xf6\n" +
+                    OTHER_ROOT.pem().encode(), ok)
 
 
 def warned():
@@ -187,11 +188,10 @@ def warned():
                         [ROOT, ca("%s Root CA" % kind, kind + ("-ca" if kind == "p521" else
                                                                "-client"))],
                         accepted_by_both(2, (2, "CN=%s Root CA" % kind, "UNSUPPORTED_KEY")))
-    truststore_case("truststore_key_ed25519", "Ed25519: the key, and the signature made with it.",
+    truststore_case("truststore_key_ed25519", "Ed25519: the signature is named before the key.",
                     [ROOT, ca("Ed25519 Root CA", "ed25519-ca")],
                     accepted(COMPLETE, 2,
-                             (2, "CN=Ed25519 Root CA", "WEAK_SIGNATURE_ALGORITHM"),
-                             (2, "CN=Ed25519 Root CA", "UNSUPPORTED_KEY")))
+                             (2, "CN=Ed25519 Root CA", "WEAK_SIGNATURE_ALGORITHM")))
     truststore_case("truststore_ed25519_intermediate", "An Ed25519 key under a P-256 signature.",
                     [ROOT, ca("Ed25519 Issuing CA", "ed25519-ca", ROOT)],
                     accepted_by_both(2, (2, "CN=Ed25519 Issuing CA", "UNSUPPORTED_KEY")))
@@ -246,21 +246,19 @@ def warned():
                     [ROOT, OTHER_ROOT, ROOT, "again\n", ROOT],
                     accepted_by_both(4, (3, "CN=Partner Root CA", "DUPLICATE"),
                                      (4, "CN=Partner Root CA", "DUPLICATE")))
-    truststore_case("truststore_same_subject_different_key", "One subject, two keys.",
+    truststore_case("truststore_same_subject_different_key", "One subject, two keys: the later one is named.",
                     [ca("Twin CA", "p256-twin1"), ROOT, ca("Twin CA", "p256-twin2")],
-                    accepted_by_both(3, (1, "CN=Twin CA", "SAME_SUBJECT_DIFFERENT_KEY"),
-                                     (3, "CN=Twin CA", "SAME_SUBJECT_DIFFERENT_KEY")))
+                    accepted_by_both(3, (3, "CN=Twin CA", "SAME_SUBJECT_DIFFERENT_KEY")))
     truststore_case("truststore_same_subject_same_key", "A CA renewed with the same key.",
                     [ca("Renewed CA", "p256-renewed"),
                      ca("Renewed CA", "p256-renewed", not_before=d.instant("2029-01-01"))],
                     accepted_by_both(2))
     worst = ca("Everything wrong", "rsa1024-ca", how="sha1", not_after=d.instant("2025-01-01"),
                more=[unknown_extension(True)])
-    truststore_case("truststore_many_reasons", "Everything wrong with one certificate.",
+    truststore_case("truststore_many_reasons", "Everything wrong with one certificate: its time, and the first of its other "
+                    "faults.",
                     [ROOT, worst],
                     accepted(COMPLETE, 2, (2, "CN=Everything wrong", "EXPIRED"),
-                             (2, "CN=Everything wrong", "WEAK_SIGNATURE_ALGORITHM"),
-                             (2, "CN=Everything wrong", "WEAK_KEY"),
                              (2, "CN=Everything wrong", "MALFORMED")))
     truststore_case(
         "truststore_subject_text", "Subjects as RFC 4514 writes them.",
