@@ -202,8 +202,8 @@ class Search final : public bssl::TrustStore,
                 Verdict* verdict) const;
   void Trust(const bssl::CertPathBuilderResultPath& path, Verdict* verdict);
   void Refuse(const bssl::CertPathBuilder::Result& result, Verdict* verdict);
-  void RefuseWithoutPath(Verdict* verdict);
-  bool ClientSentAWayIn() const;
+  void RefuseWithoutAnchor(bool from_truststore, Verdict* verdict);
+  bool ClientSentAWayIn();
   void Describe(const bssl::CertPathBuilderResultPath& path);
   Verdict Finish(Verdict verdict);
 
@@ -212,6 +212,7 @@ class Search final : public bssl::TrustStore,
   const absl::Time now_;
   Explanation* const explanation_;  // may be null
 
+  absl::Span<const absl::string_view> chain_;
   CertificatePtr leaf_;
   // What the client sent beside the leaf. Of these, useful_ lead to the
   // truststore by name.
@@ -222,11 +223,15 @@ class Search final : public bssl::TrustStore,
   size_t max_length_ = 0;
   size_t candidates_ = 0;
   size_t iterations_ = 0;
+  size_t extra_checks_ = 0;
   bool out_of_budget_ = false;
-  // Of the leaf's issuers by name: one whose signature check failed, and
-  // whether any of those was the key that the leaf names.
-  bool wrong_key_ = false;
-  bool wrong_signature_ = false;
+  // Certificates for which a namesake of the issuer was found whose key did
+  // not sign them, with what their key identifiers say about that key.
+  struct FailedCheck {
+    const bssl::ParsedCertificate* child;
+    bool other_key;
+  };
+  std::vector<FailedCheck> failed_checks_;
   absl::Time recheck_at_ = absl::InfiniteFuture();
 };
 
@@ -323,14 +328,12 @@ bool Search::ConsiderIssuer(const Certificate& child,
                               parsed.tbs_certificate_tlv(),
                               parsed.signature_value(),
                               issuer->parsed()->tbs().spki_tlv, &signatures_)) {
-    if (&child == leaf_.get()) {
-      const auto& authority = parsed.authority_key_identifier();
-      const auto& subject = issuer->parsed()->subject_key_identifier();
-      const bool other_key =
-          authority.has_value() && authority->key_identifier.has_value() &&
-          subject.has_value() && *authority->key_identifier != *subject;
-      (other_key ? wrong_key_ : wrong_signature_) = true;
-    }
+    const auto& authority = parsed.authority_key_identifier();
+    const auto& subject = issuer->parsed()->subject_key_identifier();
+    failed_checks_.push_back(
+        {&parsed,
+         authority.has_value() && authority->key_identifier.has_value() &&
+             subject.has_value() && *authority->key_identifier != *subject});
     PassOver(*issuer, entry,
              absl::StrCat("has the issuer's name, but its key did not sign ",
                           DescribeCertificate(child)));
@@ -510,7 +513,9 @@ void Search::CheckPathAfterVerification(
     const Certificate& c = *member->certificate;
     const bool is_anchor = i + 1 == path->certs.size() && i > 0;
     const Unfitness unfit = CheckFitness(
-        c, is_anchor && any_anchor() && c.is_ca() && c.self_issued()
+        c, is_anchor && any_anchor() && c.is_ca() &&
+                   c.signature_strength() == SignatureStrength::kSha1 &&
+                   c.IsSelfSigned()
                ? OwnSignature::kIgnored
                : OwnSignature::kCounts);
     switch (unfit.kind) {
@@ -552,10 +557,9 @@ bssl::CertPathBuilder::Result Search::Build(
                                 {bssl::der::Input(kAnyPolicy)},
                                 bssl::InitialPolicyMappingInhibit::kFalse,
                                 bssl::InitialAnyPolicyInhibit::kFalse);
-  const size_t left = policy_.max_path_iterations > iterations_
-                          ? policy_.max_path_iterations - iterations_
-                          : 1;
-  builder.SetIterationLimit(static_cast<uint32_t>(left));
+  // 0 would mean no limit.
+  builder.SetIterationLimit(static_cast<uint32_t>(
+      std::max<size_t>(1, policy_.max_path_iterations - iterations_)));
   builder.SetDepthLimit(static_cast<uint32_t>(depth));
   bssl::CertPathBuilder::Result result = builder.Run();
   iterations_ += result.iteration_count;
@@ -593,30 +597,38 @@ void Search::Trust(const bssl::CertPathBuilderResultPath& path,
   }
 }
 
-// Whether certificates that the client sent lead from it to a CA of the
-// truststore, by name. Only to say why COMPLETE_CHAIN refused.
-bool Search::ClientSentAWayIn() const {
-  bssl::der::Input name = leaf_->parsed()->normalized_issuer();
-  for (size_t step = 0; step < sent_.size(); ++step) {
-    const auto next =
-        std::find_if(sent_.begin(), sent_.end(), [&](const CertificatePtr& c) {
-          return c->parsed()->normalized_subject() == name;
-        });
-    if (next == sent_.end()) return false;
-    name = (*next)->parsed()->normalized_issuer();
-    if (!truststore_.FindBySubject(View(name)).empty()) return true;
-  }
-  return false;
+// Whether the chain would reach the truststore if the intermediates that the
+// client sent counted. Only to say why COMPLETE_CHAIN refused; costs nothing
+// when no names lead there.
+bool Search::ClientSentAWayIn() {
+  FindUsefulSent(sent_);
+  if (useful_.empty()) return false;
+  VerifyPolicy policy = policy_;
+  policy.chain_policy = ChainPolicy::kAnyAnchor;
+  const Verdict verdict =
+      Search(truststore_, policy, now_, nullptr).Run(chain_);
+  extra_checks_ += verdict.signature_checks;
+  return verdict.path.size() > 1 &&
+         truststore_.FindExact(verdict.path.back()->fingerprint()) != nullptr;
 }
 
-void Search::RefuseWithoutPath(Verdict* verdict) {
-  verdict->depth = 0;
-  const std::string name =
-      absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_));
-  const std::string issuer = Printable(leaf_->Issuer(), 300);
-  const bool in_truststore =
-      truststore_.FindExact(leaf_->fingerprint()) != nullptr;
-  if (wrong_signature_ && !leaf_->IsSelfSigned()) {
+// For a path that leads to no anchor: it ends at the last certificate of
+// verdict->path, for which no issuer was found.
+void Search::RefuseWithoutAnchor(bool from_truststore, Verdict* verdict) {
+  const size_t last = verdict->path.size() - 1;
+  const CertificatePtr& end = verdict->path[last];
+  const bool is_leaf = last == 0;
+  const std::string name = Name(FindMember(end->parsed().get()), last);
+  const std::string issuer = Printable(end->Issuer(), 300);
+  verdict->depth = static_cast<int>(last);
+
+  bool wrong_key = false;
+  bool wrong_signature = false;
+  for (const FailedCheck& check : failed_checks_) {
+    if (check.child != end->parsed().get()) continue;
+    (check.other_key ? wrong_key : wrong_signature) = true;
+  }
+  if (wrong_signature && !end->IsSelfSigned()) {
     verdict->reason = Reason::kBadSignature;
     verdict->detail = absl::StrCat(
         name, " names the issuer '", issuer,
@@ -624,27 +636,31 @@ void Search::RefuseWithoutPath(Verdict* verdict) {
         "that signed it");
     return;
   }
-  verdict->reason = Reason::kUntrustedIssuer;
   if (!any_anchor() && ClientSentAWayIn()) {
     verdict->reason = Reason::kIncompleteChain;
     verdict->detail =
         absl::StrCat(name, " was issued by '", issuer,
                      "', which the client sent and the truststore lacks: under "
                      "complete-chain every CA must be in the truststore");
-  } else if (leaf_->IsSelfSigned()) {
+    return;
+  }
+  verdict->reason =
+      from_truststore ? Reason::kIncompleteChain : Reason::kUntrustedIssuer;
+  if (is_leaf && end->IsSelfSigned()) {
     verdict->detail =
         absl::StrCat(name, " is self-signed and not in the truststore");
-  } else if (in_truststore) {
+  } else if (is_leaf && truststore_.FindExact(end->fingerprint()) != nullptr) {
     verdict->detail = absl::StrCat(
         name, " is in the truststore but not self-signed, and its issuer '",
         issuer, "' is not: add the issuer, or pin the leaf");
-  } else if (wrong_key_) {
+  } else if (wrong_key) {
     verdict->detail = absl::StrCat(
         name, " was issued by '", issuer,
         "' with a key that no certificate of that name in the truststore has");
   } else {
-    verdict->detail = absl::StrCat(name, " was issued by '", issuer,
-                                   "', which is not in the truststore");
+    verdict->detail =
+        absl::StrCat(name, " was issued by '", issuer,
+                     "', of which the truststore has no usable certificate");
   }
 }
 
@@ -702,22 +718,8 @@ void Search::Refuse(const bssl::CertPathBuilder::Result& result,
         " steps): too many certificates of the truststore share a name");
     return;
   }
-  if (best == nullptr || (!best_rank.anchored && verdict->path.size() == 1)) {
-    RefuseWithoutPath(verdict);
-    return;
-  }
   if (!best_rank.anchored) {
-    // It led somewhere and ended.
-    const size_t last = verdict->path.size() - 1;
-    const Member* member = FindMember(verdict->path[last]->parsed().get());
-    verdict->depth = static_cast<int>(last);
-    verdict->reason = best_rank.from_truststore > 0 ? Reason::kIncompleteChain
-                                                    : Reason::kUntrustedIssuer;
-    verdict->detail = absl::StrCat(
-        "the chain ends at ", Name(member, last), ", whose issuer '",
-        Printable(verdict->path[last]->Issuer(), 300),
-        best_rank.from_truststore > 0 ? "' is missing from the truststore"
-                                      : "' is not in the truststore");
+    RefuseWithoutAnchor(best_rank.from_truststore > 0, verdict);
     return;
   }
   for (const Rule& rule : Rules()) {
@@ -790,12 +792,13 @@ void Search::Describe(const bssl::CertPathBuilderResultPath& path) {
 
 Verdict Search::Finish(Verdict verdict) {
   verdict.recheck_at = recheck_at_;
-  verdict.signature_checks = signatures_.num_checks();
+  verdict.signature_checks = signatures_.num_checks() + extra_checks_;
   verdict.path_iterations = iterations_;
   return verdict;
 }
 
 Verdict Search::Run(absl::Span<const absl::string_view> chain) {
+  chain_ = chain;
   Verdict verdict;
   if (chain.empty()) {
     verdict.reason = Reason::kNoCertificate;
@@ -863,7 +866,7 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
     return Finish(std::move(verdict));
   }
   if (result.AnyPathContainsError(theirs::kDepthLimitExceeded) &&
-      !out_of_budget_ && !result.exceeded_iteration_limit) {
+      !out_of_budget_ && iterations_ < policy_.max_path_iterations) {
     // Look further only to say whether it is the length that is wrong. Paths
     // over the limit carry an error (CheckPathAfterVerification), so nothing
     // becomes trusted here.
