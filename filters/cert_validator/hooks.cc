@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "base/text.h"
 #include "filters/abi/abi.h"
+#include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/validator.h"
 #include "filters/shim/barrier.h"
 #include "filters/shim/buffers.h"
@@ -104,16 +105,16 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
   }
   const Validator::Outcome outcome =
       (*validator)->Verify(chain, shim::ModuleClock().Now());
-  bool told = true;
+  bool told = false;
   for (const auto& [key, value] : outcome.filter_state) {
-    // Only the record matters to the HTTP filter; it comes first. Not to be
-    // able to leave it means that nobody could be refused later.
-    told = told && !value.empty() &&
-           envoy_dynamic_module_callback_cert_validator_set_filter_state(
-               call, shim::Buffer(key), shim::Buffer(value));
-    if (!told) break;
+    const bool set =
+        !value.empty() &&
+        envoy_dynamic_module_callback_cert_validator_set_filter_state(
+            call, shim::Buffer(key), shim::Buffer(value));
+    if (key == kConnectionKey) told = set;
   }
-  if (outcome.filter_state.empty() || !told) {
+  if (!told) {
+    // The HTTP filter would have nothing to judge by.
     Fail(call, "the verdict could not be left in the filter state");
     return Refused(kAlertInternalError);
   }
