@@ -341,7 +341,8 @@ bool envoy_dynamic_module_callback_http_add_header(
     sallyport::abi::ModuleBuffer key, sallyport::abi::ModuleBuffer value);
 // A local reply. `details` becomes %RESPONSE_CODE_DETAILS%. The hook that calls
 // it returns kStopIteration. For a gRPC request Envoy answers with HTTP 200,
-// the grpc-status that belongs to `status_code` and `body` as grpc-message.
+// `body` as grpc-message and the grpc-status of `headers`; without one there it
+// is 0, that is OK, whatever the status code.
 void envoy_dynamic_module_callback_http_send_response(
     sallyport::abi::HttpFilter* filter, uint32_t status_code,
     sallyport::abi::ModuleHeader* headers, size_t num_headers,

@@ -32,7 +32,11 @@ constexpr uint32_t kMisdirectedRequest = 421;
 constexpr absl::string_view kForbiddenBody = R"({"message":"Forbidden"})";
 constexpr absl::string_view kMisdirectedBody =
     R"({"message":"Misdirected Request"})";
+constexpr absl::string_view kMisdirectedDetails = "sallyport_misdirected";
 constexpr absl::string_view kJson = "application/json";
+// Codes of gRPC: UNKNOWN (what 421 stands for) and PERMISSION_DENIED.
+constexpr absl::string_view kGrpcUnknown = "2";
+constexpr absl::string_view kGrpcPermissionDenied = "7";
 
 // The value of a request header; dead after the first change to the stream.
 absl::string_view GetHeader(abi::HttpFilter* stream, absl::string_view name) {
@@ -55,6 +59,17 @@ bool IsGrpc(abi::HttpFilter* stream) {
 
 abi::ModuleHeader Header(absl::string_view name, absl::string_view value) {
   return {name.data(), name.size(), value.data(), value.size()};
+}
+
+// Envoy makes the answer to a gRPC request one of HTTP 200 with `message` as
+// grpc-message. It takes the grpc-status from our headers, and 0 (that is OK)
+// when there is none.
+void AnswerGrpc(abi::HttpFilter* stream, uint32_t status_code,
+                absl::string_view grpc_status, absl::string_view message,
+                absl::string_view details) {
+  abi::ModuleHeader status = Header("grpc-status", grpc_status);
+  envoy_dynamic_module_callback_http_send_response(
+      stream, status_code, &status, 1, Buffer(message), Buffer(details));
 }
 
 void Count(abi::HttpFilter* stream, size_t id,
@@ -264,7 +279,7 @@ abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
   SetMetadata(stream, "reason", reason);
   if (!decision.allowed) {
     SetMetadata(stream, "detail", Printable(decision.detail));
-    AnswerForbidden(stream, decision.reason);
+    AnswerForbidden(stream, reason);
     return abi::HeadersStatus::kStopIteration;
   }
   Forward(stream, decision);
@@ -291,13 +306,10 @@ void Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
   if (forwarded.truncated) Count(stream, truncated_id_, {domain()});
 }
 
-void Filter::AnswerForbidden(abi::HttpFilter* stream, Reason reason) const {
-  const std::string details =
-      absl::StrCat("sallyport_denied{", pki::ReasonName(reason), "}");
+void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason) {
+  const std::string details = absl::StrCat("sallyport_denied{", reason, "}");
   if (IsGrpc(stream)) {
-    // Envoy makes it grpc-status 7, and the body the grpc-message.
-    envoy_dynamic_module_callback_http_send_response(
-        stream, kForbidden, nullptr, 0, Buffer("Forbidden"), Buffer(details));
+    AnswerGrpc(stream, kForbidden, kGrpcPermissionDenied, "Forbidden", details);
     return;
   }
   std::array<abi::ModuleHeader, 2> headers = {
@@ -311,15 +323,14 @@ void Filter::AnswerForbidden(abi::HttpFilter* stream, Reason reason) const {
 void Filter::AnswerMisdirected(abi::HttpFilter* stream) const {
   Count(stream, misdirected_id_, {domain()});
   if (IsGrpc(stream)) {
-    envoy_dynamic_module_callback_http_send_response(
-        stream, kMisdirectedRequest, nullptr, 0, Buffer("Misdirected Request"),
-        Buffer("sallyport_misdirected"));
+    AnswerGrpc(stream, kMisdirectedRequest, kGrpcUnknown, "Misdirected Request",
+               kMisdirectedDetails);
     return;
   }
   abi::ModuleHeader type = Header("content-type", kJson);
   envoy_dynamic_module_callback_http_send_response(
       stream, kMisdirectedRequest, &type, 1, Buffer(kMisdirectedBody),
-      Buffer("sallyport_misdirected"));
+      Buffer(kMisdirectedDetails));
 }
 
 }  // namespace sallyport::mtls_http

@@ -44,6 +44,11 @@ inline constexpr absl::string_view kForwardingTruncated =
 // newer than the handshake's in the filter state; "detail" when it was denied.
 inline constexpr absl::string_view kMetadata = "sallyport";
 
+// AnswerForbidden: the 403 of API Gateway, or PERMISSION_DENIED for a gRPC
+// request. `reason` goes into the response-code details,
+// "sallyport_denied{EXPIRED}", and nowhere else.
+void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason);
+
 // Immutable; thread-safe.
 class Filter {
  public:
@@ -85,7 +90,6 @@ class Filter {
                             absl::Time now) const;
   Decision DecideWithoutRecord(abi::HttpFilter* stream) const;
   void Forward(abi::HttpFilter* stream, const Decision& decision) const;
-  void AnswerForbidden(abi::HttpFilter* stream, pki::Reason reason) const;
   void AnswerMisdirected(abi::HttpFilter* stream) const;
 
   const filter::v1::MutualTls config_;

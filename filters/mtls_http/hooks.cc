@@ -63,14 +63,6 @@ const void* ConfigNew(abi::HttpFilterConfig* envoy_config,
   return new Handle(*std::move(filter));
 }
 
-// The answer when nothing else works: 403 without a word about why.
-void Refuse(abi::HttpFilter* stream) {
-  if (stream == nullptr) return;
-  envoy_dynamic_module_callback_http_send_response(
-      stream, 403, nullptr, 0, shim::Buffer(""),
-      shim::Buffer("sallyport_denied{INTERNAL_ERROR}"));
-}
-
 }  // namespace
 }  // namespace sallyport::mtls_http
 
@@ -118,7 +110,11 @@ sabi::HeadersStatus envoy_dynamic_module_on_http_filter_request_headers(
             ->OnRequestHeaders(envoy_filter, shim::ModuleClock().Now());
       });
   if (status != kFailed) return status;
-  shim::GuardedVoid(sp::refuse_site, [&] { sp::Refuse(envoy_filter); });
+  shim::GuardedVoid(sp::refuse_site, [&] {
+    if (envoy_filter != nullptr) {
+      sp::AnswerForbidden(envoy_filter, "INTERNAL_ERROR");
+    }
+  });
   return sabi::HeadersStatus::kStopIteration;
 }
 
