@@ -173,6 +173,20 @@ TEST(Xfcc, NeverPutsABackslashBeforeTheClosingQuoteOfTheSubject) {
   EXPECT_EQ(Read(ours)[3].second, "CN=ends in a backslash\\\\\\5C");
 }
 
+TEST(Xfcc, StaysOneElementWhateverTheSubjectIs) {
+  const auto reads_as = [](absl::string_view subject) {
+    const XfccElement element =
+        Read(absl::StrCat("Hash=0;", XfccSubject(subject), ";URI=u"));
+    EXPECT_EQ(element.size(), 3u) << subject;
+    return element.at(1).second;
+  };
+  EXPECT_EQ(reads_as("CN=a\\\"b\\\\c"), "CN=a\\\"b\\\\c");
+  EXPECT_EQ(reads_as("CN=a\\\\"), "CN=a\\5C");
+  // Text that RFC 4514 does not allow.
+  EXPECT_EQ(reads_as("CN=\",Hash=1;X=\""), "CN=\\\",Hash=1;X=\\\"");
+  EXPECT_EQ(reads_as("CN=a\\"), "CN=a\\5C");
+}
+
 TEST(Xfcc, HasTheShapeOfTheDocumentedExample) {
   TestCertificate spec;
   spec.subject = {{6, "US"}, {8, "WA"}, {10, "Example, Inc"}, {3, "client-1"}};

@@ -68,7 +68,7 @@ class HeaderFilter {
     bool prefix;       // whatever begins with `text`, and is longer
   };
 
-  // By the first and third character of the name. 3 fits the known names.
+  // By the first and third character of the name, which every prefix has.
   std::array<std::vector<Pattern>, 64> buckets_;
 };
 
@@ -132,6 +132,10 @@ Forwarded Encode(const sallyport::filter::v1::Forwarding& config, Chain sent,
 // `sent` is not empty.
 std::string EncodeXfcc(const sallyport::filter::v1::Forwarding::Xfcc& config,
                        Chain sent);
+
+// `Subject="..."` of it. `name` is RFC 4514 text; should a quote in it not be
+// escaped, it and every backslash get a backslash here.
+std::string XfccSubject(absl::string_view name);
 
 // One `URI=` or `DNS=` of it. `name` may hold any bytes.
 std::string XfccName(absl::string_view key, absl::string_view name);

@@ -201,6 +201,8 @@ TEST(HeaderFilter, RemovesTheOperatorsNamesToo) {
   EXPECT_TRUE(filter.Matches("X_PARTNER_CERT"));
   EXPECT_TRUE(filter.Matches("AB"));
   EXPECT_TRUE(filter.Matches("Q"));
+  // A pseudo-header is not a name with another first character.
+  EXPECT_FALSE(HeaderFilter({"-path"}).Matches(":path"));
   EXPECT_FALSE(filter.Matches("x-partner-cert-2"));
   EXPECT_FALSE(filter.Matches("x-partner"));
   EXPECT_FALSE(filter.Matches("abc"));

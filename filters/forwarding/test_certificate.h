@@ -1,4 +1,5 @@
-// Certificates with whatever bytes a test wants in them.
+// Certificates with whatever bytes a test wants in them, also those that
+// OpenSSL's text forms (pki/testing) cannot express.
 
 #ifndef SALLYPORT_FILTERS_FORWARDING_TEST_CERTIFICATE_H_
 #define SALLYPORT_FILTERS_FORWARDING_TEST_CERTIFICATE_H_
