@@ -1,8 +1,6 @@
 #include "pki/x509/pem.h"
 
-#include <openssl/base64.h>
-
-#include <cstdint>
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -28,22 +26,39 @@ absl::string_view StripBlanks(absl::string_view s) {
   return s;
 }
 
-// Takes the next line off `text`; LF, CRLF and CR end a line.
-absl::string_view NextLine(absl::string_view* text) {
-  const size_t end = text->find_first_of("\r\n");
-  if (end == absl::string_view::npos) {
-    absl::string_view line = *text;
-    text->remove_prefix(text->size());
+// Takes lines off a text; LF, CRLF and CR end a line. Linear in the text,
+// also when it has only CRs or only LFs: the place of the next of each is
+// remembered.
+class LineReader {
+ public:
+  explicit LineReader(absl::string_view text) : text_(text) {}
+
+  bool done() const { return at_ >= text_.size(); }
+
+  absl::string_view Next() {
+    if (lf_ == kUnknown || lf_ < at_) lf_ = Find('\n');
+    if (cr_ == kUnknown || cr_ < at_) cr_ = Find('\r');
+    const size_t end = std::min(lf_, cr_);
+    const absl::string_view line = text_.substr(at_, end - at_);
+    at_ = end + 1;
+    if (end == cr_ && cr_ + 1 == lf_) ++at_;
     return line;
   }
-  absl::string_view line = text->substr(0, end);
-  size_t skip = end + 1;
-  if ((*text)[end] == '\r' && skip < text->size() && (*text)[skip] == '\n') {
-    ++skip;
+
+ private:
+  static constexpr size_t kUnknown = ~size_t{0};
+
+  // The next `c`, or the end of the text.
+  size_t Find(char c) const {
+    const size_t found = text_.find(c, at_);
+    return found == absl::string_view::npos ? text_.size() : found;
   }
-  text->remove_prefix(skip);
-  return line;
-}
+
+  const absl::string_view text_;
+  size_t at_ = 0;
+  size_t lf_ = kUnknown;
+  size_t cr_ = kUnknown;
+};
 
 // "LABEL" of "-----BEGIN LABEL-----"; false when the line is not of that form.
 bool ReadBoundary(absl::string_view line, absl::string_view prefix,
@@ -59,17 +74,15 @@ class PemReader {
  public:
   PemReader(absl::string_view pem, size_t max_block_bytes,
             absl::FunctionRef<bool(const PemBlock&)> on_block)
-      : rest_(pem),
+      : lines_(absl::StripPrefix(pem, "\xef\xbb\xbf")),
         // Base64 needs four characters for three bytes.
         max_block_chars_(max_block_bytes / 3 * 4 + 8),
-        on_block_(on_block) {
-    absl::ConsumePrefix(&rest_, "\xef\xbb\xbf");
-  }
+        on_block_(on_block) {}
 
   PemError Run() {
-    while (!rest_.empty() && error_.ok()) {
+    while (!lines_.done() && error_.ok()) {
       ++line_;
-      const absl::string_view line = StripBlanks(NextLine(&rest_));
+      const absl::string_view line = StripBlanks(lines_.Next());
       if (in_block_) {
         BlockLine(line);
       } else {
@@ -145,6 +158,10 @@ class PemReader {
       Fail(PemError::Reason::kTooLarge, "the block is larger than the limit");
       return;
     }
+    if (line.find_first_of(" \t") == absl::string_view::npos) {
+      body_.append(line.data(), line.size());
+      return;
+    }
     for (const char c : line) {
       if (c != ' ' && c != '\t') body_.push_back(c);
     }
@@ -157,20 +174,19 @@ class PemReader {
            "nothing between the BEGIN and the END line");
       return;
     }
-    size_t max_len = 0;
-    size_t len = 0;
-    decoded_.resize(body_.size());
-    if (!EVP_DecodedLength(&max_len, body_.size()) ||
-        max_len > decoded_.size() ||
-        !EVP_DecodeBase64(
-            reinterpret_cast<uint8_t*>(&decoded_[0]), &len, decoded_.size(),
-            reinterpret_cast<const uint8_t*>(body_.data()), body_.size())) {
+    // Whole quads with padding only at the end, so that a line that was lost
+    // is noticed; absl::Base64Unescape() alone would take less.
+    const size_t padding = absl::EndsWith(body_, "==")  ? 2
+                           : absl::EndsWith(body_, "=") ? 1
+                                                        : 0;
+    if (body_.size() % 4 != 0 || body_.find('=') < body_.size() - padding ||
+        body_.find('.') != std::string::npos ||
+        !absl::Base64Unescape(body_, &decoded_)) {
       Fail(PemError::Reason::kBadBase64,
            "what is between BEGIN and END is not base64, or is cut off");
       return;
     }
-    const PemBlock block = {label_, index_, block_line_,
-                            absl::string_view(decoded_.data(), len)};
+    const PemBlock block = {label_, index_, block_line_, decoded_};
     if (!on_block_(block)) {
       Fail(PemError::Reason::kStopped, "stopped");
     }
@@ -183,7 +199,7 @@ class PemReader {
     error_.message = std::move(message);
   }
 
-  absl::string_view rest_;
+  LineReader lines_;
   const size_t max_block_chars_;
   const absl::FunctionRef<bool(const PemBlock&)> on_block_;
   size_t line_ = 0;
