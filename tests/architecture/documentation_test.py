@@ -1,0 +1,52 @@
+"""The documentation says what the code says."""
+
+import os
+import re
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as stream:
+        return stream.read()
+
+
+class DocumentationTest(unittest.TestCase):
+    def test_the_table_of_removed_headers_is_the_constant(self):
+        code = re.findall(
+            r'^    \{"([^"]+)", "([^"]+)"\},$',
+            read("filters/forwarding/known_headers.h"),
+            re.MULTILINE,
+        )
+        section = read("docs/headers.md").split("## Added")[0]
+        documented = re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE)
+        self.assertGreater(len(code), 40)
+        self.assertEqual(code, documented)
+
+    def test_every_reason_is_explained(self):
+        documented = read("docs/errors.md")
+        for source in ("pki/chain/verify.cc", "pki/truststore/truststore.cc"):
+            names = re.findall(r'return "([A-Z][A-Z_]+)";', read(source))
+            self.assertGreater(len(names), 10)
+            for name in set(names) - {"UNKNOWN", "NONE", "RSA"}:
+                self.assertIn(f"`{name}`", documented, f"{name} of {source}")
+
+    def test_links_between_documents_lead_somewhere(self):
+        for folder, _, files in os.walk(ROOT):
+            relative = os.path.relpath(folder, ROOT)
+            if relative.startswith((".git", "bazel-", "third_party/.deps")):
+                continue
+            for name in files:
+                if not name.endswith(".md"):
+                    continue
+                path = os.path.normpath(os.path.join(relative, name))
+                for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", read(path)):
+                    self.assertTrue(
+                        os.path.exists(os.path.join(folder, target)),
+                        f"{path} links to {target}, which is not there",
+                    )
+
+
+if __name__ == "__main__":
+    unittest.main()
