@@ -122,7 +122,7 @@ class BadConfiguration(unittest.TestCase):
     def test_a_private_key_in_the_truststore(self):
         line = self.good.count("\n") + 1
         self.assert_refused(
-            self.pem(self.good + self.key_text), "block 2", "line %d" % line, "PRIVATE KEY"
+            self.pem(self.good + self.key_text), "block 2", "line %d" % line, "a private key"
         )
 
     def test_a_truncated_certificate(self):

@@ -106,9 +106,14 @@ class People:
         )
 
     def _make_impostor(self):
-        """Signed by a CA that calls itself like root."""
+        """Signed by a CA that calls itself like root, which it sends."""
         false_root = self.workshop.authority("false_root", "/O=Third Party/CN=Root CA")
         return self.workshop.client("impostor", "/CN=impostor", false_root, send=[false_root])
+
+    def _make_impostor_alone(self):
+        return certificates.Identity(
+            self.impostor.certificate, self.impostor.key, self.impostor.certificate
+        )
 
     def _make_via_absent(self):
         return self.workshop.client(

@@ -1,6 +1,7 @@
 """What the backend is told about the client, and what a client cannot tell it."""
 
 import base64
+import re
 import unittest
 
 import gateway
@@ -372,7 +373,9 @@ class AwkwardNames(gateway.GatewayTest):
                 self.assertFalse(inside, "the quotes do not close")
                 self.assertEqual(commas, 0)
                 alb = received.header("x-amzn-mtls-clientcert-subject")
-                self.assertEqual(alb, identity.subject())
+                # A blank at the end would be trimmed as the header's own.
+                expected = re.sub(r"\\ $", r"\\20", identity.subject())
+                self.assertEqual(alb, expected)
 
     def test_alternative_names(self):
         identity = self.people.workshop.client(

@@ -112,9 +112,14 @@ class Host(gateway.GatewayTest):
             )
 
     def test_no_host_and_malformed_hosts_get_400(self):
-        for host in ("", "api example.com", "api.example.com/x", "a@b@c"):
+        for host in ("", "api example.com", "api.example.com/x", "api.example.com\x7f"):
             with self.subTest(host=host), self.backend_is_not_reached():
                 self.assertEqual(self.get(self.people.partner, host=host).status, 400)
+
+    def test_user_info_is_no_host(self):
+        for host in ("api.example.com@evil.test", "evil.test@api.example.com", "a@b@c"):
+            with self.subTest(host=host), self.backend_is_not_reached():
+                self.assertIn(self.get(self.people.partner, host=host).status, (400, 421))
 
     def test_two_host_headers_do_not_pass(self):
         with self.backend_is_not_reached():

@@ -22,7 +22,8 @@ CASES = [
     ("stranger", 403, "UNTRUSTED_ISSUER"),
     ("others_client", 403, "UNTRUSTED_ISSUER"),
     ("via_absent", 403, "INCOMPLETE_CHAIN"),
-    ("impostor", 403, "BAD_SIGNATURE"),
+    ("impostor", 403, "UNTRUSTED_ISSUER"),
+    ("impostor_alone", 403, "UNTRUSTED_ISSUER"),
     ("expired", 403, "EXPIRED"),
     ("expired_partner", 403, "EXPIRED"),
     ("not_yet", 403, "NOT_YET_VALID"),
@@ -105,15 +106,15 @@ class RefusedByTls(gateway.GatewayTest):
     """What never becomes a request."""
 
     def assert_refused(self, identity=None, **options):
+        """Returns what the listener's access log says of the connection."""
         before = self.backend.num_requests
-        length = len(self.envoy.access_log())
-        with self.assertRaises(client.Refused):
+        with self.assertRaises(client.Refused) as raised:
             self.get(identity, **options)
         self.assertEqual(self.backend.num_requests, before)
-        # The listener's access log has one line for the connection.
+        port = raised.exception.local_port
         return self.envoy.wait_for_access_log(
-            lambda e: e["kind"] == "connection" and e in self.envoy.access_log()[length:],
-            "the line of the refused connection",
+            lambda e: e["kind"] == "connection" and e["client_port"] == port,
+            "the line of the connection from port %d" % port,
         )
 
     def test_no_certificate_tls_1_2(self):
@@ -128,7 +129,7 @@ class RefusedByTls(gateway.GatewayTest):
         for tls in ("1.2", "1.3"):
             with self.subTest(tls=tls):
                 log = self.assert_refused(self.people.partner, server_name=None, tls=tls)
-                self.assertEqual(log["details"], "filter_chain_not_found")
+                self.assertEqual(log["flags"], "NR")
 
     def test_sni_that_no_domain_has(self):
         for name in ("other.example.com", "example.com", "x.api.example.com", "api.example.co"):
@@ -136,12 +137,15 @@ class RefusedByTls(gateway.GatewayTest):
                 log = self.assert_refused(
                     self.people.partner, server_name=name, check_server=False
                 )
-                self.assertEqual(log["details"], "filter_chain_not_found")
+                self.assertEqual(log["flags"], "NR")
 
     def test_plain_http_is_not_served(self):
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n")
-            self.assertEqual(raw.recv(100), b"")
+            try:
+                self.assertEqual(raw.recv(100), b"")
+            except ConnectionResetError:
+                pass
 
     def test_a_key_that_no_offered_signature_algorithm_can_use(self):
         # The client finds none to sign with, and is as good as without a
@@ -163,14 +167,16 @@ class Grpc(gateway.GatewayTest):
         answer = curl.get(
             self.port, self.server.certificate, "--http2", "-H", "x-test-id: " + request_id,
             "-H", "content-type: application/grpc", "-H", "te: trailers",
-            "--data-binary", "\x01", *options, identity=identity, path="/pkg.Service/Method",
+            # Without a body: Envoy answers before it would read one, and resets
+            # the stream, which curl takes for an error.
+            "--request", "POST", *options, identity=identity, path="/pkg.Service/Method",
         )
         return answer, request_id
 
     def test_an_untrusted_grpc_client_gets_permission_denied(self):
         with self.backend_is_not_reached():
             answer, request_id = self.call(self.people.stranger)
-        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.status, 200, answer)
         self.assertEqual(answer.header("grpc-status"), "7")
         self.assertEqual(answer.header("content-type"), "application/grpc")
         self.assertNotIn("untrusted", str(answer).lower())

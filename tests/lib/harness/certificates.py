@@ -83,7 +83,7 @@ class Identity:
         return self.certificate.read_text(encoding="ascii")
 
     def _print(self, *what):
-        return run("openssl", "x509", "-in", self.certificate, "-noout", *what).strip()
+        return run("openssl", "x509", "-in", self.certificate, "-noout", *what).rstrip("\n")
 
     # What openssl says about the certificate: what forwarded values are
     # compared with.

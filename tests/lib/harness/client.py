@@ -16,6 +16,10 @@ DOMAIN = "api.example.com"
 class Refused(Exception):
     """The connection ended without an HTTP answer."""
 
+    def __init__(self, message, local_port):
+        super().__init__(message)
+        self.local_port = local_port
+
 
 @dataclasses.dataclass(frozen=True)
 class Response:
@@ -103,12 +107,13 @@ class Connection:
             context.verify_mode = ssl.CERT_NONE
         self.context = context
         raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.local_port = raw.getsockname()[1]
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.socket = context.wrap_socket(raw, server_hostname=server_name, session=session)
         except (ssl.SSLError, ConnectionError, EOFError) as error:
             raw.close()
-            raise Refused(str(error)) from error
+            raise Refused(str(error), self.local_port) from error
         except BaseException:
             raw.close()
             raise
@@ -149,7 +154,7 @@ class Connection:
             response.begin()
             body = response.read()
         except (ssl.SSLError, ConnectionError, http.client.BadStatusLine) as error:
-            raise Refused(str(error) or str(self._send_error)) from error
+            raise Refused(str(error) or str(self._send_error), self.local_port) from error
         headers = tuple((k.lower(), v) for k, v in response.getheaders())
         return Response(response.status, headers, body)
 

@@ -41,8 +41,12 @@ ACCESS_LOG = {
     "details": "%RESPONSE_CODE_DETAILS%",
     "subject": "%DOWNSTREAM_PEER_SUBJECT%",
     "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
-    "reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
-    "detail": "%FILTER_STATE(sallyport.detail:PLAIN)%",
+    # The verdict of the request.
+    "reason": "%DYNAMIC_METADATA(sallyport:reason)%",
+    "detail": "%DYNAMIC_METADATA(sallyport:detail)%",
+    # What the handshake left: its verdict, and who the client says it is.
+    "handshake_reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
+    "handshake_detail": "%FILTER_STATE(sallyport.detail:PLAIN)%",
     "sallyport_subject": "%FILTER_STATE(sallyport.subject:PLAIN)%",
     "sallyport_issuer": "%FILTER_STATE(sallyport.issuer:PLAIN)%",
     "sallyport_serial": "%FILTER_STATE(sallyport.serial:PLAIN)%",
@@ -52,8 +56,10 @@ ACCESS_LOG = {
 CONNECTION_LOG = {
     "kind": "connection",
     "domain": "%REQUESTED_SERVER_NAME%",
+    "client_port": "%DOWNSTREAM_REMOTE_PORT%",
+    "handshake_reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
     "failure": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
-    "details": "%CONNECTION_TERMINATION_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
 }
 
 
@@ -232,6 +238,8 @@ def _filter_chain(domain):
 def gateway(domains, backend_port):
     """A listener on a free port for `domains`, in front of one backend."""
     return {
+        # Envoy wants a name for itself before it reads secrets, from files too.
+        "node": {"id": "test", "cluster": "test"},
         "admin": {"address": _address(0)},
         "static_resources": {
             "listeners": [
