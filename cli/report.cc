@@ -84,8 +84,7 @@ absl::string_view SourceWord(pki::TriedPath::Certificate::Source source) {
 
 std::string TriedPathText(const pki::TriedPath& path, size_t number,
                           size_t total) {
-  std::string text = absl::StrCat("\npath ", number, " of ", total, ": ",
-                                  pki::ReasonName(path.reason), "\n");
+  std::string text = absl::StrCat("\npath ", number, " of ", total, ":\n");
   for (size_t depth = 0; depth < path.certificates.size(); ++depth) {
     const pki::TriedPath::Certificate& step = path.certificates[depth];
     absl::StrAppend(&text, "  ", depth, ". ");

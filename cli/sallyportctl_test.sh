@@ -75,6 +75,11 @@ fi
 
 # Endless input ends, in bounded memory.
 bounded() { (ulimit -v 1500000; "$@"); }
+sanitized=
+if ! bounded "$ctl" version > /dev/null 2>&1; then
+  sanitized=yes # sanitizers reserve more than that from the start
+  bounded() { "$@"; }
+fi
 expect 1 'an endless truststore' bounded "$ctl" truststore check --json /dev/zero
 has out '"TOO_LARGE"' 'an endless truststore'
 expect 1 'an endless truststore on standard input' bounded "$ctl" truststore check --json - < /dev/zero
@@ -87,8 +92,10 @@ expect 0 'a batch line that is one deep nest' bounded bash -c 'head -c 100000000
 has out '"BAD_LINE"' 'a batch line that is one deep nest'
 expect 0 'a batch line with a huge unknown array' bounded bash -c '(printf "{\"x\":["; yes 0, 2> /dev/null | tr -d "\n" | head -c 100000000; printf "0]}\n") | "$0" verify --batch -' "$ctl"
 has out '"BAD_LINE"' 'a batch line with a huge unknown array'
-expect 2 'no memory to speak of' bash -c 'ulimit -v 100000; "$0" truststore check - < /dev/zero' "$ctl"
-has err 'out of memory' 'no memory to speak of'
+if [ -z "$sanitized" ]; then
+  expect 2 'no memory to speak of' bash -c 'ulimit -v 100000; "$0" truststore check - < /dev/zero' "$ctl"
+  has err 'out of memory' 'no memory to speak of'
+fi
 
 # A reader that goes away: the process ends quietly, also where the caller
 # ignores the signal.
@@ -133,6 +140,11 @@ for shell in zsh fish; do
     expect 0 "the syntax of the $shell completion" $shell -n "$tmp/completion.$shell"
   fi
 done
+if command -v fish > /dev/null; then
+  is "$(PATH=$(cd "$(dirname "$ctl")" && pwd):$PATH HOME=$tmp fish -c \
+    'source $argv[1]; complete -C "sallyportctl truststore "; complete -C "sallyportctl verify --pin"' \
+    "$tmp/completion.fish" | cut -f 1 | tr '\n' ' ')" 'check --pin-leaf ' 'completion in fish'
+fi
 
 [ "$failures" = 0 ] || { echo "$failures failures" >&2; exit 1; }
 echo PASS
