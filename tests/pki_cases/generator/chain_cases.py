@@ -119,6 +119,9 @@ def anchors():
     chain_case("pin_leaf_another_client", "Pinning one client says nothing of its siblings.",
                [LEAF], [leaf("sibling.partner.example", INT)],
                both("UNTRUSTED_ISSUER", options=pin))
+    chain_case("pin_leaf_of_a_ca", "pin_leaf is for leaves: a CA of the truststore that is not "
+               "self-signed does not vouch for itself.", [INT], [INT],
+               both("UNTRUSTED_ISSUER", options=pin))
     chain_case("pin_leaf_issues_nothing", "A pinned client has signed another certificate.",
                [LEAF], [leaf("below.a.pinned.example", LEAF, k="p256-other-client")],
                check(COMPLETE, "INCOMPLETE_CHAIN", options=pin),
