@@ -125,8 +125,8 @@ enum class ValidationStatus : uint32_t {
 // envoy_dynamic_module_type_cert_validator_client_validation_status.
 enum class ClientValidation : uint32_t {
   kNotValidated = 0,
-  kValidated = 1,
-  kNoClientCertificate = 2,
+  kNoClientCertificate = 1,
+  kValidated = 2,
   kFailed = 3,
 };
 

@@ -106,6 +106,12 @@ std::shared_ptr<const CheckedChain> CheckChain(
   return checked;
 }
 
+std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
+                                                const pki::Sha256Digest& digest,
+                                                absl::Time now) {
+  return ThreadMemory().Find(Key{state_id, digest}, now);
+}
+
 size_t NumChecksForTest() { return ThreadMemory().num_checks; }
 
 }  // namespace sallyport::cert_validator

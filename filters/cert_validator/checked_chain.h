@@ -5,6 +5,7 @@
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_CHECKED_CHAIN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -42,6 +43,12 @@ struct CheckedChain {
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, absl::Time now);
+
+// FindChecked: what the calling thread remembers about the chain under the
+// state with that id, if it holds at `now`; null otherwise. No lock, no check.
+std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
+                                                const pki::Sha256Digest& digest,
+                                                absl::Time now);
 
 // Of each thread.
 inline constexpr size_t kMaxRemembered = 1024;

@@ -22,6 +22,7 @@ namespace v1 = ::sallyport::filter::v1;
 using cert_validator::CheckChain;
 using cert_validator::ConnectionRecord;
 using cert_validator::DomainTrust;
+using cert_validator::FindChecked;
 using cert_validator::TrustState;
 using pki::Reason;
 using shim::Buffer;
@@ -141,14 +142,14 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
-void Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
+bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
   const size_t size =
       envoy_dynamic_module_callback_http_get_headers_size(stream, map);
-  if (size == 0) return;
+  if (size == 0) return true;
   absl::InlinedVector<abi::EnvoyHeader, 32> headers(size);
   if (!envoy_dynamic_module_callback_http_get_headers(stream, map,
                                                       headers.data())) {
-    return;
+    return false;
   }
   // Removing one makes the views of the others unsafe: copy the names first.
   absl::InlinedVector<std::string, 4> names;
@@ -157,9 +158,12 @@ void Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
     if (claims_.Matches(name)) names.emplace_back(name);
   }
   for (const std::string& name : names) {
-    envoy_dynamic_module_callback_http_set_header(stream, map, Buffer(name),
-                                                  shim::kRemove);
+    if (!envoy_dynamic_module_callback_http_set_header(
+            stream, map, Buffer(name), shim::kRemove)) {
+      return false;
+    }
   }
+  return true;
 }
 
 Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
@@ -187,13 +191,16 @@ Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
   if (!handshake_verdict_holds || forwards_) {
     // The truststore, the policy or the time moved on, or the certificates are
     // needed. What this thread has checked before costs nothing again.
-    const std::shared_ptr<const TrustState> state = domain_->current();
-    if (state == nullptr) {
-      decision.detail = "no truststore is bound to the domain";
-      return decision;
+    decision.checked = FindChecked(current_id, record.chain_digest, now);
+    if (decision.checked == nullptr) {
+      const std::shared_ptr<const TrustState> state = domain_->current();
+      if (state == nullptr) {
+        decision.detail = "no truststore is bound to the domain";
+        return decision;
+      }
+      decision.checked =
+          CheckChain(*state, record.chain, record.chain_digest, now);
     }
-    decision.checked =
-        CheckChain(*state, record.chain, record.chain_digest, now);
     decision.reason = decision.checked->verdict.reason;
     decision.detail = decision.checked->verdict.detail;
   } else {
@@ -244,7 +251,13 @@ Filter::Decision Filter::Decide(abi::HttpFilter* stream, absl::Time now) const {
 
 abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
                                             absl::Time now) const {
-  RemoveClaims(stream, abi::HeaderMap::kRequest);
+  if (!RemoveClaims(stream, abi::HeaderMap::kRequest)) {
+    shim::Log(shim::LogLevel::kError,
+              absl::StrCat("request for ", domain(),
+                           ": refused, its headers cannot be read"));
+    AnswerForbidden(stream, "INTERNAL_ERROR");
+    return abi::HeadersStatus::kStopIteration;
+  }
 
   if (!shim::DomainCovers(domain(), GetHeader(stream, ":authority"))) {
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
@@ -286,8 +299,8 @@ abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
   return abi::HeadersStatus::kContinue;
 }
 
-void Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
-  RemoveClaims(stream, abi::HeaderMap::kRequestTrailers);
+bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
+  return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers);
 }
 
 void Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {

@@ -66,8 +66,8 @@ class Filter {
   // answer was sent.
   abi::HeadersStatus OnRequestHeaders(abi::HttpFilter* stream,
                                       absl::Time now) const;
-  // Removes claims from the trailers.
-  void OnRequestTrailers(abi::HttpFilter* stream) const;
+  // Removes claims from the trailers; false when that cannot be done.
+  bool OnRequestTrailers(abi::HttpFilter* stream) const;
 
  private:
   // What is known about the client of a request.
@@ -84,7 +84,8 @@ class Filter {
   explicit Filter(const filter::v1::MutualTls& config,
                   std::shared_ptr<cert_validator::DomainTrust> domain);
 
-  void RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
+  // False: some may be left.
+  bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
   Decision Decide(abi::HttpFilter* stream, absl::Time now) const;
   Decision DecideWithRecord(const cert_validator::ConnectionRecord& record,
                             absl::Time now) const;

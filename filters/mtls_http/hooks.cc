@@ -129,11 +129,11 @@ sabi::TrailersStatus envoy_dynamic_module_on_http_filter_request_trailers(
   // Trailers that could not be cleaned do not go on.
   return shim::Guarded(
       sp::trailers_site, sabi::TrailersStatus::kStopIteration, [&] {
-        if (envoy_filter == nullptr || filter == nullptr) {
-          return sabi::TrailersStatus::kStopIteration;
-        }
-        (*sp::FromEnvoy(filter))->OnRequestTrailers(envoy_filter);
-        return sabi::TrailersStatus::kContinue;
+        const bool clean =
+            envoy_filter != nullptr && filter != nullptr &&
+            (*sp::FromEnvoy(filter))->OnRequestTrailers(envoy_filter);
+        return clean ? sabi::TrailersStatus::kContinue
+                     : sabi::TrailersStatus::kStopIteration;
       });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
@@ -162,12 +163,12 @@ using sallyport::shim::CopyAll;
 using sallyport::shim::FakeHandshake;
 using sallyport::shim::FakeHttpFilterConfig;
 using sallyport::shim::FakeStream;
-namespace abi = sallyport::abi;
+namespace sabi = sallyport::abi;
 
 extern "C" {
 
-void envoy_dynamic_module_callback_log(abi::LogLevel level,
-                                       abi::ModuleBuffer message) {
+void envoy_dynamic_module_callback_log(sabi::LogLevel level,
+                                       sabi::ModuleBuffer message) {
   absl::MutexLock lock(&sallyport::shim::LogMutex());
   auto& state = sallyport::shim::Log();
   if (!state.capturing) {
@@ -178,22 +179,23 @@ void envoy_dynamic_module_callback_log(abi::LogLevel level,
   if (level >= state.level) state.lines.push_back({level, Copy(message)});
 }
 
-bool envoy_dynamic_module_callback_log_enabled(abi::LogLevel level) {
+bool envoy_dynamic_module_callback_log_enabled(sabi::LogLevel level) {
   absl::MutexLock lock(&sallyport::shim::LogMutex());
   auto& state = sallyport::shim::Log();
   return state.capturing ? level >= state.level
-                         : level >= abi::LogLevel::kWarning;
+                         : level >= sabi::LogLevel::kWarning;
 }
 
 void envoy_dynamic_module_callback_cert_validator_set_error_details(
-    abi::CertValidatorCall* call, abi::ModuleBuffer text) {
+    sabi::CertValidatorCall* call, sabi::ModuleBuffer text) {
   FakeHandshake::From(call).error_details = Copy(text);
 }
 
 bool envoy_dynamic_module_callback_cert_validator_set_filter_state(
-    abi::CertValidatorCall* call, abi::ModuleBuffer key,
-    abi::ModuleBuffer value) {
+    sabi::CertValidatorCall* call, sabi::ModuleBuffer key,
+    sabi::ModuleBuffer value) {
   FakeHandshake& handshake = FakeHandshake::From(call);
+  if (handshake.throws) throw std::bad_alloc();
   if (handshake.connection == nullptr || key.ptr == nullptr ||
       value.ptr == nullptr) {
     return false;
@@ -207,26 +209,29 @@ bool envoy_dynamic_module_callback_cert_validator_set_filter_state(
 }
 
 size_t envoy_dynamic_module_callback_http_get_headers_size(
-    abi::HttpFilter* filter, abi::HeaderMap map) {
-  return FakeStream::From(filter).MapFor(map).size();
+    sabi::HttpFilter* filter, sabi::HeaderMap map) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (stream.throws) throw std::bad_alloc();
+  return stream.MapFor(map).size();
 }
 
-bool envoy_dynamic_module_callback_http_get_headers(abi::HttpFilter* filter,
-                                                    abi::HeaderMap map,
-                                                    abi::EnvoyHeader* out) {
+bool envoy_dynamic_module_callback_http_get_headers(sabi::HttpFilter* filter,
+                                                    sabi::HeaderMap map,
+                                                    sabi::EnvoyHeader* out) {
   FakeStream& stream = FakeStream::From(filter);
+  if (stream.fails_get_headers) return false;
   size_t i = 0;
   for (const auto& [key, value] : stream.MapFor(map)) {
     const absl::string_view k = stream.HandOut(key);
     const absl::string_view v = stream.HandOut(value);
-    out[i++] = abi::EnvoyHeader{k.data(), k.size(), v.data(), v.size()};
+    out[i++] = sabi::EnvoyHeader{k.data(), k.size(), v.data(), v.size()};
   }
   return true;
 }
 
 bool envoy_dynamic_module_callback_http_get_header(
-    abi::HttpFilter* filter, abi::HeaderMap map, abi::ModuleBuffer key,
-    abi::EnvoyBuffer* out_value, size_t index, size_t* out_count) {
+    sabi::HttpFilter* filter, sabi::HeaderMap map, sabi::ModuleBuffer key,
+    sabi::EnvoyBuffer* out_value, size_t index, size_t* out_count) {
   FakeStream& stream = FakeStream::From(filter);
   size_t count = 0;
   bool found = false;
@@ -243,10 +248,10 @@ bool envoy_dynamic_module_callback_http_get_header(
   return found;
 }
 
-bool envoy_dynamic_module_callback_http_set_header(abi::HttpFilter* filter,
-                                                   abi::HeaderMap map,
-                                                   abi::ModuleBuffer key,
-                                                   abi::ModuleBuffer value) {
+bool envoy_dynamic_module_callback_http_set_header(sabi::HttpFilter* filter,
+                                                   sabi::HeaderMap map,
+                                                   sabi::ModuleBuffer key,
+                                                   sabi::ModuleBuffer value) {
   FakeStream& stream = FakeStream::From(filter);
   const std::string name = Copy(key);
   auto& headers = stream.MapFor(map);
@@ -263,10 +268,10 @@ bool envoy_dynamic_module_callback_http_set_header(abi::HttpFilter* filter,
   return true;
 }
 
-bool envoy_dynamic_module_callback_http_add_header(abi::HttpFilter* filter,
-                                                   abi::HeaderMap map,
-                                                   abi::ModuleBuffer key,
-                                                   abi::ModuleBuffer value) {
+bool envoy_dynamic_module_callback_http_add_header(sabi::HttpFilter* filter,
+                                                   sabi::HeaderMap map,
+                                                   sabi::ModuleBuffer key,
+                                                   sabi::ModuleBuffer value) {
   FakeStream& stream = FakeStream::From(filter);
   const std::string name = Copy(key);
   const std::string text = Copy(value);
@@ -276,8 +281,8 @@ bool envoy_dynamic_module_callback_http_add_header(abi::HttpFilter* filter,
 }
 
 void envoy_dynamic_module_callback_http_send_response(
-    abi::HttpFilter* filter, uint32_t status_code, abi::ModuleHeader* headers,
-    size_t num_headers, abi::ModuleBuffer body, abi::ModuleBuffer details) {
+    sabi::HttpFilter* filter, uint32_t status_code, sabi::ModuleHeader* headers,
+    size_t num_headers, sabi::ModuleBuffer body, sabi::ModuleBuffer details) {
   FakeStream& stream = FakeStream::From(filter);
   sallyport::shim::Check(!stream.response.has_value(), "two responses");
   FakeStream::Response response;
@@ -293,8 +298,8 @@ void envoy_dynamic_module_callback_http_send_response(
 }
 
 bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
-    abi::HttpFilter* filter, abi::ModuleBuffer key,
-    abi::EnvoyBuffer* out_value) {
+    sabi::HttpFilter* filter, sabi::ModuleBuffer key,
+    sabi::EnvoyBuffer* out_value) {
   FakeStream& stream = FakeStream::From(filter);
   if (stream.connection == nullptr) return false;
   const auto it = stream.connection->filter_state.find(Copy(key));
@@ -305,8 +310,8 @@ bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
 }
 
 void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
-    abi::HttpFilter* filter, abi::ModuleBuffer ns, abi::ModuleBuffer key,
-    abi::ModuleBuffer value) {
+    sabi::HttpFilter* filter, sabi::ModuleBuffer ns, sabi::ModuleBuffer key,
+    sabi::ModuleBuffer value) {
   FakeStream& stream = FakeStream::From(filter);
   const std::string name = absl::StrCat(Copy(ns), ":", Copy(key));
   const std::string text = Copy(value);
@@ -315,9 +320,9 @@ void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
 }
 
 bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
-    abi::HttpFilter* filter, abi::Attribute attribute, bool* out_value) {
+    sabi::HttpFilter* filter, sabi::Attribute attribute, bool* out_value) {
   FakeStream& stream = FakeStream::From(filter);
-  if (attribute != abi::Attribute::kConnectionMtls ||
+  if (attribute != sabi::Attribute::kConnectionMtls ||
       stream.connection == nullptr || !stream.connection->mtls.has_value()) {
     return false;
   }
@@ -325,31 +330,31 @@ bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
   return true;
 }
 
-abi::MetricsResult
+sabi::MetricsResult
 envoy_dynamic_module_callback_http_filter_config_define_counter(
-    abi::HttpFilterConfig* config, abi::ModuleBuffer name,
-    abi::ModuleBuffer* label_names, size_t num_labels, size_t* out_id) {
+    sabi::HttpFilterConfig* config, sabi::ModuleBuffer name,
+    sabi::ModuleBuffer* label_names, size_t num_labels, size_t* out_id) {
   FakeHttpFilterConfig& fake = FakeHttpFilterConfig::From(config);
-  if (fake.frozen) return abi::MetricsResult::kFrozen;
+  if (fake.frozen) return sabi::MetricsResult::kFrozen;
   fake.counters.push_back({Copy(name), CopyAll(label_names, num_labels), {}});
   *out_id = fake.counters.size();
-  return abi::MetricsResult::kSuccess;
+  return sabi::MetricsResult::kSuccess;
 }
 
-abi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
-    abi::HttpFilter* filter, size_t id, abi::ModuleBuffer* label_values,
+sabi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
+    sabi::HttpFilter* filter, size_t id, sabi::ModuleBuffer* label_values,
     size_t num_labels, uint64_t value) {
   FakeStream& stream = FakeStream::From(filter);
   auto& counters = FakeHttpFilterConfig::From(stream.config->config()).counters;
   if (id == 0 || id > counters.size()) {
-    return abi::MetricsResult::kMetricNotFound;
+    return sabi::MetricsResult::kMetricNotFound;
   }
   auto& counter = counters[id - 1];
   if (counter.labels.size() != num_labels) {
-    return abi::MetricsResult::kInvalidLabels;
+    return sabi::MetricsResult::kInvalidLabels;
   }
   counter.values[CopyAll(label_values, num_labels)] += value;
-  return abi::MetricsResult::kSuccess;
+  return sabi::MetricsResult::kSuccess;
 }
 
 }  // extern "C"

@@ -70,6 +70,8 @@ class FakeHandshake {
 
   FakeConnection* connection;
   std::string error_details;
+  // set_filter_state throws, as if memory had run out.
+  bool throws = false;
 
  private:
   uint64_t alive_;
@@ -135,6 +137,9 @@ class FakeStream {
 
   FakeHttpFilterConfig* config;
   FakeConnection* connection;
+  // get_headers fails; get_headers_size throws.
+  bool fails_get_headers = false;
+  bool throws = false;
 
   // For the callbacks: what getters handed out, scrambled by setters.
   Headers& MapFor(abi::HeaderMap map);

@@ -1,0 +1,112 @@
+#include "filters/cert_validator/connection_record.h"
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+ConnectionRecord Sample() {
+  ConnectionRecord record;
+  record.reason = pki::Reason::kExpired;
+  record.path_length = 2;
+  record.state_id = 0x0102030405060708;
+  record.state_digest = pki::Sha256("state");
+  record.verified_at = absl::FromUnixNanos(1790000000123456789);
+  record.recheck_at = absl::InfiniteFuture();
+  record.truststore_digest = pki::Sha256("truststore");
+  record.domain = "api.example.com";
+  record.truststore_name = "partners";
+  record.truststore_version = "7";
+  record.detail = "expired on Monday";
+  record.chain = {absl::string_view("leaf\0der", 8), "", "issuer"};
+  record.chain_digest = ChainDigest(record.chain);
+  return record;
+}
+
+TEST(ConnectionRecord, ComesBackAsItWas) {
+  const ConnectionRecord in = Sample();
+  const std::string bytes = EncodeRecord(in);
+  ConnectionRecord out;
+  ASSERT_TRUE(DecodeRecord(bytes, out));
+  EXPECT_EQ(out.reason, in.reason);
+  EXPECT_EQ(out.path_length, 2);
+  EXPECT_EQ(out.state_id, in.state_id);
+  EXPECT_EQ(out.state_digest, in.state_digest);
+  EXPECT_EQ(out.verified_at, in.verified_at);
+  EXPECT_EQ(out.recheck_at, absl::InfiniteFuture());
+  EXPECT_EQ(out.truststore_digest, in.truststore_digest);
+  EXPECT_EQ(out.chain_digest, in.chain_digest);
+  EXPECT_EQ(out.domain, "api.example.com");
+  EXPECT_EQ(out.truststore_name, "partners");
+  EXPECT_EQ(out.truststore_version, "7");
+  EXPECT_EQ(out.detail, "expired on Monday");
+  EXPECT_EQ(out.chain, in.chain);
+}
+
+TEST(ConnectionRecord, IsRefusedWhenAnyPartIsMissing) {
+  const std::string bytes = EncodeRecord(Sample());
+  ConnectionRecord out;
+  for (size_t n = 0; n < bytes.size(); ++n) {
+    EXPECT_FALSE(DecodeRecord(absl::string_view(bytes).substr(0, n), out)) << n;
+  }
+}
+
+TEST(ConnectionRecord, IsRefusedWithSomethingLeftOver) {
+  ConnectionRecord out;
+  EXPECT_FALSE(DecodeRecord(EncodeRecord(Sample()) + "x", out));
+}
+
+TEST(ConnectionRecord, IsRefusedInAnotherVersionOrWithAnUnknownReason) {
+  const std::string bytes = EncodeRecord(Sample());
+  ConnectionRecord out;
+  std::string other = bytes;
+  other[3] = '2';
+  EXPECT_FALSE(DecodeRecord(other, out));
+  other = bytes;
+  other[4] = static_cast<char>(pki::kNumReasons);
+  EXPECT_FALSE(DecodeRecord(other, out));
+}
+
+TEST(ConnectionRecord, IsRefusedWithoutAChainOrAState) {
+  ConnectionRecord record = Sample();
+  ConnectionRecord out;
+  record.chain.clear();
+  EXPECT_FALSE(DecodeRecord(EncodeRecord(record), out));
+  record = Sample();
+  record.state_id = 0;
+  EXPECT_FALSE(DecodeRecord(EncodeRecord(record), out));
+}
+
+TEST(ConnectionRecord, CannotHoldMoreCertificatesThanItCounts) {
+  ConnectionRecord record = Sample();
+  record.chain.assign(255, "x");
+  ConnectionRecord out;
+  EXPECT_TRUE(DecodeRecord(EncodeRecord(record), out));
+  record.chain.assign(256, "x");
+  EXPECT_EQ(EncodeRecord(record), "");
+}
+
+TEST(ConnectionRecord, CutsTextThatIsTooLong) {
+  ConnectionRecord record = Sample();
+  const std::string text(70000, 'x');
+  record.detail = text;
+  const std::string bytes = EncodeRecord(record);
+  ConnectionRecord out;
+  ASSERT_TRUE(DecodeRecord(bytes, out));
+  EXPECT_EQ(out.detail.size(), 65535u);
+}
+
+TEST(ChainDigest, TellsChainsApartThatConcatenateAlike) {
+  const std::vector<absl::string_view> one = {"ab", "c"};
+  const std::vector<absl::string_view> two = {"a", "bc"};
+  const std::vector<absl::string_view> three = {"abc"};
+  EXPECT_NE(ChainDigest(one), ChainDigest(two));
+  EXPECT_NE(ChainDigest(one), ChainDigest(three));
+  EXPECT_EQ(ChainDigest(one), ChainDigest(one));
+}
+
+}  // namespace
+}  // namespace sallyport::cert_validator

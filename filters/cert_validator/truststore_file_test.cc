@@ -1,0 +1,210 @@
+#include "filters/cert_validator/truststore_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/time/clock.h"
+#include "filters/cert_validator/test_support.h"
+#include "filters/shim/fake_envoy.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+namespace fs = std::filesystem;
+
+size_t Size(const TruststoreFile& file) {
+  return file.current()->truststore().num_certificates();
+}
+
+class Recorder : public TruststoreFile::Listener {
+ public:
+  void OnTruststore(std::shared_ptr<const SharedTruststore>) override {
+    ++calls;
+  }
+  std::atomic<int> calls{0};
+};
+
+std::string One() { return Certificates().root.pem; }
+std::string Two() { return One() + Certificates().partner.pem; }
+std::string Three() { return Two() + Certificates().stranger.pem; }
+
+TEST(TruststoreFile, IsReadWhenItIsOpenedAndAgainWhenItIsReplaced) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  auto recorder = std::make_shared<Recorder>();
+  EXPECT_EQ(file->Subscribe(recorder), file->current());
+  EXPECT_EQ(Size(*file), 1u);
+  Replace(dir / "t.pem", Two());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+  EXPECT_TRUE(WaitFor([&] { return recorder->calls == 1; }));
+  Replace(dir / "t.pem", Three());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
+}
+
+TEST(TruststoreFile, IsOneObjectForOnePath) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  EXPECT_EQ(*TruststoreFile::Open(dir / "t.pem", {}), file);
+  pki::TruststoreLimits limits;
+  limits.max_certificates = 5;
+  EXPECT_NE(*TruststoreFile::Open(dir / "t.pem", limits), file);
+}
+
+TEST(TruststoreFile, KeepsItsLastGoodContentAndSaysWhy) {
+  TempDir dir;
+  Replace(dir / "t.pem", Two());
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto recorder = std::make_shared<Recorder>();
+  file->Subscribe(recorder);
+  shim::LogCapture log;
+  for (const std::string& bad :
+       {std::string("no certificate here"), std::string(),
+        Two().substr(0, Two().size() - 100),
+        Two() + Certificates().root.key.Pem()}) {
+    const int before = log.Count("last good one stays");
+    Replace(dir / "t.pem", bad);
+    ASSERT_TRUE(
+        WaitFor([&] { return log.Count("last good one stays") > before; }));
+    EXPECT_EQ(Size(*file), 2u);
+    // A configuration that comes now is refused.
+    EXPECT_FALSE(TruststoreFile::Open(dir / "t.pem", {}).ok());
+  }
+  EXPECT_EQ(log.Count("last good one stays", abi::LogLevel::kError),
+            log.Count("last good one stays"));
+  EXPECT_EQ(log.Count("PRIVATE KEY-----"), 0);
+  EXPECT_EQ(recorder->calls, 0);
+  Replace(dir / "t.pem", Three());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
+  EXPECT_TRUE(TruststoreFile::Open(dir / "t.pem", {}).ok());
+}
+
+TEST(TruststoreFile, IsRefusedWhenItCannotBeReadOrParsed) {
+  TempDir dir;
+  const auto missing = TruststoreFile::Open(dir / "none.pem", {});
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(absl::StrContains(missing.status().message(), "none.pem"));
+  EXPECT_FALSE(TruststoreFile::Open(dir.path(), {}).ok());
+  Replace(dir / "bad.pem", "x");
+  EXPECT_FALSE(TruststoreFile::Open(dir / "bad.pem", {}).ok());
+  // The file came later.
+  Replace(dir / "none.pem", One());
+  EXPECT_TRUE(TruststoreFile::Open(dir / "none.pem", {}).ok());
+}
+
+TEST(TruststoreFile, DoesNotCountWhatIsWrittenInPlace) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  Replace(dir / "other.pem", One());
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto other = *TruststoreFile::Open(dir / "other.pem", {});
+  WriteInPlace(dir / "t.pem", Two());
+  // What happens later is seen; the watcher had its chance by then.
+  Replace(dir / "other.pem", Three());
+  ASSERT_TRUE(WaitFor([&] { return Size(*other) == 3; }));
+  EXPECT_EQ(Size(*file), 1u);
+  // A configuration that is loaded reads it.
+  EXPECT_EQ(Size(**TruststoreFile::Open(dir / "t.pem", {})), 2u);
+}
+
+TEST(TruststoreFile, FollowsTheLinkThatKubernetesSwaps) {
+  // t.pem -> ..data/t.pem, ..data -> ..1
+  TempDir dir;
+  fs::create_directory(dir / "..1");
+  fs::create_directory(dir / "..2");
+  WriteInPlace(dir / "..1/t.pem", One());
+  WriteInPlace(dir / "..2/t.pem", Two());
+  fs::create_symlink("..1", dir / "..data");
+  fs::create_symlink("..data/t.pem", dir / "t.pem");
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  EXPECT_EQ(Size(*file), 1u);
+  fs::create_symlink("..2", dir / "..data_tmp");
+  fs::rename(dir / "..data_tmp", dir / "..data");
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
+TEST(TruststoreFile, SurvivesItsDirectoryBeingReplaced) {
+  TempDir dir;
+  fs::create_directory(dir / "d");
+  fs::create_directory(dir / "d2");
+  WriteInPlace(dir / "d/t.pem", One());
+  WriteInPlace(dir / "d2/t.pem", Two());
+  const auto file = *TruststoreFile::Open(dir / "d/t.pem", {});
+  // Moved away, and another one in its place.
+  fs::rename(dir / "d", dir / "gone");
+  fs::rename(dir / "d2", dir / "d");
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+  Replace(dir / "d/t.pem", Three());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
+  // Removed, and made again.
+  fs::remove_all(dir / "d");
+  fs::create_directory(dir / "d");
+  Replace(dir / "d/t.pem", One());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 1; }));
+  Replace(dir / "d/t.pem", Two());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
+TEST(TruststoreFile, FollowsALinkToItsDirectory) {
+  TempDir dir;
+  fs::create_directory(dir / "release1");
+  fs::create_directory(dir / "release2");
+  WriteInPlace(dir / "release1/t.pem", One());
+  WriteInPlace(dir / "release2/t.pem", Two());
+  fs::create_symlink("release1", dir / "now");
+  const auto file = *TruststoreFile::Open(dir / "now/t.pem", {});
+  fs::create_symlink("release2", dir / "next");
+  fs::rename(dir / "next", dir / "now");
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
+TEST(TruststoreFile, IsToldApartFromItsNeighbours) {
+  TempDir dir;
+  std::vector<std::shared_ptr<TruststoreFile>> files;
+  for (int i = 0; i < 100; ++i) {
+    const std::string path = dir / std::to_string(i);
+    Replace(path, One());
+    files.push_back(*TruststoreFile::Open(path, {}));
+  }
+  for (int i = 0; i < 100; i += 2) Replace(dir / std::to_string(i), Two());
+  EXPECT_TRUE(WaitFor([&] {
+    for (int i = 0; i < 100; i += 2) {
+      if (Size(*files[i]) != 2) return false;
+    }
+    return true;
+  }));
+  for (int i = 1; i < 100; i += 2) EXPECT_EQ(Size(*files[i]), 1u) << i;
+}
+
+TEST(TruststoreFile, MayBeLetGoOfWhileItIsReplaced) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  std::atomic<bool> stop{false};
+  std::thread mover([&] {
+    for (int i = 0; !stop; ++i) {
+      Replace(dir / "t.pem", i % 2 == 0 ? Two() : One());
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    const auto file = TruststoreFile::Open(dir / "t.pem", {});
+    ASSERT_TRUE(file.ok()) << file.status();
+    const auto recorder = std::make_shared<Recorder>();
+    (*file)->Subscribe(recorder);
+    EXPECT_NE((*file)->current(), nullptr);
+  }
+  stop = true;
+  mover.join();
+}
+
+}  // namespace
+}  // namespace sallyport::cert_validator

@@ -1,0 +1,339 @@
+#include "filters/cert_validator/validator.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/limits.h"
+#include "filters/cert_validator/checked_chain.h"
+#include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/test_support.h"
+#include "filters/shim/fake_envoy.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+namespace v1 = ::sallyport::filter::v1;
+using pki::TestNow;
+
+v1::TruststoreValidator Config() {
+  return InlineConfig(Certificates().root.pem + Certificates().partner.pem);
+}
+
+std::shared_ptr<Validator> Make(const v1::TruststoreValidator& config) {
+  auto validator = Validator::Create(config, TestNow());
+  EXPECT_TRUE(validator.ok()) << validator.status();
+  return *std::move(validator);
+}
+
+std::map<std::string, std::string> Verify(
+    const Validator& validator, const std::vector<absl::string_view>& chain,
+    absl::Time now = TestNow()) {
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : validator.Verify(chain, now).filter_state) {
+    out[std::string(key)] = value;
+  }
+  return out;
+}
+
+TEST(Validator, BindsItsDomainWhileItLives) {
+  const auto domain = DomainTrust::For("api.example.com");
+  EXPECT_EQ(domain->current_id(), 0u);
+  {
+    const auto validator = Make(Config());
+    EXPECT_EQ(domain->current(), validator->state());
+  }
+  EXPECT_EQ(domain->current_id(), 0u);
+}
+
+TEST(Validator, BindsNothingWhenItIsRefused) {
+  auto config = Config();
+  config.mutable_truststores(0)->set_inline_pem("nothing");
+  EXPECT_FALSE(Validator::Create(config, TestNow()).ok());
+  EXPECT_EQ(DomainTrust::For("api.example.com")->current_id(), 0u);
+}
+
+TEST(Validator, SharesOneTruststoreWithOthersOfTheSameContent) {
+  std::vector<std::shared_ptr<Validator>> validators;
+  for (int i = 0; i < 10; ++i) {
+    auto config = Config();
+    config.set_domain(absl::StrCat("d", i, ".example.com"));
+    validators.push_back(Make(config));
+  }
+  EXPECT_EQ(NumSharedTruststoresForTest(), 1u);
+}
+
+TEST(Validator, FillsInDefaults) {
+  auto config = Config();
+  config.mutable_truststores(0)->clear_name();
+  config.mutable_truststores(0)->clear_version();
+  config.set_domain("API.example.com");
+  const auto state = Make(config)->state();
+  EXPECT_EQ(state->truststore_label(), "default");
+  EXPECT_EQ(state->spec().domain, "api.example.com");
+  EXPECT_EQ(state->spec().policy.chain_policy,
+            pki::ChainPolicy::kCompleteChain);
+  EXPECT_EQ(state->spec().policy.max_chain_length, limits::kMaxChainLength);
+}
+
+TEST(Validator, TakesEverySettingOfTheConfiguration) {
+  auto config = Config();
+  config.set_chain_policy(v1::ANY_ANCHOR);
+  config.set_extended_key_usage(v1::EKU_IGNORE);
+  config.set_pin_leaf(true);
+  auto* limits = config.mutable_limits();
+  limits->set_max_chain_length(10);
+  limits->set_max_client_certificates(11);
+  limits->set_max_client_chain_bytes(12);
+  limits->set_max_signature_checks(13);
+  limits->set_max_path_iterations(14);
+  const pki::VerifyPolicy policy = Make(config)->state()->spec().policy;
+  EXPECT_EQ(policy.chain_policy, pki::ChainPolicy::kAnyAnchor);
+  EXPECT_EQ(policy.extended_key_usage, pki::ExtendedKeyUsageRule::kIgnore);
+  EXPECT_TRUE(policy.pin_leaf);
+  EXPECT_EQ(policy.max_chain_length, 10u);
+  EXPECT_EQ(policy.max_client_certificates, 11u);
+  EXPECT_EQ(policy.max_client_chain_bytes, 12u);
+  EXPECT_EQ(policy.max_signature_checks, 13u);
+  EXPECT_EQ(policy.max_path_iterations, 14u);
+}
+
+TEST(Validator, RefusesABadConfigurationNamingTheField) {
+  using Change = std::function<void(v1::TruststoreValidator&)>;
+  const std::vector<std::pair<const char*, Change>> cases = {
+      {"domain: ", [](auto& c) { c.clear_domain(); }},
+      {"domain: ", [](auto& c) { c.set_domain("https://a"); }},
+      {"truststores: has 0", [](auto& c) { c.clear_truststores(); }},
+      {"truststores: has 2", [](auto& c) { c.add_truststores(); }},
+      {"truststores[0]: ",
+       [](auto& c) { c.mutable_truststores(0)->clear_source(); }},
+      {"truststores[0].name: ",
+       [](auto& c) { c.mutable_truststores(0)->set_name("a b"); }},
+      {"truststores[0].name: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->set_name(std::string(129, 'a'));
+       }},
+      {"truststores[0].version: ",
+       [](auto& c) { c.mutable_truststores(0)->set_version("1\n"); }},
+      {"truststores[0].inline_pem: ",
+       [](auto& c) { c.mutable_truststores(0)->set_inline_pem(""); }},
+      {"truststores[0].inline_pem: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->mutable_limits()->set_max_certificates(1);
+       }},
+      {"truststores[0].inline_pem: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->mutable_limits()->set_max_bytes(10);
+       }},
+      {"truststores[0].file: ",
+       [](auto& c) { c.mutable_truststores(0)->set_file(""); }},
+      {"truststores[0].file: ",
+       [](auto& c) { c.mutable_truststores(0)->set_file("t.pem"); }},
+      {"truststores[0].file: ",
+       [](auto& c) { c.mutable_truststores(0)->set_file("/nowhere/t.pem"); }},
+      {"truststores[0].file: ",
+       [](auto& c) { c.mutable_truststores(0)->set_file("/tmp/"); }},
+      {"truststores[0].file: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->set_file(Certificates().root.key.Pem());
+       }},
+      {"chain_policy: ",
+       [](auto& c) { c.set_chain_policy(static_cast<v1::ChainPolicy>(9)); }},
+      {"extended_key_usage: ",
+       [](auto& c) {
+         c.set_extended_key_usage(static_cast<v1::ExtendedKeyUsageRule>(9));
+       }},
+      {"limits.max_chain_length: ",
+       [](auto& c) { c.mutable_limits()->set_max_chain_length(11); }},
+      {"limits.max_client_certificates: ",
+       [](auto& c) { c.mutable_limits()->set_max_client_certificates(101); }},
+      {"limits.max_client_chain_bytes: ",
+       [](auto& c) {
+         c.mutable_limits()->set_max_client_chain_bytes((1 << 20) + 1);
+       }},
+      {"limits.max_signature_checks: ",
+       [](auto& c) { c.mutable_limits()->set_max_signature_checks(10001); }},
+      {"limits.max_path_iterations: ",
+       [](auto& c) { c.mutable_limits()->set_max_path_iterations(100001); }},
+  };
+  for (const auto& [field, change] : cases) {
+    auto config = Config();
+    change(config);
+    const auto validator = Validator::Create(config, TestNow());
+    ASSERT_FALSE(validator.ok()) << field;
+    EXPECT_TRUE(absl::StartsWith(validator.status().message(), field))
+        << field << " but: " << validator.status();
+    EXPECT_FALSE(absl::StrContains(validator.status().message(), "PRIVATE KEY"))
+        << validator.status();
+  }
+}
+
+TEST(Validator, HasAnotherDigestForEverythingThatDecides) {
+  using Change = std::function<void(v1::TruststoreValidator&)>;
+  const std::vector<Change> changes = {
+      [](auto&) {},
+      [](auto& c) { c.set_domain("b.example.com"); },
+      [](auto& c) {
+        c.mutable_truststores(0)->set_inline_pem(Certificates().root.pem);
+      },
+      [](auto& c) { c.mutable_truststores(0)->set_name("n"); },
+      [](auto& c) { c.mutable_truststores(0)->set_version("v"); },
+      [](auto& c) {
+        c.mutable_truststores(0)->mutable_limits()->set_max_bytes(100000);
+      },
+      [](auto& c) {
+        c.mutable_truststores(0)->mutable_limits()->set_max_certificates(5);
+      },
+      [](auto& c) { c.set_chain_policy(v1::ANY_ANCHOR); },
+      [](auto& c) { c.set_extended_key_usage(v1::EKU_WARN); },
+      [](auto& c) { c.set_pin_leaf(true); },
+      [](auto& c) { c.mutable_limits()->set_max_chain_length(3); },
+      [](auto& c) { c.mutable_limits()->set_max_client_certificates(3); },
+      [](auto& c) { c.mutable_limits()->set_max_client_chain_bytes(3); },
+      [](auto& c) { c.mutable_limits()->set_max_signature_checks(3); },
+      [](auto& c) { c.mutable_limits()->set_max_path_iterations(3); },
+  };
+  std::set<std::string> digests;
+  for (const Change& change : changes) {
+    auto config = Config();
+    change(config);
+    const auto validator = Make(config);
+    EXPECT_EQ(validator->digest().size(), 32u);
+    digests.emplace(validator->digest());
+  }
+  EXPECT_EQ(digests.size(), changes.size());
+  // And the same one for what only spells out the defaults.
+  auto config = Config();
+  config.set_chain_policy(v1::COMPLETE_CHAIN);
+  config.mutable_limits()->set_max_chain_length(limits::kMaxChainLength);
+  EXPECT_EQ(digests.count(std::string(Make(config)->digest())), 1u);
+}
+
+TEST(Validator, DescribesATrustedClient) {
+  const auto validator = Make(Config());
+  const auto& client = Certificates().client;
+  auto state = Verify(*validator, {client.der});
+  EXPECT_EQ(state["sallyport.reason"], "TRUSTED");
+  EXPECT_EQ(state["sallyport.subject"], "CN=client");
+  EXPECT_EQ(state["sallyport.issuer"], "CN=Root CA");
+  EXPECT_EQ(state["sallyport.serial"], "01");
+  EXPECT_EQ(state["sallyport.fingerprint"].size(), 64u);
+  EXPECT_EQ(state["sallyport.truststore"], "partners@1");
+  ConnectionRecord record;
+  ASSERT_TRUE(DecodeRecord(state["sallyport.connection"], record));
+  EXPECT_EQ(record.reason, pki::Reason::kTrusted);
+  EXPECT_EQ(record.path_length, 2);
+  EXPECT_EQ(record.state_id, validator->state()->id());
+  EXPECT_EQ(record.state_digest, validator->state()->digest());
+  EXPECT_EQ(record.truststore_digest,
+            validator->state()->truststore().digest());
+  EXPECT_EQ(record.domain, "api.example.com");
+  EXPECT_EQ(record.verified_at, TestNow());
+  EXPECT_GT(record.recheck_at, TestNow());
+  ASSERT_EQ(record.chain.size(), 1u);
+  EXPECT_EQ(record.chain[0], client.der);
+}
+
+TEST(Validator, SaysWhyAClientIsNotTrusted) {
+  const auto validator = Make(Config());
+  auto state = Verify(*validator, {Certificates().stranger.der});
+  EXPECT_EQ(state["sallyport.reason"], "UNTRUSTED_ISSUER");
+  EXPECT_NE(state["sallyport.detail"], "");
+  EXPECT_EQ(state["sallyport.subject"], "CN=stranger");
+  state = Verify(*validator, {Certificates().client.der},
+                 TestNow() + absl::Hours(24 * 400));
+  EXPECT_EQ(state["sallyport.reason"], "EXPIRED");
+}
+
+TEST(Validator, DescribesWhatIsNoCertificate) {
+  const auto validator = Make(Config());
+  auto state = Verify(*validator, {"garbage"});
+  EXPECT_EQ(state["sallyport.reason"], "MALFORMED");
+  EXPECT_EQ(state.count("sallyport.subject"), 0u);
+  ConnectionRecord record;
+  EXPECT_TRUE(DecodeRecord(state["sallyport.connection"], record));
+  // And a chain over the limits, which is not read at all.
+  const std::vector<absl::string_view> many(11, Certificates().client.der);
+  state = Verify(*validator, many);
+  EXPECT_EQ(state["sallyport.reason"], "LIMIT_EXCEEDED");
+  EXPECT_EQ(state["sallyport.subject"], "CN=client");
+}
+
+TEST(Validator, ChecksAChainOnceUntilItsTimeRunsOutOrTheStateChanges) {
+  const auto validator = Make(Config());
+  const std::vector<absl::string_view> chain = {
+      Certificates().short_client.der};
+  const size_t before = NumChecksForTest();
+  const auto checks = [&] { return NumChecksForTest() - before; };
+  EXPECT_EQ(Verify(*validator, chain)["sallyport.reason"], "TRUSTED");
+  EXPECT_EQ(Verify(*validator, chain)["sallyport.reason"], "TRUSTED");
+  EXPECT_EQ(checks(), 1u);
+  const absl::Time later = TestNow() + absl::Hours(2);
+  EXPECT_EQ(Verify(*validator, chain, later)["sallyport.reason"], "EXPIRED");
+  EXPECT_EQ(checks(), 2u);
+  // The clock was set back: what was found out later does not hold.
+  EXPECT_EQ(Verify(*validator, chain)["sallyport.reason"], "TRUSTED");
+  EXPECT_EQ(checks(), 3u);
+  const auto other = Make(InlineConfig(Certificates().partner.pem));
+  EXPECT_EQ(Verify(*other, chain)["sallyport.reason"], "UNTRUSTED_ISSUER");
+  EXPECT_EQ(checks(), 4u);
+}
+
+TEST(Validator, RemembersABoundedNumberOfChains) {
+  const auto validator = Make(Config());
+  const size_t before = NumChecksForTest();
+  for (size_t round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < kMaxRemembered + 1; ++i) {
+      const std::string garbage = absl::StrCat("garbage ", i);
+      Verify(*validator, {garbage});
+    }
+  }
+  // In this order each one was forgotten before it came again.
+  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRemembered + 1));
+}
+
+TEST(Validator, FollowsItsFile) {
+  TempDir dir;
+  Replace(dir / "t.pem", Certificates().root.pem);
+  auto config = Config();
+  config.mutable_truststores(0)->set_file(dir / "t.pem");
+  const auto validator = Make(config);
+  const auto domain = DomainTrust::For("api.example.com");
+  const std::string digest(validator->digest());
+  const auto first = validator->state();
+  EXPECT_EQ(Verify(*validator, {Certificates().client.der})["sallyport.reason"],
+            "TRUSTED");
+  Replace(dir / "t.pem", Certificates().partner.pem);
+  ASSERT_TRUE(WaitFor([&] { return validator->state() != first; }));
+  ASSERT_TRUE(WaitFor([&] { return domain->current() == validator->state(); }));
+  EXPECT_EQ(Verify(*validator, {Certificates().client.der})["sallyport.reason"],
+            "UNTRUSTED_ISSUER");
+  // Envoy keeps a pointer to the digest; it must not move.
+  EXPECT_EQ(validator->digest(), digest);
+}
+
+TEST(Validator, MayBeDestroyedWhileItsFileIsReplaced) {
+  shim::LogCapture log(abi::LogLevel::kError);
+  TempDir dir;
+  Replace(dir / "t.pem", Certificates().root.pem);
+  auto config = Config();
+  config.mutable_truststores(0)->set_file(dir / "t.pem");
+  for (int i = 0; i < 200; ++i) {
+    const auto validator = Make(config);
+    Replace(dir / "t.pem",
+            i % 2 == 0 ? Certificates().partner.pem : Certificates().root.pem);
+  }
+  EXPECT_TRUE(WaitFor(
+      [] { return DomainTrust::For("api.example.com")->current_id() == 0; }));
+  EXPECT_EQ(log.Text(), "");
+}
+
+}  // namespace
+}  // namespace sallyport::cert_validator

@@ -1,0 +1,716 @@
+// The HTTP filter's hooks as Envoy calls them, with the validator's beside
+// them, because the two share the trust in force.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "filters/abi/abi.h"
+#include "filters/cert_validator/checked_chain.h"
+#include "filters/cert_validator/test_support.h"
+#include "filters/shim/clock.h"
+#include "filters/shim/fake_envoy.h"
+#include "gtest/gtest.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
+
+namespace sallyport::mtls_http {
+namespace {
+
+namespace v1 = ::sallyport::filter::v1;
+using cert_validator::Certificates;
+using cert_validator::InlineConfig;
+using shim::Envoy;
+using shim::FakeConnection;
+using shim::FakeHandshake;
+using shim::FakeHttpFilterConfig;
+using shim::FakeStream;
+using shim::LogCapture;
+
+v1::MutualTls Config() {
+  v1::MutualTls config;
+  config.set_domain("api.example.com");
+  config.mutable_forwarding()->mutable_rfc9440();
+  return config;
+}
+
+// A validator in Envoy's hands.
+class LoadedValidator {
+ public:
+  explicit LoadedValidator(const v1::TruststoreValidator& config) {
+    const std::string bytes = config.SerializeAsString();
+    validator_ = envoy_dynamic_module_on_cert_validator_config_new(
+        nullptr, Envoy("sallyport.truststore"), Envoy(bytes));
+    EXPECT_NE(validator_, nullptr);
+  }
+  ~LoadedValidator() {
+    envoy_dynamic_module_on_cert_validator_config_destroy(validator_);
+  }
+  LoadedValidator(const LoadedValidator&) = delete;
+
+  void Handshake(FakeConnection& connection, const std::string& der) const {
+    FakeHandshake handshake(&connection);
+    abi::EnvoyBuffer certificate = Envoy(der);
+    EXPECT_EQ(envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+                  handshake.call(), validator_, &certificate, 1,
+                  Envoy("api.example.com"), true)
+                  .status,
+              abi::ValidationStatus::kSuccessful);
+  }
+
+ private:
+  const void* validator_;
+};
+
+// The filter's configuration in Envoy's hands.
+class LoadedFilter {
+ public:
+  explicit LoadedFilter(const v1::MutualTls& config,
+                        absl::string_view name = "sallyport.mtls") {
+    const std::string bytes = config.SerializeAsString();
+    filter_ = envoy_dynamic_module_on_http_filter_config_new(
+        envoy.config(), Envoy(name), Envoy(bytes));
+    envoy.frozen = true;
+  }
+  ~LoadedFilter() {
+    if (filter_ != nullptr) {
+      envoy_dynamic_module_on_http_filter_config_destroy(filter_);
+    }
+  }
+  LoadedFilter(const LoadedFilter&) = delete;
+  const void* get() const { return filter_; }
+
+  uint64_t Decisions(const char* verdict, const char* reason) const {
+    return envoy.Value("decisions", {"api.example.com", verdict, reason});
+  }
+
+  FakeHttpFilterConfig envoy;
+
+ private:
+  const void* filter_;
+};
+
+FakeStream::Headers Headers(absl::string_view authority = "api.example.com",
+                            const FakeStream::Headers& more = {}) {
+  FakeStream::Headers headers = {{":method", "GET"},
+                                 {":path", "/orders?token=secret"},
+                                 {":scheme", "https"}};
+  if (authority != "(none)") {
+    headers.emplace_back(":authority", std::string(authority));
+  }
+  headers.insert(headers.end(), more.begin(), more.end());
+  return headers;
+}
+
+class MtlsHooks : public ::testing::Test {
+ protected:
+  MtlsHooks() : clock_(pki::TestNow()) { shim::SetModuleClockForTest(&clock_); }
+  ~MtlsHooks() override { shim::SetModuleClockForTest(nullptr); }
+
+  static v1::TruststoreValidator Trusting(const std::string& pem) {
+    return InlineConfig(pem);
+  }
+
+  // Runs the request through the filter; whether it goes on.
+  static bool Request(LoadedFilter& filter, FakeStream& stream) {
+    const void* instance =
+        envoy_dynamic_module_on_http_filter_new(filter.get(), stream.filter());
+    EXPECT_NE(instance, nullptr);
+    const auto status = envoy_dynamic_module_on_http_filter_request_headers(
+        stream.filter(), instance, true);
+    envoy_dynamic_module_on_http_filter_stream_complete(stream.filter(),
+                                                        instance);
+    envoy_dynamic_module_on_http_filter_destroy(instance);
+    // It goes on exactly when nothing was answered.
+    EXPECT_EQ(status == abi::HeadersStatus::kContinue,
+              !stream.response.has_value());
+    return status == abi::HeadersStatus::kContinue;
+  }
+
+  // "" when the request goes on, the response-code details otherwise.
+  static std::string Answer(LoadedFilter& filter, FakeConnection& connection,
+                            absl::string_view authority = "api.example.com") {
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers = Headers(authority);
+    return Request(filter, stream) ? "" : stream.response->details;
+  }
+
+  FakeClock clock_;
+  const std::string root_ = Certificates().root.pem;
+  const std::string client_ = Certificates().client.der;
+  const std::string stranger_ = Certificates().stranger.der;
+};
+
+TEST_F(MtlsHooks, LetATrustedClientThroughAndTellTheBackend) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_TRUE(Request(filter, stream));
+  ASSERT_EQ(stream.Values("client-cert").size(), 1u);
+  EXPECT_TRUE(absl::StartsWith(stream.Values("client-cert")[0], ":MII"));
+  EXPECT_EQ(filter.Decisions("allowed", "TRUSTED"), 1u);
+  EXPECT_EQ(stream.metadata["sallyport:reason"], "TRUSTED");
+}
+
+TEST_F(MtlsHooks, ForwardNothingWhenNothingIsAsked) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.clear_forwarding();
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(stream.request_headers, Headers());
+}
+
+TEST_F(MtlsHooks, AnswerAnUntrustedClientAsApiGatewayDoes) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, stranger_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_FALSE(Request(filter, stream));
+  EXPECT_EQ(stream.response->status, 403u);
+  EXPECT_EQ(stream.response->body, "{\"message\":\"Forbidden\"}");
+  EXPECT_EQ(stream.response->headers,
+            (FakeStream::Headers{{"content-type", "application/json"},
+                                 {"x-amzn-errortype", "ForbiddenException"}}));
+  EXPECT_EQ(stream.response->details, "sallyport_denied{UNTRUSTED_ISSUER}");
+  EXPECT_EQ(filter.Decisions("denied", "UNTRUSTED_ISSUER"), 1u);
+  EXPECT_EQ(stream.metadata["sallyport:reason"], "UNTRUSTED_ISSUER");
+  EXPECT_NE(stream.metadata["sallyport:detail"], "");
+}
+
+TEST_F(MtlsHooks, AnswerAGrpcClientWithPermissionDenied) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, stranger_);
+  for (const char* type : {"application/grpc", "application/grpc+proto"}) {
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers =
+        Headers("api.example.com", {{"content-type", type}});
+    EXPECT_FALSE(Request(filter, stream));
+    EXPECT_EQ(stream.response->status, 403u);
+    EXPECT_EQ(stream.response->headers,
+              (FakeStream::Headers{{"grpc-status", "7"}}));
+    EXPECT_EQ(stream.response->body, "Forbidden");
+  }
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com", {{"content-type", "application/grpc-web"}});
+  EXPECT_FALSE(Request(filter, stream));
+  EXPECT_EQ(stream.response->body, "{\"message\":\"Forbidden\"}");
+}
+
+TEST_F(MtlsHooks, TellTheClientNothingOfTheReason) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  std::vector<std::pair<FakeStream::Headers, std::string>> answers;
+  for (const std::string& der : {stranger_, std::string("garbage")}) {
+    FakeConnection connection;
+    validator.Handshake(connection, der);
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers = Headers();
+    EXPECT_FALSE(Request(filter, stream));
+    answers.emplace_back(stream.response->headers, stream.response->body);
+  }
+  FakeConnection nobody;
+  nobody.mtls = false;
+  FakeStream stream(&filter.envoy, &nobody);
+  stream.request_headers = Headers();
+  EXPECT_FALSE(Request(filter, stream));
+  answers.emplace_back(stream.response->headers, stream.response->body);
+  for (const auto& answer : answers) EXPECT_EQ(answer, answers[0]);
+}
+
+TEST_F(MtlsHooks, RemoveWhatClientsClaim) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.clear_forwarding();
+  config.mutable_forwarding()->add_remove_headers("x-my-cert");
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com", {{"x-forwarded-client-cert", "forged"},
+                                  {"client-cert", ":forged:"},
+                                  {"client-cert", ":again:"},
+                                  {"client_cert", ":forged:"},
+                                  {"x-amzn-mtls-clientcert-subject", "CN=x"},
+                                  {"ssl-client-verify", "SUCCESS"},
+                                  {"x-my-cert", "forged"},
+                                  {"x_my_cert", "forged"},
+                                  {"accept", "*/*"}});
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(stream.request_headers,
+            Headers("api.example.com", {{"accept", "*/*"}}));
+}
+
+TEST_F(MtlsHooks, ReplaceAForgedHeaderByTheTrueOne) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com",
+              {{"client-cert", ":forged:"}, {"client-cert-chain", ":forged:"}});
+  EXPECT_TRUE(Request(filter, stream));
+  ASSERT_EQ(stream.Values("client-cert").size(), 1u);
+  EXPECT_NE(stream.Values("client-cert")[0], ":forged:");
+  EXPECT_FALSE(stream.Has("client-cert-chain"));
+}
+
+TEST_F(MtlsHooks, RemoveClaimsFromTrailersToo) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_trailers = {{"client-cert", "forged"}, {"checksum", "1"}};
+  const void* instance =
+      envoy_dynamic_module_on_http_filter_new(filter.get(), stream.filter());
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_trailers(
+                stream.filter(), instance),
+            abi::TrailersStatus::kContinue);
+  EXPECT_EQ(stream.request_trailers, (FakeStream::Headers{{"checksum", "1"}}));
+  // What cannot be cleaned does not go on.
+  stream.fails_get_headers = true;
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_trailers(
+                stream.filter(), instance),
+            abi::TrailersStatus::kStopIteration);
+  envoy_dynamic_module_on_http_filter_destroy(instance);
+}
+
+TEST_F(MtlsHooks, RefuseAnotherHostBeforeAnythingElse) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection trusted, untrusted;
+  validator.Handshake(trusted, client_);
+  validator.Handshake(untrusted, stranger_);
+  for (FakeConnection* connection : {&trusted, &untrusted}) {
+    for (const char* host : {"other.example.com", "example.com",
+                             "x.api.example.com", "", "(none)"}) {
+      FakeStream stream(&filter.envoy, connection);
+      stream.request_headers = Headers(host, {{"client-cert", ":forged:"}});
+      EXPECT_FALSE(Request(filter, stream)) << host;
+      EXPECT_EQ(stream.response->status, 421u) << host;
+      EXPECT_EQ(stream.response->body, "{\"message\":\"Misdirected Request\"}");
+      EXPECT_EQ(stream.response->details, "sallyport_misdirected");
+      EXPECT_FALSE(stream.Has("client-cert"));
+    }
+  }
+  EXPECT_EQ(filter.envoy.Value("misdirected", {"api.example.com"}), 10u);
+  EXPECT_EQ(filter.Decisions("denied", "UNTRUSTED_ISSUER"), 0u);
+  for (const char* host :
+       {"API.example.com", "api.example.com:443", "api.example.com."}) {
+    EXPECT_EQ(Answer(filter, trusted, host), "") << host;
+  }
+}
+
+TEST_F(MtlsHooks, RefuseAConnectionThatWasAuthenticatedForAnotherDomain) {
+  auto other = Trusting(root_);
+  other.set_domain("other.example.com");
+  const LoadedValidator validator(Trusting(root_)), stranger(other);
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  stranger.Handshake(connection, client_);
+  EXPECT_EQ(Answer(filter, connection),
+            "sallyport_denied{CONFIGURATION_MISSING}");
+}
+
+TEST_F(MtlsHooks, RefuseAClientWithoutACertificateUnlessItIsOptional) {
+  const LoadedValidator validator(Trusting(root_));
+  FakeConnection connection;
+  connection.mtls = false;
+  LoadedFilter required(Config());
+  EXPECT_EQ(Answer(required, connection), "sallyport_denied{NO_CERTIFICATE}");
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  LoadedFilter optional(config);
+  FakeStream stream(&optional.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com", {{"client-cert", ":forged:"}});
+  EXPECT_TRUE(Request(optional, stream));
+  EXPECT_EQ(stream.request_headers, Headers());
+  EXPECT_EQ(optional.Decisions("allowed", "NO_CERTIFICATE"), 1u);
+}
+
+TEST_F(MtlsHooks, RefuseAnUntrustedClientAlsoWhereACertificateIsOptional) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, stranger_);
+  EXPECT_EQ(Answer(filter, connection), "sallyport_denied{UNTRUSTED_ISSUER}");
+}
+
+TEST_F(MtlsHooks, RefuseAResumedConnection) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  LoadedFilter filter(config);
+  LogCapture log;
+  FakeConnection connection;
+  connection.mtls = true;  // and no filter state
+  EXPECT_EQ(Answer(filter, connection),
+            "sallyport_denied{CONFIGURATION_MISSING}");
+  EXPECT_EQ(log.Count("resumed"), 1) << log.Text();
+}
+
+TEST_F(MtlsHooks, RefuseWhatCannotBeTold) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  LoadedFilter filter(config);
+  FakeConnection unknown;
+  unknown.mtls = absl::nullopt;
+  EXPECT_EQ(Answer(filter, unknown), "sallyport_denied{CONFIGURATION_MISSING}");
+  FakeConnection garbled;
+  garbled.filter_state["sallyport.connection"] = "garbage";
+  EXPECT_EQ(Answer(filter, garbled), "sallyport_denied{CONFIGURATION_MISSING}");
+  FakeConnection empty;
+  empty.filter_state["sallyport.connection"] = "";
+  EXPECT_EQ(Answer(filter, empty), "sallyport_denied{CONFIGURATION_MISSING}");
+}
+
+TEST_F(MtlsHooks, RefuseEverybodyWithoutATruststore) {
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  {
+    const LoadedValidator validator(Trusting(root_));
+    validator.Handshake(connection, client_);
+    EXPECT_EQ(Answer(filter, connection), "");
+  }
+  EXPECT_EQ(Answer(filter, connection),
+            "sallyport_denied{CONFIGURATION_MISSING}");
+  FakeConnection nobody;
+  nobody.mtls = false;
+  EXPECT_EQ(Answer(filter, nobody), "sallyport_denied{CONFIGURATION_MISSING}");
+}
+
+TEST_F(MtlsHooks, NoticeOnAnOpenConnectionThatTheCertificateExpires) {
+  const LoadedValidator validator(Trusting(root_));
+  for (const bool forwards : {true, false}) {
+    clock_.Set(pki::TestNow());
+    auto config = Config();
+    if (!forwards) config.clear_forwarding();
+    LoadedFilter filter(config);
+    FakeConnection connection;
+    validator.Handshake(connection, Certificates().short_client.der);
+    EXPECT_EQ(Answer(filter, connection), "");
+    clock_.Advance(absl::Hours(1));
+    EXPECT_EQ(Answer(filter, connection), "");  // the last second counts
+    clock_.Advance(absl::Seconds(1));
+    EXPECT_EQ(Answer(filter, connection), "sallyport_denied{EXPIRED}");
+    clock_.Set(pki::TestNow());
+    EXPECT_EQ(Answer(filter, connection), "");
+  }
+}
+
+TEST_F(MtlsHooks, LetAClientInWhoseCertificateBecomesValidOnAnOpenConnection) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  auto spec = pki::TestLeafSpec("early");
+  spec.not_before = pki::TestNow() + absl::Minutes(5);
+  const auto early = pki::MakeTestCertificate(spec, pki::TestKey::P256(),
+                                              &Certificates().root);
+  FakeConnection connection;
+  validator.Handshake(connection, early.der);
+  EXPECT_EQ(Answer(filter, connection), "sallyport_denied{NOT_YET_VALID}");
+  clock_.Advance(absl::Minutes(5));
+  EXPECT_EQ(Answer(filter, connection), "");
+}
+
+TEST_F(MtlsHooks, FollowTheTruststoreOnAnOpenConnection) {
+  for (const bool forwards : {true, false}) {
+    auto config = Config();
+    if (!forwards) config.clear_forwarding();
+    LoadedFilter filter(config);
+    FakeConnection trusted_first, untrusted_first;
+    const LoadedValidator old_one(Trusting(root_));
+    old_one.Handshake(trusted_first, client_);
+    old_one.Handshake(untrusted_first, Certificates().partner.der);
+    EXPECT_EQ(Answer(filter, trusted_first), "");
+    EXPECT_NE(Answer(filter, untrusted_first), "");
+    {
+      const LoadedValidator new_one(Trusting(Certificates().partner.pem));
+      EXPECT_EQ(Answer(filter, trusted_first),
+                "sallyport_denied{UNTRUSTED_ISSUER}");
+      EXPECT_EQ(Answer(filter, untrusted_first), "");
+      EXPECT_EQ(filter.Decisions("denied", "UNTRUSTED_ISSUER"), 2u);
+    }
+    // Envoy withdrew the new one.
+    EXPECT_EQ(Answer(filter, trusted_first), "");
+  }
+}
+
+TEST_F(MtlsHooks, FollowATruststoreFileOnAnOpenConnection) {
+  cert_validator::TempDir dir;
+  cert_validator::Replace(dir / "t.pem", root_ + Certificates().partner.pem);
+  auto config = Trusting("");
+  config.mutable_truststores(0)->set_file(dir / "t.pem");
+  const LoadedValidator validator(config);
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  EXPECT_EQ(Answer(filter, connection), "");
+  cert_validator::Replace(dir / "t.pem", Certificates().partner.pem);
+  EXPECT_TRUE(cert_validator::WaitFor([&] {
+    return Answer(filter, connection) == "sallyport_denied{UNTRUSTED_ISSUER}";
+  }));
+  cert_validator::Replace(dir / "t.pem", root_);
+  EXPECT_TRUE(cert_validator::WaitFor(
+      [&] { return Answer(filter, connection).empty(); }));
+}
+
+TEST_F(MtlsHooks, VerifyNothingAgainWhileNothingChanges) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  size_t before = cert_validator::NumChecksForTest();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Answer(filter, connection), "");
+  EXPECT_EQ(cert_validator::NumChecksForTest(), before);
+  // After a change: once.
+  const LoadedValidator new_one(Trusting(root_ + Certificates().partner.pem));
+  before = cert_validator::NumChecksForTest();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Answer(filter, connection), "");
+  EXPECT_EQ(cert_validator::NumChecksForTest(), before + 1);
+}
+
+TEST_F(MtlsHooks, KeepTheVerdictWhenTheSameConfigurationIsLoadedAgain) {
+  auto first = std::make_unique<LoadedValidator>(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  first->Handshake(connection, client_);
+  const LoadedValidator again(Trusting(root_));  // the server certificate moved
+  first.reset();
+  const size_t before = cert_validator::NumChecksForTest();
+  EXPECT_EQ(Answer(filter, connection), "");
+  EXPECT_EQ(cert_validator::NumChecksForTest(), before);
+}
+
+TEST_F(MtlsHooks, GiveEachConnectionItsOwnVerdictOnEveryWorker) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  std::vector<std::thread> workers;
+  for (int w = 0; w < 4; ++w) {
+    workers.emplace_back([&, w] {
+      // Envoy's counters are thread-safe, the fake's are not: one config each.
+      FakeHttpFilterConfig envoy;
+      for (int i = 0; i < 3; ++i) {
+        envoy.counters.push_back(filter.envoy.counters[i]);
+      }
+      for (int i = 0; i < 100; ++i) {
+        const bool trusted = (i + w) % 2 == 0;
+        FakeConnection connection;
+        validator.Handshake(connection, trusted ? client_ : stranger_);
+        FakeStream stream(&envoy, &connection);
+        stream.request_headers = Headers();
+        EXPECT_EQ(Request(filter, stream), trusted);
+        EXPECT_EQ(stream.Has("client-cert"), trusted);
+      }
+    });
+  }
+  for (auto& worker : workers) worker.join();
+}
+
+TEST_F(MtlsHooks, RefuseTheRequestOnAnException) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  LogCapture log;
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  stream.throws = true;
+  EXPECT_FALSE(Request(filter, stream));
+  EXPECT_EQ(stream.response->status, 403u);
+  EXPECT_EQ(stream.response->body, "{\"message\":\"Forbidden\"}");
+  EXPECT_EQ(stream.response->details, "sallyport_denied{INTERNAL_ERROR}");
+  EXPECT_EQ(log.Count("http_filter_request_headers", abi::LogLevel::kError), 1);
+}
+
+TEST_F(MtlsHooks, RefuseTheRequestWhenItsHeadersCannotBeCleaned) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  stream.fails_get_headers = true;
+  EXPECT_FALSE(Request(filter, stream));
+  EXPECT_EQ(stream.response->details, "sallyport_denied{INTERNAL_ERROR}");
+}
+
+TEST_F(MtlsHooks, SurviveEveryOrderOfEnds) {
+  const LoadedValidator validator(Trusting(root_));
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  // No configuration, no filter.
+  FakeHttpFilterConfig envoy;
+  FakeStream stream(&envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_new(nullptr, stream.filter()),
+            nullptr);
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_headers(stream.filter(),
+                                                                nullptr, true),
+            abi::HeadersStatus::kStopIteration);
+  EXPECT_EQ(stream.response->status, 403u);
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_trailers(
+                stream.filter(), nullptr),
+            abi::TrailersStatus::kStopIteration);
+  envoy_dynamic_module_on_http_filter_destroy(nullptr);
+  envoy_dynamic_module_on_http_filter_config_destroy(nullptr);
+
+  // The configuration goes before its last stream, on another thread.
+  auto filter = std::make_unique<LoadedFilter>(Config());
+  FakeHttpFilterConfig counters;
+  counters.counters = filter->envoy.counters;
+  FakeStream late(&counters, &connection);
+  late.request_headers = Headers();
+  const void* instance =
+      envoy_dynamic_module_on_http_filter_new(filter->get(), late.filter());
+  std::thread([&] { filter.reset(); }).join();
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_headers(
+                late.filter(), instance, false),
+            abi::HeadersStatus::kContinue);
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_body(late.filter(),
+                                                             instance, true),
+            abi::BodyStatus::kContinue);
+  envoy_dynamic_module_on_http_filter_destroy(instance);
+
+  // A filter that never saw a request.
+  LoadedFilter idle(Config());
+  FakeStream unused(&idle.envoy, &connection);
+  envoy_dynamic_module_on_http_filter_destroy(
+      envoy_dynamic_module_on_http_filter_new(idle.get(), unused.filter()));
+}
+
+TEST_F(MtlsHooks, LetResponsesAlone) {
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  FakeStream stream(&filter.envoy, &connection);
+  const void* instance =
+      envoy_dynamic_module_on_http_filter_new(filter.get(), stream.filter());
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_response_headers(
+                stream.filter(), instance, false),
+            abi::HeadersStatus::kContinue);
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_response_body(stream.filter(),
+                                                              instance, false),
+            abi::BodyStatus::kContinue);
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_response_trailers(
+                stream.filter(), instance),
+            abi::TrailersStatus::kContinue);
+  envoy_dynamic_module_on_http_filter_destroy(instance);
+}
+
+TEST_F(MtlsHooks, RefuseABadConfigurationNamingTheField) {
+  const std::vector<std::pair<const char*, std::function<void(v1::MutualTls&)>>>
+      cases = {
+          {"domain: ", [](auto& c) { c.clear_domain(); }},
+          {"domain: ", [](auto& c) { c.set_domain("a:443"); }},
+          {"client_certificate: ",
+           [](auto& c) {
+             c.set_client_certificate(static_cast<v1::ClientCertificate>(9));
+           }},
+          {"remove_headers",
+           [](auto& c) {
+             c.mutable_forwarding()->add_remove_headers("no header");
+           }},
+      };
+  for (const auto& [field, change] : cases) {
+    LogCapture log;
+    auto config = Config();
+    change(config);
+    LoadedFilter filter(config);
+    EXPECT_EQ(filter.get(), nullptr) << field;
+    EXPECT_EQ(log.Count(field, abi::LogLevel::kError), 1) << log.Text();
+  }
+  LogCapture log;
+  EXPECT_EQ(LoadedFilter(Config(), "sallyport.other").get(), nullptr);
+  EXPECT_EQ(log.Count("filter_name", abi::LogLevel::kError), 1);
+}
+
+TEST_F(MtlsHooks, RefuseAConfigurationWhoseCountersEnvoyDoesNotTake) {
+  LogCapture log;
+  FakeHttpFilterConfig envoy;
+  envoy.frozen = true;
+  const std::string bytes = Config().SerializeAsString();
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_config_new(
+                envoy.config(), Envoy("sallyport.mtls"), Envoy(bytes)),
+            nullptr);
+}
+
+TEST_F(MtlsHooks, KeepTwoConfigurationsApart) {
+  const LoadedValidator one(Trusting(root_));
+  auto other = Trusting(Certificates().partner.pem);
+  other.set_domain("*.example.org");
+  const LoadedValidator two(other);
+  LoadedFilter first(Config());
+  auto config = Config();
+  config.set_domain("*.example.org");
+  LoadedFilter second(config);
+  FakeConnection to_first, to_second;
+  one.Handshake(to_first, client_);
+  two.Handshake(to_second, Certificates().partner.der);
+  EXPECT_EQ(Answer(first, to_first), "");
+  EXPECT_EQ(Answer(second, to_second, "x.example.org"), "");
+  EXPECT_EQ(Answer(second, to_second, "example.org"), "sallyport_misdirected");
+  EXPECT_EQ(Answer(second, to_first, "x.example.org"),
+            "sallyport_denied{CONFIGURATION_MISSING}");
+}
+
+TEST_F(MtlsHooks, LogSubjectReasonAndPathAtDebugLevel) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  LogCapture log(abi::LogLevel::kDebug);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  EXPECT_EQ(log.Count("TRUSTED, client \"CN=client\""), 1) << log.Text();
+  EXPECT_EQ(Answer(filter, connection), "");
+  EXPECT_EQ(log.Count("allowed, TRUSTED, client \"CN=client\""), 1)
+      << log.Text();
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers("api.example.com");
+  stream.request_headers[1].second = "/a\nb";
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(log.Count("/a\\x0ab"), 1) << log.Text();
+}
+
+TEST_F(MtlsHooks, CountHeadersThatDidNotFit) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.mutable_forwarding()->set_max_header_bytes(64);
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(filter.envoy.Value("forwarding_truncated", {"api.example.com"}),
+            1u);
+  EXPECT_EQ(stream.Values("x-sallyport-forwarding"),
+            std::vector<std::string>{"truncated"});
+}
+
+}  // namespace
+}  // namespace sallyport::mtls_http
