@@ -459,7 +459,7 @@ bssl::CertificateTrust Search::GetTrust(
       return bssl::CertificateTrust::ForTrustedLeaf()
           .WithRequireLeafSelfSigned();
     }
-    if (policy_.pin_leaf || unreadable_root) {
+    if ((policy_.pin_leaf && !c.is_ca()) || unreadable_root) {
       return bssl::CertificateTrust::ForTrustedLeaf();
     }
     return bssl::CertificateTrust::ForUnspecified();

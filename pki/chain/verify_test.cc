@@ -132,6 +132,9 @@ TEST(VerifyChain, TrustsACaSignedLeafInTheTruststoreOnlyWhenPinned) {
   pin.pin_leaf = true;
   EXPECT_REASON(Check({leaf}, {leaf}, pin), kTrusted);
   EXPECT_REASON(Check({leaf}, {Leaf("leaf", &root)}, pin), kUntrustedIssuer);
+  // A CA is no leaf.
+  const TestCertificate ca = Ca("ca", &root);
+  EXPECT_REASON(Check({ca}, {ca}, pin), kUntrustedIssuer);
 }
 
 TEST(VerifyChain, CompleteChainTakesNoIntermediateFromTheClient) {

@@ -624,7 +624,7 @@ bool Truststore::GivesTrust(ChainPolicy policy, absl::Time now,
     if (s.unfit != Unfitness::Kind::kNone || !s.in_time) continue;
     // Under COMPLETE_CHAIN every chain ends in a self-signed certificate, so
     // one of those is needed and enough.
-    if (s.self_signed || options.pin_leaf) return true;
+    if (s.self_signed || (options.pin_leaf && !s.is_ca)) return true;
     if (policy == ChainPolicy::kAnyAnchor && s.is_ca) return true;
   }
   return false;
