@@ -213,6 +213,7 @@ class GatewayTest(unittest.TestCase):
     concurrency = 2
     log_level = "info"
     server_names = (client.DOMAIN,)
+    backend_type = backend.Backend
 
     @classmethod
     def domains(cls):
@@ -236,7 +237,7 @@ class GatewayTest(unittest.TestCase):
         cls.folder = pathlib.Path(temporary.name)
         cls.people = People(cls.folder / "people")
         cls.server = cls.people.workshop.server("server", cls.server_names)
-        cls.backend = backend.Backend().start()
+        cls.backend = cls.backend_type().start()
         cls.addClassCleanup(cls.backend.stop)
         cls.envoy = cls.start(cls.domains(), "envoy")
         cls.port = cls.envoy.port(config.LISTENER)

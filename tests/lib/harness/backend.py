@@ -8,9 +8,14 @@
 import http.server
 import itertools
 import json
+import os
+import pathlib
 import socketserver
+import subprocess
 import sys
 import threading
+
+from harness import processes
 
 _connections = itertools.count(1)
 
@@ -101,6 +106,37 @@ class Backend(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def stop(self):
         self.shutdown()
         self.server_close()
+
+
+def start_process(**options):
+    """This module as a program; its port is the first line of its stdout."""
+    library = str(pathlib.Path(__file__).absolute().parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-B", "-m", "harness.backend"],
+        env={**os.environ, "PYTHONPATH": library},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+class BackendProcess:
+    """A Backend in a process of its own, for tests with many client threads."""
+
+    def __init__(self):
+        self._process = None
+        self.port = None
+
+    def start(self):
+        self._process = start_process(preexec_fn=processes.die_with_parent)
+        self.port = int(self._process.stdout.readline())
+        return self
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
 
 
 def main():

@@ -5,7 +5,9 @@ A Workshop is a folder in which they are made. Nothing is cached between runs.
 
 import dataclasses
 import datetime
+import hashlib
 import pathlib
+import ssl
 import subprocess
 import urllib.parse
 
@@ -101,16 +103,11 @@ class Identity:
         return self._print("-serial").removeprefix("serial=")
 
     def fingerprint(self):
-        """SHA-256, lower-case hex without colons."""
-        text = self._print("-fingerprint", "-sha256").partition("=")[2]
-        return text.replace(":", "").lower()
+        """SHA-256 of the DER, lower-case hex without colons."""
+        return hashlib.sha256(self.der()).hexdigest()
 
     def der(self):
-        return subprocess.run(
-            ["openssl", "x509", "-in", str(self.certificate), "-outform", "DER"],
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
+        return ssl.PEM_cert_to_DER_cert(self.pem())
 
     def validity(self):
         """(not before, not after)."""

@@ -1,25 +1,16 @@
 """Runs a real Envoy with the module, on free ports, and asks it things."""
 
-import ctypes
 import http.client
 import json
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import urllib.parse
 
 from harness import paths
+from harness import processes
 from harness import wait
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent():
-    # A test that is killed leaves no Envoy behind.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
 
 class DidNotStart(Exception):
     """Envoy ended, or was not ready in time. `log` is what it wrote."""
@@ -97,7 +88,7 @@ class Envoy:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=None if self.outlive else _die_with_parent,
+                preexec_fn=None if self.outlive else processes.die_with_parent,
             )
 
         def ready():
