@@ -289,7 +289,7 @@ class Policies(gateway.GatewayTest):
 class FailsClosed(gateway.GatewayTest):
     """Something that the filter needs is not there."""
 
-    server_names = ("plain.test", "crossed.test")
+    server_names = ("plain.test", "crossed.test", "api.example.com", "mixed.test")
 
     @classmethod
     def domains(cls):
@@ -301,7 +301,14 @@ class FailsClosed(gateway.GatewayTest):
         # The validator works for another domain than the filter.
         crossed = cls.domain(name="crossed.test")
         crossed.validator = {"domain": "elsewhere.test"}
-        return [plain, crossed]
+        # The same, and the filter's domain exists: it trusts one partner.
+        narrow = cls.domain(
+            truststore={"name": "narrow", "inline_pem": cls.people.second_partner.pem()}
+        )
+        mixed = cls.domain(name="mixed.test")
+        mixed.validator = {"domain": "mixed.test"}
+        mixed.mutual_tls = {"domain": "api.example.com", **mixed.mutual_tls}
+        return [plain, crossed, narrow, mixed]
 
     def check(self, domain):
         for identity in (self.people.direct, self.people.p384):
@@ -316,6 +323,17 @@ class FailsClosed(gateway.GatewayTest):
 
     def test_a_validator_of_another_domain_forbids_everything(self):
         self.check("crossed.test")
+
+    def test_a_verdict_for_one_domain_counts_for_no_other(self):
+        # Trusted by mixed.test alone, and by both.
+        for who in ("partner", "second_partner"):
+            with self.subTest(who=who), self.backend_is_not_reached():
+                response, log = self.get_and_log(
+                    getattr(self.people, who), server_name="mixed.test", host="api.example.com"
+                )
+                self.assert_forbidden(response)
+                self.assertEqual(log["reason"], "CONFIGURATION_MISSING")
+                self.assertEqual(log["handshake_reason"], TRUSTED)
 
 
 if __name__ == "__main__":
