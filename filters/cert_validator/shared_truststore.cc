@@ -5,6 +5,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -71,18 +72,25 @@ SharedTruststore::~SharedTruststore() {
 }
 
 void SharedTruststore::LogWarnings(absl::string_view label,
-                                   pki::ChainPolicy policy,
+                                   const pki::VerifyPolicy& policy,
                                    absl::Time now) const {
   std::atomic<bool>& logged =
-      logged_[policy == pki::ChainPolicy::kAnyAnchor ? 1 : 0];
+      logged_[(policy.chain_policy == pki::ChainPolicy::kAnyAnchor ? 1 : 0) +
+              (policy.pin_leaf ? 2 : 0)];
   if (logged.exchange(true)) return;
   if (!shim::LogEnabled(shim::LogLevel::kWarning)) return;
-  const std::vector<pki::Warning> warnings = truststore_->Warnings(policy, now);
+  pki::WarningOptions options;
+  options.pin_leaf = policy.pin_leaf;
+  options.check_signatures =
+      truststore_->num_certificates() <= kMaxCheckedWarnings;
+  const std::vector<pki::Warning> warnings =
+      truststore_->Warnings(policy.chain_policy, now, options);
   if (warnings.empty()) return;
   shim::Log(shim::LogLevel::kWarning,
             absl::StrCat("truststore ", Printable(label), " (",
                          truststore_->num_certificates(), " certificates, ",
-                         pki::ChainPolicyName(policy), "): ", warnings.size(),
+                         pki::ChainPolicyName(policy.chain_policy),
+                         "): ", warnings.size(),
                          warnings.size() == 1 ? " warning" : " warnings"));
   int lines = 0;
   for (const pki::Warning& warning : warnings) {
@@ -103,7 +111,13 @@ void SharedTruststore::LogWarnings(absl::string_view label,
             Printable(warning.message),
             pki::RemovesTrust(warning.reason) ? "; it gives no trust" : ""));
   }
-  if (!truststore_->GivesTrust(policy, now)) {
+  // Asked only when it may be so: it looks at the whole bundle again.
+  absl::flat_hash_set<size_t> useless;
+  for (const pki::Warning& warning : warnings) {
+    if (pki::RemovesTrust(warning.reason)) useless.insert(warning.index);
+  }
+  if (useless.size() >= truststore_->entries().size() &&
+      !truststore_->GivesTrust(policy.chain_policy, now, options)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("truststore ", Printable(label),
                            ": no certificate in it gives trust; every client "

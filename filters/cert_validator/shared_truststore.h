@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "pki/chain/verify.h"
 #include "pki/truststore/truststore.h"
 
 namespace sallyport::cert_validator {
@@ -35,10 +36,14 @@ class SharedTruststore {
   // for as long as the content is in use: a line with the totals and at most
   // kMaxWarningLines lines with subject, number, line and reason. `label` is
   // how the configuration calls the truststore.
-  void LogWarnings(absl::string_view label, pki::ChainPolicy policy,
+  // In bundles of more than kMaxCheckedWarnings certificates no signatures are
+  // checked for it, names and key identifiers tell who issued whom: a large
+  // bundle must not hold up Envoy's main thread.
+  void LogWarnings(absl::string_view label, const pki::VerifyPolicy& policy,
                    absl::Time now) const;
 
   static constexpr int kMaxWarningLines = 20;
+  static constexpr size_t kMaxCheckedWarnings = 1000;
 
  private:
   SharedTruststore(std::string key,
@@ -46,7 +51,8 @@ class SharedTruststore {
 
   const std::string key_;
   const std::shared_ptr<const pki::Truststore> truststore_;
-  mutable std::atomic<bool> logged_[2] = {{false}, {false}};
+  // By chain policy and pin_leaf.
+  mutable std::atomic<bool> logged_[4] = {{false}, {false}, {false}, {false}};
 };
 
 // How many are alive in the process. For tests.

@@ -66,16 +66,16 @@ TEST(LogWarnings, NamesSubjectNumberLineAndReasonOnce) {
       *SharedTruststore::Get(Certificates().root.pem + expired.pem, {});
   shim::LogCapture log;
   for (int i = 0; i < 3; ++i) {
-    truststore->LogWarnings("partners@1", pki::ChainPolicy::kCompleteChain,
-                            pki::TestNow());
+    truststore->LogWarnings("partners@1", pki::VerifyPolicy{}, pki::TestNow());
   }
   EXPECT_EQ(log.Count("certificate 2, line"), 1) << log.Text();
   EXPECT_EQ(log.Count("old partner"), 1);
   EXPECT_EQ(log.Count("EXPIRED"), 1);
   EXPECT_EQ(log.Count("partners@1", abi::LogLevel::kWarning), 2);
   // The other policy has warnings of its own.
-  truststore->LogWarnings("partners@1", pki::ChainPolicy::kAnyAnchor,
-                          pki::TestNow());
+  pki::VerifyPolicy any_anchor;
+  any_anchor.chain_policy = pki::ChainPolicy::kAnyAnchor;
+  truststore->LogWarnings("partners@1", any_anchor, pki::TestNow());
   EXPECT_EQ(log.Count("EXPIRED"), 2);
 }
 
@@ -89,8 +89,7 @@ TEST(LogWarnings, StopsAfterTwentyLinesWithTheNumberOfTheRest) {
   }
   const auto truststore = *SharedTruststore::Get(pem, {});
   shim::LogCapture log;
-  truststore->LogWarnings("partners", pki::ChainPolicy::kCompleteChain,
-                          pki::TestNow());
+  truststore->LogWarnings("partners", pki::VerifyPolicy{}, pki::TestNow());
   EXPECT_EQ(log.Count("30 warnings"), 1) << log.Text();
   EXPECT_EQ(log.Count("EXPIRED"), 20);
   EXPECT_EQ(log.Count("and 10 more"), 1);
@@ -102,8 +101,7 @@ TEST(LogWarnings, SaysWhenNothingGivesTrust) {
   const auto truststore = *SharedTruststore::Get(
       pki::MakeTestCertificate(spec, pki::TestKey::P256(), nullptr).pem, {});
   shim::LogCapture log;
-  truststore->LogWarnings("partners", pki::ChainPolicy::kCompleteChain,
-                          pki::TestNow());
+  truststore->LogWarnings("partners", pki::VerifyPolicy{}, pki::TestNow());
   EXPECT_EQ(log.Count("every client is refused", abi::LogLevel::kError), 1);
 }
 

@@ -89,15 +89,13 @@ std::shared_ptr<const SharedTruststore> TruststoreFile::current() const {
   return current_;
 }
 
-std::shared_ptr<const SharedTruststore> TruststoreFile::Subscribe(
-    std::weak_ptr<Listener> listener) {
+void TruststoreFile::Subscribe(std::weak_ptr<Listener> listener) {
   absl::MutexLock lock(&mu_);
   listeners_.erase(
       std::remove_if(listeners_.begin(), listeners_.end(),
                      [](const auto& weak) { return weak.expired(); }),
       listeners_.end());
   listeners_.push_back(std::move(listener));
-  return current_;
 }
 
 void TruststoreFile::OnFileEvent(FileWatcher::Hint hint) {
@@ -172,7 +170,7 @@ absl::Status TruststoreFile::Refresh(Read read) {
                      HexLower(pki::AsBytes(fresh->truststore().digest()))));
   }
   for (const auto& weak : listeners) {
-    if (auto listener = weak.lock()) listener->OnTruststore(fresh);
+    if (auto listener = weak.lock()) listener->OnTruststoreChanged();
   }
   return absl::OkStatus();
 }

@@ -21,13 +21,14 @@ namespace sallyport::cert_validator {
 // domains use is read once. Thread-safe.
 class TruststoreFile : public FileWatcher::Listener {
  public:
-  // Told about each new content that was accepted.
+  // Told when there is a new content.
   class Listener {
    public:
     virtual ~Listener() = default;
-    // On the watcher's thread, or on a thread in Open(). Must not throw.
-    virtual void OnTruststore(
-        std::shared_ptr<const SharedTruststore> truststore) = 0;
+    // current() is another one than before. On the watcher's thread, or on a
+    // thread in Open(). Without an argument on purpose: who takes current()
+    // under a lock of its own cannot put an older content over a newer one.
+    virtual void OnTruststoreChanged() = 0;
   };
 
   // The file at `path`, whose present content is acceptable; it is read unless
@@ -44,9 +45,8 @@ class TruststoreFile : public FileWatcher::Listener {
   std::shared_ptr<const SharedTruststore> current() const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The same, and later ones go to `listener` until it is gone.
-  std::shared_ptr<const SharedTruststore> Subscribe(
-      std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mu_);
+  // Tells `listener` about contents that come from now on, until it is gone.
+  void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnFileEvent(FileWatcher::Hint hint) override;
 

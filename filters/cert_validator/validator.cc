@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/connection_record.h"
+#include "filters/shim/clock.h"
 #include "filters/shim/domain.h"
 #include "filters/shim/log.h"
 
@@ -196,30 +197,33 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
         absl::StrCat(kSchema, ";", pki::AsBytes(validator->state_->digest()),
                      ";", limits.max_bytes, ";", limits.max_certificates))));
     spec.truststore->LogWarnings(validator->state_->truststore_label(),
-                                 spec.policy.chain_policy, now);
+                                 spec.policy, now);
     validator->binding_ = std::make_unique<DomainTrust::Binding>(
         DomainTrust::For(spec.domain), validator->state_);
   }
   if (validator->file_ != nullptr) {
-    validator->OnTruststore(validator->file_->Subscribe(validator));
+    validator->file_->Subscribe(validator);
+    // What came between the reading and the subscription.
+    validator->OnTruststoreChanged();
   }
   return validator;
 }
 
-void Validator::OnTruststore(
-    std::shared_ptr<const SharedTruststore> truststore) {
+void Validator::OnTruststoreChanged() {
+  std::shared_ptr<const TrustState> fresh;
   std::shared_ptr<const TrustState> old;  // let go of outside the lock
-  std::shared_ptr<const SharedTruststore> fresh = truststore;
   {
     absl::MutexLock lock(&mu_);
+    std::shared_ptr<const SharedTruststore> truststore = file_->current();
     if (spec_.truststore == truststore) return;
     spec_.truststore = std::move(truststore);
-    std::shared_ptr<const TrustState> state = TrustState::Intern(spec_);
-    old = std::atomic_exchange(&state_, state);
-    binding_->Set(std::move(state));
+    fresh = TrustState::Intern(spec_);
+    old = std::atomic_exchange(&state_, fresh);
+    binding_->Set(fresh);
   }
-  fresh->LogWarnings(old->truststore_label(), old->spec().policy.chain_policy,
-                     absl::Now());
+  fresh->spec().truststore->LogWarnings(fresh->truststore_label(),
+                                        fresh->spec().policy,
+                                        shim::ModuleClock().Now());
 }
 
 Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,

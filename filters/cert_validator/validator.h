@@ -51,8 +51,8 @@ class Validator : public TruststoreFile::Listener {
     return std::atomic_load_explicit(&state_, std::memory_order_acquire);
   }
 
-  void OnTruststore(std::shared_ptr<const SharedTruststore> truststore) override
-      ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes over what the file holds now.
+  void OnTruststoreChanged() override ABSL_LOCKS_EXCLUDED(mu_);
 
   // What goes into the filter state of a connection whose client sent `chain`
   // (not empty): keys and values, the record first. The verdict is that of
