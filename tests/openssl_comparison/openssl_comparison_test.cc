@@ -79,6 +79,7 @@ int Run(const std::vector<std::string>& argv, const std::string& output_path) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
                                    O_RDONLY, 0);
   std::vector<char*> args;
+  args.reserve(argv.size() + 1);
   for (const std::string& arg : argv) {
     args.push_back(const_cast<char*>(arg.c_str()));
   }
@@ -102,7 +103,7 @@ class Folder {
     EXPECT_EQ(::system(absl::StrCat("mkdir -p '", path_, "'").c_str()), 0);
   }
   std::string Write(const std::string& name, const std::string& content) const {
-    const std::string path = absl::StrCat(path_, "/", name);
+    std::string path = Path(name);
     std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
     return path;
   }

@@ -3,7 +3,9 @@
 // input that took quadratic time would run into the test's time-out).
 
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -87,21 +89,40 @@ INSTANTIATE_TEST_SUITE_P(Scale, BothPolicies,
                                                   : "CompleteChain");
                          });
 
-constexpr int kSameNames = 1000;
+constexpr size_t kSameNames = 1000;
 
-std::vector<Ca> Namesakes() {
+std::vector<Ca> Namesakes(size_t number) {
   std::vector<Ca> cas;
-  for (int i = 0; i < kSameNames; ++i) cas.emplace_back("One of a Thousand");
+  cas.reserve(number);
+  for (size_t i = 0; i < number; ++i) cas.emplace_back("One of a Thousand");
   return cas;
 }
 
-TEST_P(BothPolicies, AThousandCasOfOneNameAreToldApartByKeyIdentifier) {
-  const std::vector<Ca> cas = Namesakes();
+// Mesh 0, Mesh 1, ...
+std::vector<Ca> MeshMembers(size_t number) {
+  std::vector<Ca> cas;
+  cas.reserve(number);
+  for (size_t i = 0; i < number; ++i) {
+    cas.emplace_back(absl::StrCat("Mesh ", i));
+  }
+  return cas;
+}
+
+std::shared_ptr<const Truststore> LoadRoots(const std::vector<Ca>& cas,
+                                            bool key_identifiers) {
   std::vector<std::string> ders;
-  for (const Ca& ca : cas) ders.push_back(Issue(ca, ca, true, true));
-  const auto truststore = Load(ders);
+  ders.reserve(cas.size());
+  for (const Ca& ca : cas) {
+    ders.push_back(Issue(ca, ca, true, key_identifiers));
+  }
+  return Load(ders);
+}
+
+TEST_P(BothPolicies, AThousandCasOfOneNameAreToldApartByKeyIdentifier) {
+  const std::vector<Ca> cas = Namesakes(kSameNames);
+  const auto truststore = LoadRoots(cas, true);
   const Ca client("client");
-  for (const int i : {0, 500, 999}) {
+  for (const size_t i : {size_t{0}, size_t{500}, size_t{999}}) {
     const pki::Verdict verdict =
         Verify(*truststore, {Issue(cas[i], client, false, true)}, Policy());
     EXPECT_TRUE(verdict.trusted()) << verdict.detail;
@@ -111,10 +132,8 @@ TEST_P(BothPolicies, AThousandCasOfOneNameAreToldApartByKeyIdentifier) {
 }
 
 TEST_P(BothPolicies, AThousandCasOfOneNameWithoutKeyIdentifiersMeetTheLimit) {
-  const std::vector<Ca> cas = Namesakes();
-  std::vector<std::string> ders;
-  for (const Ca& ca : cas) ders.push_back(Issue(ca, ca, true, false));
-  const auto truststore = Load(ders);
+  const std::vector<Ca> cas = Namesakes(kSameNames);
+  const auto truststore = LoadRoots(cas, false);
   const Ca client("client");
 
   const pki::Verdict early =
@@ -134,15 +153,12 @@ TEST_P(BothPolicies, AThousandCasOfOneNameWithoutKeyIdentifiersMeetTheLimit) {
 
 // Nine certificates of the client's that all have the name of all CAs.
 TEST_P(BothPolicies, AThousandCasOfOneNameAndAClientThatSendsMoreOfThem) {
-  const std::vector<Ca> cas = Namesakes();
-  std::vector<std::string> ders;
-  for (const Ca& ca : cas) ders.push_back(Issue(ca, ca, true, false));
-  const auto truststore = Load(ders);
-  std::vector<Ca> own;
-  for (int i = 0; i < 9; ++i) own.emplace_back("One of a Thousand");
+  const std::vector<Ca> cas = Namesakes(kSameNames);
+  const auto truststore = LoadRoots(cas, false);
+  const std::vector<Ca> own = Namesakes(9);
   const Ca client("client");
   std::vector<std::string> chain = {Issue(own[0], client, false, false)};
-  for (int i = 0; i < 9; ++i) {
+  for (size_t i = 0; i < 9; ++i) {
     chain.push_back(Issue(own[(i + 1) % 9], own[i], true, false));
   }
   const pki::Verdict verdict = Verify(*truststore, chain, Policy());
@@ -151,9 +167,7 @@ TEST_P(BothPolicies, AThousandCasOfOneNameAndAClientThatSendsMoreOfThem) {
 
 // Every CA signed every other one: the number of paths is exponential.
 TEST_P(BothPolicies, CasThatAllSignedEachOtherMeetTheLimit) {
-  constexpr int kCas = 24;
-  std::vector<Ca> cas;
-  for (int i = 0; i < kCas; ++i) cas.emplace_back(absl::StrCat("Mesh ", i));
+  const std::vector<Ca> cas = MeshMembers(24);
   std::vector<std::string> ders;
   for (const Ca& issuer : cas) {
     for (const Ca& subject : cas) {
@@ -180,8 +194,7 @@ TEST_P(BothPolicies, CasThatAllSignedEachOtherMeetTheLimit) {
 
 TEST(Scale, AMeshSentByTheClientMeetsTheLimit) {
   // Three CAs, each signed by each (and by itself): nine certificates.
-  std::vector<Ca> cas;
-  for (int i = 0; i < 3; ++i) cas.emplace_back(absl::StrCat("Mesh ", i));
+  const std::vector<Ca> cas = MeshMembers(3);
   const Ca client("client");
   std::vector<std::string> chain = {Issue(cas[0], client, false, true)};
   for (const Ca& issuer : cas) {
@@ -191,12 +204,7 @@ TEST(Scale, AMeshSentByTheClientMeetsTheLimit) {
   }
   // The truststore knows the names but none of the keys, so that names lead
   // everywhere.
-  std::vector<std::string> ders;
-  for (const Ca& ca : cas) {
-    const Ca namesake(ca.name);
-    ders.push_back(Issue(namesake, namesake, true, false));
-  }
-  const auto truststore = Load(ders);
+  const auto truststore = LoadRoots(MeshMembers(cas.size()), false);
   VerifyPolicy policy;
   policy.chain_policy = ChainPolicy::kAnyAnchor;
   policy.max_chain_length = limits::kMaxConfigurableChainLength;
