@@ -17,7 +17,7 @@ from harness import wait
 
 
 class Reload(gateway.GatewayTest):
-    server_names = ("file.test", "inline.test", "moved.test", "twin.test")
+    server_names = ("file.test", "inline.test", "moved.test", "twin.test", "silent.test")
 
     @classmethod
     def domains(cls):
@@ -39,6 +39,8 @@ class Reload(gateway.GatewayTest):
             cls.domain(name="file.test", truststore=from_file),
             # A second domain with the same file.
             cls.domain(name="twin.test", truststore=from_file),
+            # And a third, whose backend is told nothing.
+            cls.domain(name="silent.test", truststore=from_file, mutual_tls={}),
             cls.inline,
             cls.domain(
                 name="moved.test",
@@ -103,6 +105,17 @@ class Reload(gateway.GatewayTest):
         self.check_update(
             "file.test", lambda pem: files.move_into_place(self.truststore, pem)
         )
+
+    def test_where_nothing_is_forwarded(self):
+        partner = self.people.partner
+        with self.connect(partner, server_name="silent.test") as connection:
+            self.assertEqual(connection.request().status, 200)
+            files.move_into_place(self.truststore, self.without(partner))
+            try:
+                wait.until(lambda: connection.request().status == 403, "403")
+            finally:
+                files.move_into_place(self.truststore, self.everybody)
+            wait.until(lambda: connection.request().status == 200, "200 again")
 
     def test_sds_file_by_atomic_move(self):
         self.check_update("inline.test", self.set_inline)
@@ -254,14 +267,23 @@ class Reload(gateway.GatewayTest):
 class Time(gateway.GatewayTest):
     """A date that passes counts for the next request of an open connection."""
 
+    server_names = ("api.example.com", "silent.test")
+
+    @classmethod
+    def domains(cls):
+        return [cls.domain(), cls.domain(name="silent.test", mutual_tls={})]
+
     def test_a_certificate_that_expires_while_its_connection_is_open(self):
         end = certificates.seconds_from_now(4)
         identity = self.people.workshop.client(
             "short", "/CN=short", self.people.root,
             not_before=certificates.days_from_now(-1), not_after=end,
         )
-        with self.connect(identity) as connection:
+        with self.connect(identity) as connection, self.connect(
+            identity, server_name="silent.test"
+        ) as silent:
             self.assertEqual(connection.request().status, 200)
+            self.assertEqual(silent.request().status, 200)
             _, not_after = identity.validity()
 
             def refused():
@@ -276,6 +298,7 @@ class Time(gateway.GatewayTest):
                 return False
 
             wait.until(refused, "403 after the certificate's end")
+            self.assert_forbidden(silent.request())
             self.assert_forbidden(self.get(identity))
 
     def test_a_certificate_that_becomes_valid_while_its_connection_is_open(self):

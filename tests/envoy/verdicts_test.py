@@ -2,6 +2,8 @@
 refused are told, and what the operator is told."""
 
 import socket
+import ssl
+import time
 import unittest
 
 import gateway
@@ -105,6 +107,12 @@ _add_cases()
 class RefusedByTls(gateway.GatewayTest):
     """What never becomes a request."""
 
+    server_names = ("api.example.com", "impatient.test")
+
+    @classmethod
+    def domains(cls):
+        return [cls.domain(), cls.domain(name="impatient.test", handshake_timeout="1s")]
+
     def assert_refused(self, identity=None, **options):
         """Returns what the listener's access log says of the connection."""
         before = self.backend.num_requests
@@ -138,6 +146,23 @@ class RefusedByTls(gateway.GatewayTest):
                     self.people.partner, server_name=name, check_server=False
                 )
                 self.assertEqual(log["flags"], "NR")
+
+    def test_a_handshake_that_stalls_is_ended(self):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = client.tls_context(self.server.certificate, self.people.partner)
+        tls = context.wrap_bio(incoming, outgoing, server_hostname="impatient.test")
+        with self.assertRaises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        start = time.monotonic()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as raw:
+            raw.sendall(outgoing.read())
+            # The server's half of the handshake, then nothing, then the end.
+            try:
+                while raw.recv(65536):
+                    pass
+            except ConnectionResetError:
+                pass
+        self.assertGreater(time.monotonic() - start, 0.9)
 
     def test_plain_http_is_not_served(self):
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as raw:
@@ -289,7 +314,7 @@ class Policies(gateway.GatewayTest):
 class FailsClosed(gateway.GatewayTest):
     """Something that the filter needs is not there."""
 
-    server_names = ("plain.test", "crossed.test", "api.example.com", "mixed.test")
+    server_names = ("plain.test", "crossed.test", "api.example.com", "mixed.test", "bypass.test")
 
     @classmethod
     def domains(cls):
@@ -308,18 +333,26 @@ class FailsClosed(gateway.GatewayTest):
         mixed = cls.domain(name="mixed.test")
         mixed.validator = {"domain": "mixed.test"}
         mixed.mutual_tls = {"domain": "api.example.com", **mixed.mutual_tls}
-        return [plain, crossed, narrow, mixed]
+        # No validator of ours in this chain, but one for the domain elsewhere.
+        bypass = cls.domain(
+            name="bypass.test", validation_context=dict(plain.validation_context)
+        )
+        bypass.mutual_tls = {"domain": "api.example.com", **bypass.mutual_tls}
+        return [plain, crossed, narrow, mixed, bypass]
 
-    def check(self, domain):
+    def check(self, domain, host=None):
         for identity in (self.people.direct, self.people.p384):
             for tls in ("1.2", "1.3"):
                 with self.subTest(domain=domain, tls=tls), self.backend_is_not_reached():
-                    response, log = self.get_and_log(identity, server_name=domain, tls=tls)
+                    response, log = self.get_and_log(
+                        identity, server_name=domain, host=host, tls=tls
+                    )
                     self.assert_forbidden(response)
-                    self.assertNotEqual(log["reason"], TRUSTED)
+                    self.assertEqual(log["reason"], "CONFIGURATION_MISSING")
 
     def test_a_chain_without_the_validator_forbids_everything(self):
         self.check("plain.test")
+        self.check("bypass.test", host="api.example.com")
 
     def test_a_validator_of_another_domain_forbids_everything(self):
         self.check("crossed.test")

@@ -51,5 +51,9 @@ def envoy_test(name, src, data = [], env = {}, size = "large", tags = [], **kwar
             SALLYPORT_MODULE = "$(rootpath //filters/module:libsallyport.so)",
             ENVOY = "$(rootpath //third_party:envoy)",
         ),
+        target_compatible_with = select({
+            "//tools/build:gcc": [],
+            "//conditions:default": ["//tests/lib:never"],
+        }),
         **kwargs
     )

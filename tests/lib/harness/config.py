@@ -76,6 +76,7 @@ class Domain:
     mutual_tls: dict = dataclasses.field(default_factory=dict)
     require_client_certificate: bool = True
     resumption: bool = False
+    handshake_timeout: str = "10s"
     # The validator comes from this SDS file, which is written by the caller
     # with secret(); None puts it into the listener.
     sds_file: typing.Optional[pathlib.Path] = None
@@ -227,7 +228,7 @@ def _filter_chain(domain):
     return {
         "name": domain.name,
         "filter_chain_match": {"server_names": [domain.name]},
-        "transport_socket_connect_timeout": "10s",
+        "transport_socket_connect_timeout": domain.handshake_timeout,
         "transport_socket": _tls(domain),
         "filters": [
             {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
