@@ -42,7 +42,7 @@ std::string Pem(const std::string& name) { return Read(TestData(name)); }
 // A file of its own with `contents`.
 std::string Write(const std::string& contents) {
   static int number = 0;
-  const std::string path =
+  std::string path =
       absl::StrCat(testing::TempDir(), "/file", ++number, ".pem");
   std::ofstream(path, std::ios::binary) << contents;
   return path;

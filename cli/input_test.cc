@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace sallyport::cli {
@@ -56,9 +57,10 @@ TEST(LineReader, ReadsLinesAroundTheSizeOfItsBuffer) {
   for (size_t size = 65533; size <= 65539; ++size) {
     const std::string a(size, 'a');
     const std::string b(2 * size, 'b');
-    EXPECT_EQ(Lines(a + "\n" + b + "\n\n" + a, 1 << 20), Strings({a, b, "", a}))
+    EXPECT_EQ(Lines(absl::StrCat(a, "\n", b, "\n\n", a), 1 << 20),
+              Strings({a, b, "", a}))
         << size;
-    EXPECT_EQ(Lines(a + "\n" + b + "\nc\n", size),
+    EXPECT_EQ(Lines(absl::StrCat(a, "\n", b, "\nc\n"), size),
               Strings({a, "<too long>", "c"}))
         << size;
   }
