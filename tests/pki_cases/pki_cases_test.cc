@@ -242,6 +242,23 @@ INSTANTIATE_TEST_SUITE_P(Case, TruststoreCases,
                            return TestName(instance.param.Id());
                          });
 
+// --- the ends of time ------------------------------------------------------
+
+TEST(Time, AtTheEndsOfTimeIsAnsweredAndNobodyIsTrusted) {
+  for (const VerifyCheck& check : AllCases().verify) {
+    const auto parsed = pki::Truststore::Parse(check.material->truststore_pem);
+    ASSERT_TRUE(parsed.truststore != nullptr);
+    for (const absl::Time time :
+         {absl::InfinitePast(), absl::FromUnixSeconds(-70000000000),
+          absl::FromUnixSeconds(253402300800), absl::InfiniteFuture()}) {
+      const pki::Verdict verdict = pki::VerifyChain(
+          *parsed.truststore, check.material->Chain(), check.policy, time);
+      EXPECT_FALSE(verdict.trusted()) << check.Id() << " " << TimeText(time);
+      EXPECT_GE(verdict.recheck_at, time) << check.Id();
+    }
+  }
+}
+
 // --- the suite as a whole ------------------------------------------------
 
 TEST(CaseSuite, HasEveryReasonFromTwoCausesAndBothPolicies) {

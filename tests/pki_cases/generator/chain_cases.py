@@ -196,6 +196,12 @@ def times():
                      recheck=d.instant("2030-08-01")),
                check(COMPLETE, "TRUSTED", at=d.instant("2030-08-15"), name="august",
                      recheck=LEAF_TO + SECOND))
+    gone_root = ca("Reissued Root CA", "p256-reissued", not_after=d.instant("2029-01-01"))
+    again = ca("Reissued Root CA", "p256-reissued")
+    chain_case("root_reissued_by_the_client",
+               "The truststore's root has expired; the client sends a fresh one with the same key.",
+               [gone_root], [leaf("below.reissued.example", again), again],
+               both("EXPIRED", recheck=LEAF_TO + SECOND))
     late = ca("Late Root CA", "p256-late", not_before=d.instant("2060-01-01"),
               not_after=d.instant("2099-12-31T23:59:59Z"))
     late_leaf = leaf("late.example", late, not_before=d.instant("2060-06-01"),
@@ -252,6 +258,8 @@ def same_names():
                "Two intermediates with one name are sent; one is made up.",
                [ROOT], [LEAF, fake_int, INT], check(ANY, "TRUSTED", path=3),
                check(COMPLETE, "INCOMPLETE_CHAIN"))
+    chain_case("same_name_client_and_root", "A client with its root's name and a key of its own.",
+               [ROOT], [leaf("Partner Root CA", ROOT)], both("TRUSTED", path=2))
     s1 = leaf("twin.self-signed.example", None, k="p256-client")
     s2 = leaf("twin.self-signed.example", None, k="p256-other-client")
     chain_case("same_name_self_signed_clients", "Two partners with one name and two keys.",

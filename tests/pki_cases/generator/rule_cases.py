@@ -280,6 +280,9 @@ def constraints():
     pair("email_in_subject_outside", "A mail address in the subject.",
          [("email", "partner.example")], [],
          name(("CN", "x"), ("emailAddress", "ops@other.example")), [], bad)
+    pair("uri_inside", "A URI of the permitted host: constraints on URIs are not processed, so any "
+         "URI below one is refused (RFC 5280, 4.2.1.10).", [("uri", "partner.example")], [], "x",
+         [alt_names(("uri", "spiffe://partner.example/x"))], bad)
     pair("uri_outside", "A URI of another host.", [("uri", "partner.example")], [], "x",
          [alt_names(("uri", "spiffe://other.example/x"))], bad)
     pair("uri_excluded", "An excluded URI.", [], [("uri", "partner.example")], "x",
@@ -297,6 +300,13 @@ def constraints():
     chain_case("name_constraint_on_intermediate_anchor",
                "An intermediate as the only anchor; its constraints count.", [only],
                [leaf("x", only, more=dns("a.other.example"))], check(ANY, bad))
+    free = ca("CA with constraints of an anchor", "p256-constrained",
+              ca("Unrelated Root CA", "p256-unrelated"))
+    chain_case("name_constraint_not_dodged_by_cross_signing",
+               "The client sends the anchor's name and key without its constraints, signed by a "
+               "root of its own choice.", [only],
+               [leaf("x", only, more=dns("a.other.example")), free,
+                ca("Unrelated Root CA", "p256-unrelated")], check(ANY, bad))
     outer = constrained("outer constraints", [("dns", "example")], on=ROOT)
     inner = ca("CA with inner constraints", "p256-constrained-inner", outer,
                more=[name_constraints([("dns", "partner.example")])])
