@@ -115,6 +115,23 @@ const std::vector<Rule>& Rules() {
   return *kRules;
 }
 
+// The rule that a path broke, by the order of Rules(), then from the client's
+// certificate on; null when none of them.
+const Rule* FirstBrokenRule(const bssl::CertPathBuilderResultPath& path,
+                            size_t* at) {
+  for (const Rule& rule : Rules()) {
+    for (size_t i = 0; i < path.certs.size(); ++i) {
+      const bssl::CertErrors* errors =
+          std::as_const(path.errors).GetErrorsForCert(i);
+      if (errors != nullptr && errors->ContainsError(rule.id)) {
+        *at = i;
+        return &rule;
+      }
+    }
+  }
+  return nullptr;
+}
+
 // How many levels deeper than allowed a second search looks, only to tell
 // "chain too long" from "no chain".
 constexpr size_t kExtraDepth = 6;
@@ -722,29 +739,25 @@ void Search::Refuse(const bssl::CertPathBuilder::Result& result,
     RefuseWithoutAnchor(best_rank.from_truststore > 0, verdict);
     return;
   }
-  for (const Rule& rule : Rules()) {
-    for (size_t i = 0; i < best->certs.size(); ++i) {
-      const bssl::CertErrors* errors =
-          std::as_const(best->errors).GetErrorsForCert(i);
-      if (errors == nullptr || !errors->ContainsError(rule.id)) continue;
-      const Member* member = FindMember(best->certs[i].get());
-      verdict->reason = rule.reason;
-      verdict->depth = static_cast<int>(i);
-      verdict->detail = absl::StrCat(Name(member, i), " ", rule.sentence);
-      if (member == nullptr) return;
-      const Certificate& c = *member->certificate;
-      if (rule.reason == Reason::kExpired) {
-        absl::StrAppend(&verdict->detail, ": not after ",
-                        TimeText(c.not_after()));
-      } else if (rule.reason == Reason::kNotYetValid) {
-        absl::StrAppend(&verdict->detail, ": not before ",
-                        TimeText(c.not_before()));
-      } else if (const Unfitness unfit = CheckFitness(c, OwnSignature::kCounts);
-                 !unfit.ok()) {
-        absl::StrAppend(&verdict->detail, ": ", unfit.message);
-      }
-      return;
+  size_t at = 0;
+  if (const Rule* rule = FirstBrokenRule(*best, &at)) {
+    const Member* member = FindMember(best->certs[at].get());
+    verdict->reason = rule->reason;
+    verdict->depth = static_cast<int>(at);
+    verdict->detail = absl::StrCat(Name(member, at), " ", rule->sentence);
+    if (member == nullptr) return;
+    const Certificate& c = *member->certificate;
+    if (rule->reason == Reason::kExpired) {
+      absl::StrAppend(&verdict->detail, ": not after ",
+                      TimeText(c.not_after()));
+    } else if (rule->reason == Reason::kNotYetValid) {
+      absl::StrAppend(&verdict->detail, ": not before ",
+                      TimeText(c.not_before()));
+    } else if (const Unfitness unfit = CheckFitness(c, OwnSignature::kCounts);
+               !unfit.ok()) {
+      absl::StrAppend(&verdict->detail, ": ", unfit.message);
     }
+    return;
   }
   // An error that Rules() does not know: still a refusal.
   verdict->reason = Reason::kConstraintViolation;
@@ -779,12 +792,20 @@ void Search::Describe(const bssl::CertPathBuilderResultPath& path) {
     tried.certificates.push_back(std::move(step));
   }
   const bssl::CertErrors* other = std::as_const(path.errors).GetOtherErrors();
+  size_t at = 0;
+  if (const Rule* rule = FirstBrokenRule(path, &at)) {
+    tried.reason = rule->reason;
+  } else if (!path.IsValid()) {
+    tried.reason = Reason::kConstraintViolation;
+  }
   if (other->ContainsError(theirs::kDepthLimitExceeded)) {
+    tried.reason = Reason::kChainTooLong;
     tried.failures.push_back(absl::StrCat("the chain is longer than ",
                                           max_length_, " certificates"));
   }
   if (other->ContainsError(theirs::kIterationLimitExceeded) ||
       other->ContainsError(theirs::kDeadlineExceeded)) {
+    tried.reason = Reason::kLimitExceeded;
     tried.failures.push_back("the check ended at its limit of work");
   }
   explanation_->paths.push_back(std::move(tried));

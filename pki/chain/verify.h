@@ -116,6 +116,7 @@ struct TriedPath {
   };
   std::vector<Certificate> certificates;  // client's first
   std::vector<std::string> failures;      // of the path as a whole
+  // kTrusted when no rule failed; else the reason of the rule that decides.
   Reason reason = Reason::kTrusted;
 };
 

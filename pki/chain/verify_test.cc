@@ -385,6 +385,25 @@ TEST(ExplainChain, SaysWhichRuleFailedOnWhichCertificate) {
   EXPECT_EQ(path[1].failures[0], "has expired");
   EXPECT_EQ(path[1].truststore_index, 1u);
   EXPECT_EQ(explanation.verdict.depth, 1);
+  EXPECT_EQ(explanation.paths[0].reason, Reason::kExpired);
+}
+
+TEST(ExplainChain, GivesEveryPathItsReason) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate a = Ca("a", &root);
+  const TestCertificate b = Ca("b", &a);
+  const TestCertificate c = Ca("c", &b);
+  const auto store = Store({root, a, b, c});
+  const auto reason_of = [&](const TestCertificate& leaf) {
+    const Explanation explanation =
+        ExplainChain(*store, {leaf.der}, {}, TestNow());
+    EXPECT_EQ(explanation.paths.size(), 1u);
+    return explanation.paths.empty() ? Reason::kConfigurationMissing
+                                     : explanation.paths[0].reason;
+  };
+  EXPECT_EQ(reason_of(Leaf("ok", &root)), Reason::kTrusted);
+  EXPECT_EQ(reason_of(Leaf("long", &c)), Reason::kChainTooLong);
+  EXPECT_EQ(reason_of(Leaf("stranger", nullptr)), Reason::kUntrustedIssuer);
 }
 
 }  // namespace
