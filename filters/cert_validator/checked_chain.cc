@@ -1,11 +1,10 @@
 #include "filters/cert_validator/checked_chain.h"
 
 #include <cstring>
-#include <list>
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "filters/cert_validator/recent_map.h"
 
 namespace sallyport::cert_validator {
 namespace {
@@ -26,37 +25,32 @@ struct Key {
   }
 };
 
-// The least recently used entry makes room. One for each thread, so no lock.
-class Memory {
- public:
+// What a result holds: parsed certificates take about four times their DER.
+size_t BytesOf(const CheckedChain& checked) {
+  size_t der = 0;
+  for (const auto& certificate : checked.sent) der += certificate->der().size();
+  for (const auto& certificate : checked.verdict.path) {
+    der += certificate->der().size();
+  }
+  return 1024 + checked.verdict.detail.size() + 4 * der;
+}
+
+// One for each thread, so no lock. Refusals have a memory of their own: a
+// client that sends ever new chains must not push out those that are trusted.
+struct Memory {
   std::shared_ptr<const CheckedChain> Find(const Key& key, absl::Time now) {
-    const auto it = index_.find(key);
-    if (it == index_.end() || !it->second->second->HoldsAt(now)) return nullptr;
-    order_.splice(order_.begin(), order_, it->second);
-    return it->second->second;
+    for (auto* map : {&trusted, &refused}) {
+      auto found = map->Find(key);
+      if (found != nullptr && found->HoldsAt(now)) return found;
+    }
+    return nullptr;
   }
 
-  void Put(const Key& key, std::shared_ptr<const CheckedChain> value) {
-    const auto it = index_.find(key);
-    if (it != index_.end()) {
-      it->second->second = std::move(value);
-      order_.splice(order_.begin(), order_, it->second);
-      return;
-    }
-    if (order_.size() >= kMaxRemembered) {
-      index_.erase(order_.back().first);
-      order_.pop_back();
-    }
-    order_.emplace_front(key, std::move(value));
-    index_[key] = order_.begin();
-  }
-
+  RecentMap<Key, CheckedChain> trusted{kMaxRememberedTrusted,
+                                       kMaxRememberedTrustedBytes};
+  RecentMap<Key, CheckedChain> refused{kMaxRememberedRefused,
+                                       kMaxRememberedRefusedBytes};
   size_t num_checks = 0;
-
- private:
-  using Order = std::list<std::pair<Key, std::shared_ptr<const CheckedChain>>>;
-  Order order_;
-  absl::flat_hash_map<Key, Order::iterator> index_;
 };
 
 Memory& ThreadMemory() {
@@ -102,7 +96,8 @@ std::shared_ptr<const CheckedChain> CheckChain(
                ? chain.subspan(0, 1)
                : chain,
            *checked);
-  memory.Put(key, checked);
+  auto& map = checked->verdict.trusted() ? memory.trusted : memory.refused;
+  map.Put(key, checked, BytesOf(*checked));
   return checked;
 }
 

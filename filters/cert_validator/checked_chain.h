@@ -37,9 +37,9 @@ struct CheckedChain {
 
 // CheckChain: the verdict of `state` about `chain` (DER, the client's own
 // first; `digest` is its ChainDigest()) at `now`. The calling thread remembers
-// its last kMaxRemembered results by (state id, digest), so that a chain it has
-// seen under the same state costs no signature check until the verdict's time
-// runs out. Never null.
+// its last results by (state id, digest), within the limits below, so that a
+// chain it has seen under the same state costs no signature check until the
+// verdict's time runs out. Never null.
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, absl::Time now);
@@ -50,8 +50,11 @@ std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
                                                 const pki::Sha256Digest& digest,
                                                 absl::Time now);
 
-// Of each thread.
-inline constexpr size_t kMaxRemembered = 1024;
+// Of each thread. Bytes are estimates that include what parsing adds.
+inline constexpr size_t kMaxRememberedTrusted = 1024;
+inline constexpr size_t kMaxRememberedTrustedBytes = size_t{24} << 20;
+inline constexpr size_t kMaxRememberedRefused = 256;
+inline constexpr size_t kMaxRememberedRefusedBytes = size_t{4} << 20;
 
 // How many checks this thread did not find in its memory. For tests.
 size_t NumChecksForTest();

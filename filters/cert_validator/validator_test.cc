@@ -278,25 +278,33 @@ TEST(Validator, ChecksAChainOnceUntilItsTimeRunsOutOrTheStateChanges) {
   const absl::Time later = TestNow() + absl::Hours(2);
   EXPECT_EQ(Verify(*validator, chain, later)["sallyport.reason"], "EXPIRED");
   EXPECT_EQ(checks(), 2u);
-  // The clock was set back: what was found out later does not hold.
+  // The clock was set back: what was found out later does not hold, what was
+  // found out then does.
   EXPECT_EQ(Verify(*validator, chain)["sallyport.reason"], "TRUSTED");
+  EXPECT_EQ(checks(), 2u);
+  EXPECT_EQ(
+      Verify(*validator, chain, TestNow() - absl::Hours(1))["sallyport.reason"],
+      "TRUSTED");
   EXPECT_EQ(checks(), 3u);
   const auto other = Make(InlineConfig(Certificates().partner.pem));
   EXPECT_EQ(Verify(*other, chain)["sallyport.reason"], "UNTRUSTED_ISSUER");
   EXPECT_EQ(checks(), 4u);
 }
 
-TEST(Validator, RemembersABoundedNumberOfChains) {
+TEST(Validator, ForgetsRefusedChainsBeforeTrustedOnes) {
   const auto validator = Make(Config());
+  Verify(*validator, {Certificates().client.der});
   const size_t before = NumChecksForTest();
   for (size_t round = 0; round < 2; ++round) {
-    for (size_t i = 0; i < kMaxRemembered + 1; ++i) {
+    for (size_t i = 0; i < kMaxRememberedRefused + 1; ++i) {
       const std::string garbage = absl::StrCat("garbage ", i);
       Verify(*validator, {garbage});
     }
   }
   // In this order each one was forgotten before it came again.
-  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRemembered + 1));
+  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefused + 1));
+  Verify(*validator, {Certificates().client.der});
+  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefused + 1));
 }
 
 TEST(Validator, FollowsItsFile) {

@@ -1,6 +1,7 @@
 #include "filters/mtls_http/filter.h"
 
 #include <array>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/types/span.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "filters/cert_validator/recent_map.h"
 #include "filters/shim/buffers.h"
 #include "filters/shim/domain.h"
 #include "filters/shim/log.h"
@@ -27,6 +29,12 @@ using cert_validator::TrustState;
 using pki::Reason;
 using shim::Buffer;
 using shim::View;
+
+// Encoded headers that each thread remembers.
+constexpr size_t kMaxRememberedForwarded = 512;
+constexpr size_t kMaxRememberedForwardedBytes = size_t{16} << 20;
+
+std::atomic<uint64_t> next_id{1};
 
 constexpr uint32_t kForbidden = 403;
 constexpr uint32_t kMisdirectedRequest = 421;
@@ -103,7 +111,8 @@ void SetMetadata(abi::HttpFilter* stream, absl::string_view key,
 }  // namespace
 
 Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
-    : config_(config),
+    : id_(next_id.fetch_add(1)),
+      config_(config),
       domain_(std::move(domain)),
       claims_(
           std::vector<std::string>(config.forwarding().remove_headers().begin(),
@@ -303,14 +312,36 @@ bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
   return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers);
 }
 
+std::shared_ptr<const Filter::Encoded> Filter::Encode(
+    const std::shared_ptr<const cert_validator::CheckedChain>& checked) const {
+  using Key = std::pair<uint64_t, const cert_validator::CheckedChain*>;
+  static thread_local cert_validator::RecentMap<Key, Encoded> memory(
+      kMaxRememberedForwarded, kMaxRememberedForwardedBytes);
+  const Key key{id_, checked.get()};
+  if (auto found = memory.Find(key)) return found;
+  auto encoded = std::make_shared<Encoded>();
+  // Held, so that no other chain can have its address while the entry lives.
+  encoded->checked = checked;
+  encoded->forwarded = forwarding::Encode(config_.forwarding(), checked->sent,
+                                          checked->verdict.path);
+  size_t bytes = 1024;
+  for (const auto& certificate : checked->sent) {
+    bytes += 4 * certificate->der().size();
+  }
+  for (const forwarding::Header& header : encoded->forwarded.headers) {
+    bytes += header.name.size() + header.value.size() + 64;
+  }
+  memory.Put(key, encoded, bytes);
+  return encoded;
+}
+
 void Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
   if (!forwards_ || decision.checked == nullptr ||
       !decision.checked->has_client_certificate) {
     return;
   }
-  const forwarding::Forwarded forwarded =
-      forwarding::Encode(config_.forwarding(), decision.checked->sent,
-                         decision.checked->verdict.path);
+  const std::shared_ptr<const Encoded> encoded = Encode(decision.checked);
+  const forwarding::Forwarded& forwarded = encoded->forwarded;
   for (const forwarding::Header& header : forwarded.headers) {
     envoy_dynamic_module_callback_http_set_header(
         stream, abi::HeaderMap::kRequest, Buffer(header.name),

@@ -84,15 +84,25 @@ class Filter {
   explicit Filter(const filter::v1::MutualTls& config,
                   std::shared_ptr<cert_validator::DomainTrust> domain);
 
+  // The forwarding headers of one chain.
+  struct Encoded {
+    std::shared_ptr<const cert_validator::CheckedChain> checked;
+    forwarding::Forwarded forwarded;
+  };
+
   // False: some may be left.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
   Decision Decide(abi::HttpFilter* stream, absl::Time now) const;
   Decision DecideWithRecord(const cert_validator::ConnectionRecord& record,
                             absl::Time now) const;
   Decision DecideWithoutRecord(abi::HttpFilter* stream) const;
+  // Encodes once for each chain that this thread remembers.
+  std::shared_ptr<const Encoded> Encode(
+      const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
   void Forward(abi::HttpFilter* stream, const Decision& decision) const;
   void AnswerMisdirected(abi::HttpFilter* stream) const;
 
+  const uint64_t id_;  // unique in the process for ever
   const filter::v1::MutualTls config_;
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
   const forwarding::HeaderFilter claims_;
