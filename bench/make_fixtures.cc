@@ -63,11 +63,15 @@ TestCertificateSpec Spec(absl::Time now, bool ca) {
   return spec;
 }
 
-// As long as the names of public CAs are; the length is the same for each.
+// Names of 75 to 105 bytes that differ early and in length, as those of real
+// CAs do: validators that compare names are not made to look worse by names
+// that are alike to their last bytes.
 TestCertificate MakeRoot(absl::Time now, int number) {
+  const uint32_t mixed = static_cast<uint32_t>(number) * 2654435761u;
   TestCertificateSpec spec = Spec(now, /*ca=*/true);
   spec.subject = {{"C", "DE"},
-                  {"O", "Example Partner Company with Limited Liability"},
+                  {"O", absl::StrFormat("%08X Company%s", mixed,
+                                        std::string(mixed >> 27, 'y'))},
                   {"CN", absl::StrFormat("Partner %06d Root CA", number)}};
   spec.serial = static_cast<uint64_t>(number) + 1;
   return MakeTestCertificate(spec, TestKey::P256(), nullptr);

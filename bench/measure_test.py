@@ -63,14 +63,16 @@ class ReportTest(unittest.TestCase):
             self.assertAlmostEqual(value, 0.9)
 
     def test_table_shows_both_sides_and_the_ratio(self):
-        text = report.whole([self.RESULT])
+        text = report.one(self.RESULT)
         self.assertIn("| other | 90 ", text)
         self.assertIn("0.900 (0.900 to 0.900)", text)
-        self.assertNotIn("not idle", text)
+        self.assertTrue(text.startswith("### "))
+        self.assertFalse(report.one(self.RESULT, before=self.RESULT).startswith("### "))
 
     def test_a_busy_machine_is_said(self):
         busy = dict(self.RESULT, rounds=[dict(r, other_load=0.5) for r in self.RESULT["rounds"]])
-        self.assertIn("not idle", report.whole([busy]))
+        self.assertIn("not idle", report.noise([busy]))
+        self.assertNotIn("not idle", report.noise([self.RESULT]))
 
 
 class ConfigTest(unittest.TestCase):

@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,8 +38,10 @@ TestCertificate MakeRoot(int number) {
   TestCertificateSpec spec;
   spec.ca = true;
   spec.key_usage = "critical,keyCertSign,cRLSign";
+  const uint32_t mixed = static_cast<uint32_t>(number) * 2654435761u;
   spec.subject = {{"C", "DE"},
-                  {"O", "Example Partner Company with Limited Liability"},
+                  {"O", absl::StrFormat("%08X Company%s", mixed,
+                                        std::string(mixed >> 27, 'y'))},
                   {"CN", absl::StrFormat("Partner %06d Root CA", number)}};
   return MakeTestCertificate(spec, TestKey::P256(), nullptr);
 }

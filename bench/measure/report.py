@@ -87,13 +87,13 @@ def starts(result):
     return title + "\n\n" + _table(header, rows)
 
 
-def defaults(results):
+def defaults(result):
     rows = [
-        [r["title"], label, "works" if o["works"] else "no client gets in: " + o["what"]]
-        for r in results
-        for label, o in r["outcomes"].items()
+        [label, "works" if o["works"] else "no client gets in: " + o["what"]]
+        for label, o in result["outcomes"].items()
     ]
-    return _table(["", "default settings of", ""], rows)
+    title = "**%s** (`%s`)" % (result["title"], result["name"])
+    return title + "\n\n" + _table(["default settings", ""], rows)
 
 
 def noise(results):
@@ -119,20 +119,16 @@ def noise(results):
     return text
 
 
-def whole(results):
-    parts = []
-    of = {
-        kind: [r for r in results if r["kind"] == kind]
-        for kind in (kinds.HANDSHAKES, kinds.STARTS, kinds.DEFAULTS)
-    }
-    if of[kinds.HANDSHAKES]:
-        parts.append("### Server CPU for one connection, and connections a second")
-        parts += [handshakes(r) for r in of[kinds.HANDSHAKES]]
-    if of[kinds.STARTS]:
-        parts.append("### Start-up and memory")
-        parts += [starts(r) for r in of[kinds.STARTS]]
-    if of[kinds.DEFAULTS]:
-        parts.append("### Large truststores with default settings")
-        parts.append(defaults(of[kinds.DEFAULTS]))
-    parts.append(noise(results))
-    return "\n\n".join(p for p in parts if p) + "\n"
+_KINDS = {
+    kinds.HANDSHAKES: ("### Server CPU for one connection, and connections a second", handshakes),
+    kinds.STARTS: ("### Start-up and memory", starts),
+    kinds.DEFAULTS: ("### Large truststores with default settings", defaults),
+}
+
+
+def one(result, before=None):
+    """The table of one case, with a heading unless `before`, the case above it,
+    is of the same kind."""
+    heading, table = _KINDS[result["kind"]]
+    same = before is not None and before["kind"] == result["kind"]
+    return ("" if same else heading + "\n\n") + table(result) + "\n"
