@@ -195,7 +195,7 @@ class Forwarded(gateway.GatewayTest):
 
     server_names = (
         "xfcc.test", "plain.test", "rfc.test", "leaf.test", "alb.test", "through.test",
-        "small.test", "all.test",
+        "small.test", "all.test", "twin.test",
     )
 
     @classmethod
@@ -205,7 +205,12 @@ class Forwarded(gateway.GatewayTest):
         def forwarding(name, **value):
             return cls.domain(name=name, mutual_tls={"forwarding": value})
 
+        # A second chain of a domain, which tells its backend something else.
+        twin = forwarding("twin.test", rfc9440={})
+        twin.validator = {"domain": "xfcc.test"}
+        twin.mutual_tls = {"domain": "xfcc.test", **twin.mutual_tls}
         return [
+            twin,
             forwarding("xfcc.test", xfcc=xfcc),
             # Envoy's own words, for comparison: no filter of ours.
             cls.domain(name="plain.test", with_filter=False),
@@ -221,8 +226,8 @@ class Forwarded(gateway.GatewayTest):
 
     identities = ("partner", "second_partner", "direct", "branch", "p384")
 
-    def told(self, who, domain):
-        response = self.get(getattr(self.people, who), server_name=domain)
+    def told(self, who, domain, host=None):
+        response = self.get(getattr(self.people, who), server_name=domain, host=host)
         self.assertEqual(response.status, 200)
         return response.received()
 
@@ -266,6 +271,15 @@ class Forwarded(gateway.GatewayTest):
                     chain = ":%s:" % base64.b64encode(self.people.issuing.der()).decode()
                 self.assertEqual(told.header("client-cert-chain"), chain)
                 self.assertEqual(told.all("x-forwarded-client-cert"), [])
+
+    def test_two_chains_of_one_domain_tell_each_its_own(self):
+        for _ in range(4):  # so that both come by each worker
+            told = self.told("branch", "xfcc.test")
+            self.assertEqual(len(told.all("x-forwarded-client-cert")), 1)
+            self.assertEqual(told.all("client-cert"), [])
+            told = self.told("branch", "twin.test", host="xfcc.test")
+            self.assertEqual(told.all("x-forwarded-client-cert"), [])
+            self.assertEqual(len(told.all("client-cert")), 1)
 
     def test_rfc_9440_without_the_chain(self):
         told = self.told("branch", "leaf.test")
