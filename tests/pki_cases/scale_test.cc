@@ -63,7 +63,7 @@ pki::Verdict Verify(const Truststore& truststore,
                     const std::vector<std::string>& chain,
                     const VerifyPolicy& policy) {
   const std::vector<absl::string_view> views(chain.begin(), chain.end());
-  const pki::Verdict verdict = VerifyChain(truststore, views, policy, kNow);
+  pki::Verdict verdict = VerifyChain(truststore, views, policy, kNow);
   EXPECT_EQ(
       absl::StrJoin(Violations(truststore, views, policy, kNow, verdict), "\n"),
       "");
