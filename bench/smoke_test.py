@@ -19,7 +19,7 @@ def tool(name):
 
 
 class RunTest(unittest.TestCase):
-    CASES = "handshake_1,complete,forwarding,stranger,limits,start_10,defaults_700,domains_3"
+    CASES = "handshake_1,complete,forwarding,stranger,limits,start_10,defaults_900,domains_3"
 
     def test_every_kind_of_case_gives_numbers_and_leaves_nothing_running(self):
         with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as folder:
@@ -57,7 +57,7 @@ class RunTest(unittest.TestCase):
         by_name = {c["name"]: c for c in result["cases"]}
         refusals = by_name["stranger"]["turns"]["built-in"][0]
         self.assertEqual(refusals["alerts"] + refusals["resets"], 8)
-        works = {k: v["works"] for k, v in by_name["defaults_700"]["outcomes"].items()}
+        works = {k: v["works"] for k, v in by_name["defaults_900"]["outcomes"].items()}
         self.assertEqual(
             works, {"built-in, as it comes": False, "Sallyport, validator and filter": True}
         )
