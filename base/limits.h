@@ -29,6 +29,11 @@ constexpr size_t kMaxCertificateBytes = size_t{256} << 10;
 constexpr size_t kMaxClientCertificates = 10;
 constexpr size_t kMaxClientChainBytes = size_t{32} << 10;
 
+// RSA keys of certificates that a client sends beside its own. Signatures made
+// with larger ones are not checked: they would cost the proxy far more than
+// they cost the client. Such a CA works when it is in the truststore.
+constexpr int kMaxSentRsaBits = 8192;
+
 // Certificates from the client's to the anchor, both counted.
 constexpr size_t kMaxChainLength = 4;
 // The largest chain length that can be configured.

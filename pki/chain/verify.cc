@@ -12,6 +12,8 @@
 #include "third_party_boringssl/pki/certificate_policies.h"
 #include "third_party_boringssl/pki/common_cert_errors.h"
 #include "third_party_boringssl/pki/encode_values.h"
+#include "third_party_boringssl/pki/name_constraints.h"
+#include "third_party_boringssl/pki/parse_certificate.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 #include "third_party_boringssl/pki/path_builder.h"
 #include "third_party_boringssl/pki/simple_path_builder_delegate.h"
@@ -258,6 +260,32 @@ std::string DescribeCertificate(const Certificate& certificate) {
 
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+// Whether checks with this certificate's key have a bounded cost, though nobody
+// vouched for it.
+bool HasCheapKey(const Certificate& certificate) {
+  return certificate.public_key().type != KeyType::kRsa ||
+         certificate.public_key().bits <= limits::kMaxSentRsaBits;
+}
+
+// Name constraints hold whether or not they are marked critical. BoringSSL
+// ignores kinds of names that it does not process (URI, otherName, ...) in
+// constraints that are not; read as critical, they forbid every such name, as
+// critical ones do. Null when the certificate has none, or critical ones.
+std::unique_ptr<bssl::NameConstraints> NonCriticalNameConstraints(
+    const bssl::ParsedCertificate& certificate, bssl::CertErrors* errors) {
+  bssl::ParsedExtension extension;
+  if (!certificate.has_name_constraints() ||
+      !certificate.GetExtension(bssl::der::Input(bssl::kNameConstraintsOid),
+                                &extension) ||
+      extension.critical) {
+    return nullptr;
+  }
+  auto out = bssl::NameConstraints::Create(extension.value,
+                                           /*is_critical=*/true, errors);
+  if (out == nullptr) errors->AddError(our::kMalformed);
+  return out;
 }
 
 // Extended key usage allows client authentication, or is absent. RFC 5280
@@ -520,6 +548,8 @@ bool Search::IsPublicKeyAcceptable(const EVP_PKEY* /*key*/,
 void Search::CheckPathAfterVerification(
     const bssl::CertPathBuilder& /*builder*/,
     bssl::CertPathBuilderResultPath* path) {
+  // Makes room for all, so that the pointers below stay good.
+  path->errors.GetErrorsForCert(path->certs.size() - 1);
   for (size_t i = 0; i < path->certs.size(); ++i) {
     const Member* member = FindMember(path->certs[i].get());
     bssl::CertErrors* errors = path->errors.GetErrorsForCert(i);
@@ -558,6 +588,19 @@ void Search::CheckPathAfterVerification(
     }
     if (i > 0 && !c.is_ca()) errors->AddError(our::kNotACa);
     if (i >= max_length_) errors->AddError(our::kTooLong);
+    if (i == 0) continue;
+    const auto constraints =
+        NonCriticalNameConstraints(*path->certs[i], errors);
+    for (size_t j = 0; constraints != nullptr && j < i; ++j) {
+      const bssl::ParsedCertificate& below = *path->certs[j];
+      // RFC 5280, 6.1.3 (b) and (c): not for self-issued CAs.
+      if (j > 0 && below.normalized_subject() == below.normalized_issuer()) {
+        continue;
+      }
+      constraints->IsPermittedCert(below.normalized_subject(),
+                                   below.subject_alt_names(),
+                                   path->errors.GetErrorsForCert(j));
+    }
   }
 }
 
@@ -619,9 +662,12 @@ void Search::Trust(const bssl::CertPathBuilderResultPath& path,
 // when no names lead there.
 bool Search::ClientSentAWayIn() {
   FindUsefulSent(sent_);
-  if (useful_.empty()) return false;
+  if (useful_.empty() || candidates_ >= policy_.max_signature_checks) {
+    return false;
+  }
   VerifyPolicy policy = policy_;
   policy.chain_policy = ChainPolicy::kAnyAnchor;
+  policy.max_signature_checks -= candidates_;
   const Verdict verdict =
       Search(truststore_, policy, now_, nullptr).Run(chain_);
   extra_checks_ += verdict.signature_checks;
@@ -645,7 +691,8 @@ void Search::RefuseWithoutAnchor(bool from_truststore, Verdict* verdict) {
     if (check.child != end->parsed().get()) continue;
     (check.other_key ? wrong_key : wrong_signature) = true;
   }
-  if (wrong_signature && !end->IsSelfSigned()) {
+  const bool self_signed = HasCheapKey(*end) && end->IsSelfSigned();
+  if (wrong_signature && !self_signed) {
     verdict->reason = Reason::kBadSignature;
     verdict->detail = absl::StrCat(
         name, " names the issuer '", issuer,
@@ -663,7 +710,7 @@ void Search::RefuseWithoutAnchor(bool from_truststore, Verdict* verdict) {
   }
   verdict->reason =
       from_truststore ? Reason::kIncompleteChain : Reason::kUntrustedIssuer;
-  if (is_leaf && end->IsSelfSigned()) {
+  if (is_leaf && self_signed) {
     verdict->detail =
         absl::StrCat(name, " is self-signed and not in the truststore");
   } else if (is_leaf && truststore_.FindExact(end->fingerprint()) != nullptr) {
@@ -861,6 +908,10 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
     absl::StatusOr<CertificatePtr> sent = Certificate::Parse(der);
     if (!sent.ok() || (*sent)->parsed() == nullptr) continue;
     if ((*sent)->fingerprint() == leaf_->fingerprint()) continue;
+    if (!HasCheapKey(**sent)) {
+      PassOver(**sent, nullptr, "has an RSA key over the limit in size");
+      continue;
+    }
     sent_.push_back(*std::move(sent));
   }
   AddMember(leaf_, nullptr);

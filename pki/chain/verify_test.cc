@@ -268,6 +268,42 @@ TEST(VerifyChain, HoldsAnchorsToTheirOwnConstraints) {
                 kConstraintViolation);
 }
 
+TEST(VerifyChain, HoldsNameConstraintsThatAreNotCritical) {
+  // The helper makes them non-critical. BoringSSL's own check would skip URI.
+  TestCertificateSpec spec = TestCaSpec("root");
+  spec.name_constraints = "permitted;URI:.good.example";
+  const TestCertificate root = Issue(spec, nullptr);
+  const TestCertificate middle = Ca("middle", &root);
+  TestCertificateSpec leaf = TestLeafSpec("leaf");
+  EXPECT_REASON(Check({root, middle}, {Issue(leaf, &middle)}), kTrusted);
+  leaf.alt_names = "URI:spiffe://bad.example/x";
+  EXPECT_REASON(Check({root}, {Issue(leaf, &root)}), kConstraintViolation);
+  EXPECT_REASON(Check({root, middle}, {Issue(leaf, &middle)}),
+                kConstraintViolation);
+  EXPECT_REASON(Check({root}, {Issue(leaf, &middle), middle}, AnyAnchor()),
+                kConstraintViolation);
+}
+
+TEST(VerifyChain, ChecksNoSignatureWithAHugeKeyThatTheClientSent) {
+  const TestCertificate root = Ca("root", nullptr);
+  // The leaf is signed by a namesake: whether its signature is looked at is
+  // what counts here.
+  const TestCertificate namesake =
+      MakeTestCertificate(TestCaSpec("middle"), TestKey::Rsa(2048), nullptr);
+  const TestCertificate leaf = Leaf("leaf", &namesake);
+  for (const bool over : {false, true}) {
+    const TestCertificate huge = MakeTestCertificate(
+        TestCaSpec("middle"),
+        TestKey::RsaPublicOnly(limits::kMaxSentRsaBits + (over ? 128 : 0)),
+        &root);
+    const Verdict sent = Check({root}, {leaf, huge}, AnyAnchor());
+    EXPECT_EQ(sent.reason, Reason::kUntrustedIssuer);
+    EXPECT_EQ(sent.signature_checks, over ? 0u : 1u);
+    // In the truststore it is the operator's choice.
+    EXPECT_EQ(Check({root, huge}, {leaf}).signature_checks, 1u);
+  }
+}
+
 TEST(VerifyChain, RefusesUnknownCriticalExtensions) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificateSpec spec = TestLeafSpec("leaf");

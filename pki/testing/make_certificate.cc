@@ -106,6 +106,21 @@ TestKey TestKey::Rsa(int bits) {
   return key;
 }
 
+TestKey TestKey::RsaPublicOnly(int bits) {
+  bssl::UniquePtr<BIGNUM> n(BN_new());
+  bssl::UniquePtr<BIGNUM> e(BN_new());
+  Check(BN_rand(n.get(), bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) &&
+            BN_set_word(e.get(), RSA_F4),
+        "RSA key");
+  bssl::UniquePtr<RSA> rsa(RSA_new_public_key(n.get(), e.get()));
+  TestKey key;
+  key.rep_ = std::make_shared<Rep>();
+  key.rep_->key.reset(EVP_PKEY_new());
+  Check(rsa != nullptr && EVP_PKEY_set1_RSA(key.rep_->key.get(), rsa.get()),
+        "RSA key");
+  return key;
+}
+
 TestKey TestKey::Ed25519() {
   uint8_t seed[32];
   RAND_bytes(seed, sizeof(seed));

@@ -21,6 +21,9 @@ class TestKey {
   static TestKey P521();
   static TestKey Rsa(int bits);
   static TestKey Ed25519();
+  // A public key of that size for which nobody has the private one: it can be
+  // in a certificate and sign nothing. Made at once, whatever the size.
+  static TestKey RsaPublicOnly(int bits);
 
   struct Rep;
   const std::shared_ptr<Rep>& rep() const { return rep_; }
