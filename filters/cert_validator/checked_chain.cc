@@ -50,6 +50,7 @@ struct Memory {
                                        kMaxRememberedTrustedBytes};
   RecentMap<Key, CheckedChain> refused{kMaxRememberedRefused,
                                        kMaxRememberedRefusedBytes};
+  pki::SignatureMemory signatures;
   size_t num_checks = 0;
 };
 
@@ -88,8 +89,9 @@ std::shared_ptr<const CheckedChain> CheckChain(
   if (auto found = memory.Find(key, now)) return found;
   ++memory.num_checks;
   auto checked = std::make_shared<CheckedChain>();
-  checked->verdict =
-      pki::VerifyChain(state.truststore(), chain, state.spec().policy, now);
+  checked->verdict = pki::VerifyChain(
+      state.truststore(), chain, state.spec().policy, now, &memory.signatures);
+  checked->lineage = state.lineage();
   checked->verified_at = now;
   // A chain over the limits was refused unread, and is not read here either.
   ReadSent(checked->verdict.reason == pki::Reason::kLimitExceeded

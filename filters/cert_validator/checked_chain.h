@@ -20,6 +20,8 @@ namespace sallyport::cert_validator {
 
 struct CheckedChain {
   pki::Verdict verdict;
+  // TrustState::lineage() of the state that gave it.
+  uint64_t lineage = 0;
   // The verdict holds from here until verdict.recheck_at (excluded). The clock
   // may be set back, hence both ends.
   absl::Time verified_at;

@@ -103,6 +103,7 @@ std::string EncodeRecord(const ConnectionRecord& record) {
   PutNumber<uint8_t>(
       out, static_cast<uint8_t>(std::clamp(record.path_length, 0, 255)));
   PutNumber<uint64_t>(out, record.state_id);
+  PutNumber<uint64_t>(out, record.lineage);
   PutNumber<int64_t>(out, TimeToNanos(record.verified_at));
   PutNumber<int64_t>(out, TimeToNanos(record.recheck_at));
   for (const pki::Sha256Digest* digest :
@@ -130,6 +131,7 @@ bool DecodeRecord(absl::string_view bytes, ConnectionRecord& out) {
   out.reason = static_cast<pki::Reason>(reason);
   out.path_length = in.TakeNumber<uint8_t>();
   out.state_id = in.TakeNumber<uint64_t>();
+  out.lineage = in.TakeNumber<uint64_t>();
   out.verified_at = TimeFromNanos(in.TakeNumber<int64_t>());
   out.recheck_at = TimeFromNanos(in.TakeNumber<int64_t>());
   in.TakeDigest(out.state_digest);

@@ -2,7 +2,8 @@
 // under kConnectionKey, for the HTTP filter of the same connection.
 //
 // The bytes never leave the process. The format (numbers big-endian):
-//   "SPC1" | reason u8 | path length u8 | state id u64 | verified at i64 |
+//   "SPC1" | reason u8 | path length u8 | state id u64 | lineage u64 |
+//   verified at i64 |
 //   recheck at i64 | state digest 32 | truststore digest 32 | chain digest 32 |
 //   domain, truststore name, truststore version, detail (each u16 length and
 //   bytes) | number of certificates u8 | each: u32 length and DER.
@@ -44,6 +45,7 @@ struct ConnectionRecord {
   // TrustState::id() and digest() of the state that gave the verdict.
   uint64_t state_id = 0;
   pki::Sha256Digest state_digest{};
+  uint64_t lineage = 0;  // TrustState::lineage()
   // When the verdict was given, and when it must be given again.
   absl::Time verified_at = absl::UnixEpoch();
   absl::Time recheck_at = absl::UnixEpoch();

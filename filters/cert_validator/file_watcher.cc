@@ -52,6 +52,7 @@ void FileWatcher::Add(absl::string_view path,
   Directory& directory = directories_[name];
   if (directory.wd < 0) Watch(name, directory);
   directory.listeners.emplace(NameOf(path), std::move(listener));
+  FollowLinks(name, directory, nullptr);
 }
 
 void FileWatcher::StartThread() {
@@ -198,8 +199,34 @@ void FileWatcher::Tick(std::vector<Call>& calls) {
       CallAll(directory, Hint::kReplaced, calls);
     } else if (directory.wd < 0) {
       CallAll(directory, Hint::kCompare, calls);
+    } else {
+      FollowLinks(it->first, directory, &calls);
     }
     ++it;
+  }
+}
+
+void FileWatcher::FollowLinks(const std::string& path, Directory& directory,
+                              std::vector<Call>* calls) {
+  for (const auto& [name, weak] : directory.listeners) {
+    const std::string file = absl::StrCat(path, "/", name);
+    struct stat link {};
+    struct stat target {};
+    if (lstat(file.c_str(), &link) != 0 || !S_ISLNK(link.st_mode) ||
+        stat(file.c_str(), &target) != 0) {
+      continue;
+    }
+    const Identity identity{target.st_dev, target.st_ino};
+    const auto [known, fresh] = directory.link_targets.emplace(name, identity);
+    if (fresh || known->second == identity) continue;
+    known->second = identity;
+    if (calls == nullptr) continue;
+    const auto range = directory.listeners.equal_range(name);
+    for (auto it = range.first; it != range.second; ++it) {
+      if (auto listener = it->second.lock()) {
+        calls->push_back({std::move(listener), Hint::kReplaced});
+      }
+    }
   }
 }
 

@@ -9,10 +9,11 @@
 // the directories of all files. Once a second it compares each directory's
 // identity with the one that is watched, so that a directory that was replaced,
 // removed and made again, or reached through a symbolic link that was moved, is
-// found again. Where inotify is not to be had (its limits are reached), the
-// same tick asks every listener to compare its file. The thread starts with the
-// first file, blocks all signals, and is never joined: the module stays loaded
-// until the process ends (do_not_close).
+// found again; and, where a file is itself a symbolic link, the identity of
+// what it points to. Where inotify is not to be had (its limits are reached),
+// the same tick asks every listener to compare its file. The thread starts with
+// the first file, blocks all signals, and is never joined: the module stays
+// loaded until the process ends (do_not_close).
 
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_FILE_WATCHER_H_
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_FILE_WATCHER_H_
@@ -63,6 +64,9 @@ class FileWatcher {
   struct Directory {
     int wd = -1;
     Identity identity;
+    // What symbolic links among the files point to, by file name. A link's
+    // target may be replaced in a directory that is not watched.
+    std::map<std::string, Identity> link_targets;
     // By file name.
     std::multimap<std::string, std::weak_ptr<Listener>> listeners;
   };
@@ -83,6 +87,9 @@ class FileWatcher {
   void HandleEvents(std::vector<Call>& calls)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tick(std::vector<Call>& calls) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Looks where the symbolic links among the directory's files point now.
+  static void FollowLinks(const std::string& path, Directory& directory,
+                          std::vector<Call>* calls);
   static void CallAll(const Directory& directory, Hint hint,
                       std::vector<Call>& calls);
 

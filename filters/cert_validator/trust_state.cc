@@ -1,5 +1,6 @@
 #include "filters/cert_validator/trust_state.h"
 
+#include <cstring>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -18,13 +19,13 @@ void Add(std::string& out, uint64_t number) {
   absl::StrAppend(&out, number, ";");
 }
 
-pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
+// What makes a lineage.
+std::string LineageText(const TrustState::Spec& spec) {
   std::string all;
   Add(all, kSchema);
   Add(all, spec.domain);
   Add(all, spec.truststore_name);
-  Add(all, spec.truststore_version);
-  Add(all, pki::AsBytes(spec.truststore->truststore().digest()));
+  Add(all, spec.source);
   const pki::VerifyPolicy& policy = spec.policy;
   Add(all, static_cast<uint64_t>(policy.chain_policy));
   Add(all, static_cast<uint64_t>(policy.extended_key_usage));
@@ -34,6 +35,20 @@ pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
   Add(all, policy.max_client_chain_bytes);
   Add(all, policy.max_signature_checks);
   Add(all, policy.max_path_iterations);
+  return all;
+}
+
+uint64_t LineageOf(const TrustState::Spec& spec) {
+  const pki::Sha256Digest digest = pki::Sha256(LineageText(spec));
+  uint64_t lineage;
+  std::memcpy(&lineage, digest.data(), sizeof(lineage));
+  return lineage;
+}
+
+pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
+  std::string all = LineageText(spec);
+  Add(all, spec.truststore_version);
+  Add(all, pki::AsBytes(spec.truststore->truststore().digest()));
   return pki::Sha256(all);
 }
 
@@ -67,6 +82,7 @@ TrustState::TrustState(Spec spec, pki::Sha256Digest digest)
     : spec_(std::move(spec)),
       digest_(digest),
       id_(next_id.fetch_add(1)),
+      lineage_(LineageOf(spec_)),
       truststore_label_(spec_.truststore_version.empty()
                             ? spec_.truststore_name
                             : absl::StrCat(spec_.truststore_name, "@",
@@ -114,6 +130,30 @@ DomainTrust::~DomainTrust() {
 std::shared_ptr<const TrustState> DomainTrust::current() const {
   absl::MutexLock lock(&mu_);
   return states_.empty() ? nullptr : states_.rbegin()->second;
+}
+
+std::shared_ptr<const TrustState> DomainTrust::CurrentOf(
+    uint64_t lineage) const {
+  absl::MutexLock lock(&mu_);
+  for (auto it = states_.rbegin(); it != states_.rend(); ++it) {
+    if (it->second->lineage() == lineage) return it->second;
+  }
+  return nullptr;
+}
+
+bool DomainTrust::HasSeveralLineages() const {
+  absl::MutexLock lock(&mu_);
+  for (const auto& [generation, state] : states_) {
+    if (state->lineage() != states_.begin()->second->lineage()) return true;
+  }
+  return false;
+}
+
+bool DomainTrust::IsServed(absl::string_view domain) {
+  Domains& all = AllDomains();
+  absl::ReaderMutexLock lock(&all.mu);
+  const auto it = all.by_name.find(domain);
+  return it != all.by_name.end() && !it->second.expired();
 }
 
 void DomainTrust::Put(uint64_t generation,

@@ -31,6 +31,8 @@ class TrustState {
     std::string domain;
     std::string truststore_name;
     std::string truststore_version;  // may be empty
+    // Where the truststore comes from: "inline", or "file:" and the path.
+    std::string source;
     std::shared_ptr<const SharedTruststore> truststore;
     pki::VerifyPolicy policy;
   };
@@ -47,6 +49,11 @@ class TrustState {
   uint64_t id() const { return id_; }
   // SHA-256 over everything in the spec, the truststore by its content.
   const pki::Sha256Digest& digest() const { return digest_; }
+  // What stays the same when a configuration is updated: a hash of the domain,
+  // the truststore's name and source, and the policy. Two states of one domain
+  // with different lineages come from configurations that differ in more than
+  // the truststore's content.
+  uint64_t lineage() const { return lineage_; }
   const Spec& spec() const { return spec_; }
   const pki::Truststore& truststore() const {
     return spec_.truststore->truststore();
@@ -60,6 +67,7 @@ class TrustState {
   const Spec spec_;
   const pki::Sha256Digest digest_;
   const uint64_t id_;
+  const uint64_t lineage_;
   const std::string truststore_label_;
 };
 
@@ -67,6 +75,11 @@ class TrustState {
 // of that domain. Several validators may be bound at once (the old and the new
 // TLS context while connections of the old one live; several listeners): the
 // one that was bound last decides, and when it ends, the one before it does.
+//
+// A domain has one trust. When states of different lineages are bound at once,
+// an update cannot be told from two filter chains that trust different
+// clients, so a connection needs the trust of its own lineage and of the one
+// that was bound last.
 class DomainTrust {
  public:
   // The object for `domain` (as ReadDomain() returns it), made at the first
@@ -84,6 +97,15 @@ class DomainTrust {
   }
   // The state in force, or null. A short lock: not for every request.
   std::shared_ptr<const TrustState> current() const ABSL_LOCKS_EXCLUDED(mu_);
+  // The state of `lineage` that was bound last, or null. A short lock.
+  std::shared_ptr<const TrustState> CurrentOf(uint64_t lineage) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether states of more than one lineage are bound.
+  bool HasSeveralLineages() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether `domain` (no wildcard) is one that some validator or filter of
+  // this process serves. A short lock.
+  static bool IsServed(absl::string_view domain);
 
   // One validator's share, for as long as it lives.
   class Binding {

@@ -47,6 +47,7 @@ TEST(TrustState, HasAnotherDigestForEveryPartOfTheSpec) {
       [](auto& s) { s.truststore_name = "others"; },
       [](auto& s) { s.truststore_version = "2"; },
       [](auto& s) { s.truststore_version = ""; },
+      [](auto& s) { s.source = "file:/elsewhere"; },
       [](auto& s) {
         s.truststore = *SharedTruststore::Get(Certificates().partner.pem, {});
       },
@@ -71,6 +72,33 @@ TEST(TrustState, HasAnotherDigestForEveryPartOfTheSpec) {
     digests.insert(TrustState::Intern(spec)->digest());
   }
   EXPECT_EQ(digests.size(), changes.size());
+}
+
+TEST(TrustState, KeepsItsLineageWhenOnlyTheContentChanges) {
+  const auto lineage = [](const std::function<void(TrustState::Spec&)>& edit) {
+    TrustState::Spec spec = Spec();
+    edit(spec);
+    return TrustState::Intern(spec)->lineage();
+  };
+  const uint64_t before = lineage([](auto&) {});
+  EXPECT_EQ(lineage([](auto& s) { s.truststore_version = "2"; }), before);
+  EXPECT_EQ(lineage([](auto& s) {
+              s.truststore =
+                  *SharedTruststore::Get(Certificates().partner.pem, {});
+            }),
+            before);
+  EXPECT_NE(lineage([](auto& s) { s.truststore_name = "others"; }), before);
+  EXPECT_NE(lineage([](auto& s) { s.source = "file:/elsewhere"; }), before);
+  EXPECT_NE(lineage([](auto& s) { s.policy.pin_leaf = true; }), before);
+}
+
+TEST(DomainTrust, KnowsWhichDomainsAreServed) {
+  EXPECT_FALSE(DomainTrust::IsServed("served.example.com"));
+  {
+    const auto trust = DomainTrust::For("served.example.com");
+    EXPECT_TRUE(DomainTrust::IsServed("served.example.com"));
+  }
+  EXPECT_FALSE(DomainTrust::IsServed("served.example.com"));
 }
 
 TEST(DomainTrust, IsSharedByName) {

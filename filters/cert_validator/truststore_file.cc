@@ -135,7 +135,7 @@ absl::Status TruststoreFile::Refresh(Read read) {
   const Stamp stamp = ReadStamp();
   if (read == Read::kIfChanged && stamp == stamp_) return last_status_;
   stamp_ = stamp;
-  absl::StatusOr<std::string> pem = ReadFile(path_, limits_.max_bytes);
+  absl::StatusOr<std::string> pem = ReadRegularFile(path_, limits_.max_bytes);
   absl::StatusOr<std::shared_ptr<const SharedTruststore>> parsed =
       pem.ok() ? SharedTruststore::Get(*pem, limits_) : pem.status();
   bool in_use;
@@ -144,7 +144,7 @@ absl::Status TruststoreFile::Refresh(Read read) {
     in_use = current_ != nullptr;
     if (parsed.ok() && *parsed != current_) {
       old = std::move(current_);
-      current_ = fresh = *std::move(parsed);
+      current_ = fresh = *parsed;
       listeners = listeners_;
     }
   }

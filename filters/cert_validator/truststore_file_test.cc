@@ -131,6 +131,30 @@ TEST(TruststoreFile, FollowsTheLinkThatKubernetesSwaps) {
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
+TEST(TruststoreFile, FollowsALinkIntoAnotherDirectory) {
+  TempDir dir, elsewhere;
+  Replace(elsewhere / "real.pem", One());
+  fs::create_symlink(elsewhere / "real.pem", dir / "t.pem");
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  EXPECT_EQ(Size(*file), 1u);
+  Replace(elsewhere / "real.pem", Two());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
+TEST(TruststoreFile, KeepsItsContentWhenAPipeTakesItsPlace) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);
+  shim::LogCapture log;
+  fs::rename(dir / "pipe", dir / "t.pem");
+  EXPECT_TRUE(WaitFor([&] { return log.Count("not a regular file") > 0; }));
+  EXPECT_EQ(Size(*file), 1u);
+  // The thread still reads.
+  Replace(dir / "t.pem", Two());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
 TEST(TruststoreFile, SurvivesItsDirectoryBeingReplaced) {
   TempDir dir;
   fs::create_directory(dir / "d");

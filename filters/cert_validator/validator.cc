@@ -173,6 +173,7 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
         return InField("truststores[0].inline_pem", parsed.status());
       }
       spec.truststore = *std::move(parsed);
+      spec.source = "inline";
       break;
     }
     case v1::Truststore::kFile: {
@@ -181,6 +182,7 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
       auto file = TruststoreFile::Open(truststore.file(), limits);
       if (!file.ok()) return InField("truststores[0].file", file.status());
       validator->file_ = *std::move(file);
+      spec.source = absl::StrCat("file:", truststore.file());
       // Later contents come once everything else is in place, below.
       spec.truststore = validator->file_->current();
       break;
@@ -198,8 +200,19 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
                      ";", limits.max_bytes, ";", limits.max_certificates))));
     spec.truststore->LogWarnings(validator->state_->truststore_label(),
                                  spec.policy, now);
-    validator->binding_ = std::make_unique<DomainTrust::Binding>(
-        DomainTrust::For(spec.domain), validator->state_);
+    const std::shared_ptr<DomainTrust> trust = DomainTrust::For(spec.domain);
+    validator->binding_ =
+        std::make_unique<DomainTrust::Binding>(trust, validator->state_);
+    if (trust->HasSeveralLineages()) {
+      shim::Log(
+          shim::LogLevel::kWarning,
+          absl::StrCat(
+              "domain ", spec.domain,
+              " now has configurations that differ in the truststore's name or "
+              "source or in the policy. Connections of the older one need the "
+              "trust of both until they end. If two filter chains are meant to "
+              "serve the domain, give both the same validator configuration"));
+    }
   }
   if (validator->file_ != nullptr) {
     validator->file_->Subscribe(validator);
@@ -239,6 +252,7 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
   record.path_length = static_cast<int>(verdict.path.size());
   record.state_id = state->id();
   record.state_digest = state->digest();
+  record.lineage = state->lineage();
   record.verified_at = checked->verified_at;
   record.recheck_at = verdict.recheck_at;
   record.truststore_digest = state->truststore().digest();
