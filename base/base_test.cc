@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -49,6 +52,18 @@ TEST(ReadFile, TellsMissingFromDirectory) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ReadFile("", 5).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ReadRegularFile, DoesNotWaitForAPipe) {
+  const std::string path = TempPath("pipe");
+  unlink(path.c_str());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(ReadRegularFile(path, 5).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadRegularFile("/dev/null", 5).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReadRegularFile("-", 5).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(FakeClock, MovesOnlyWhenTold) {

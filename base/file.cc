@@ -32,16 +32,24 @@ absl::Status FileError(absl::string_view path, int error) {
   }
 }
 
-}  // namespace
+absl::Status TooLarge(absl::string_view path, size_t max_bytes) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      Printable(path), ": larger than the limit of ", max_bytes, " bytes"));
+}
 
-absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
+enum class Kind { kAny, kRegular };
+
+absl::StatusOr<std::string> Read(absl::string_view path, size_t max_bytes,
+                                 Kind kind) {
   std::string name(path);
   if (name.empty() || name.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("an empty or invalid file name");
   }
-  const bool is_stdin = name == "-";
-  const int fd =
-      is_stdin ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool is_stdin = kind == Kind::kAny && name == "-";
+  // Opening a pipe would wait for its writer.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY |
+                    (kind == Kind::kRegular ? O_NONBLOCK : 0);
+  const int fd = is_stdin ? STDIN_FILENO : open(name.c_str(), flags);
   if (fd < 0) return FileError(path, errno);
   auto closer = absl::MakeCleanup([&] {
     if (!is_stdin) close(fd);
@@ -49,9 +57,15 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
   struct stat st;
   if (fstat(fd, &st) != 0) return FileError(path, errno);
   if (S_ISDIR(st.st_mode)) return FileError(path, EISDIR);
+  if (kind == Kind::kRegular && !S_ISREG(st.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Printable(path), ": not a regular file"));
+  }
   std::string contents;
-  if (S_ISREG(st.st_mode) && st.st_size > 0 &&
-      static_cast<uint64_t>(st.st_size) <= max_bytes) {
+  if (S_ISREG(st.st_mode) && st.st_size > 0) {
+    if (static_cast<uint64_t>(st.st_size) > max_bytes) {
+      return TooLarge(path, max_bytes);
+    }
     contents.reserve(static_cast<size_t>(st.st_size) + 1);
   }
   char buffer[1 << 16];
@@ -63,11 +77,21 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
     }
     if (n == 0) return contents;
     if (contents.size() + static_cast<size_t>(n) > max_bytes) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          Printable(path), ": larger than the limit of ", max_bytes, " bytes"));
+      return TooLarge(path, max_bytes);
     }
     contents.append(buffer, static_cast<size_t>(n));
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
+  return Read(path, max_bytes, Kind::kAny);
+}
+
+absl::StatusOr<std::string> ReadRegularFile(absl::string_view path,
+                                            size_t max_bytes) {
+  return Read(path, max_bytes, Kind::kRegular);
 }
 
 }  // namespace sallyport

@@ -15,8 +15,14 @@ namespace sallyport {
 // standard input. Errors: NotFound, PermissionDenied, InvalidArgument (a
 // directory), ResourceExhausted (more than `max_bytes`), Unavailable
 // (anything else the system said). Messages name the path and never the
-// contents. At most max_bytes + 1 bytes are read.
+// contents. Little more than max_bytes are read. Reading a pipe or a terminal
+// waits for its writer.
 absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes);
+
+// ReadRegularFile: the same, but never waits: InvalidArgument for "-" and for
+// anything that is no regular file.
+absl::StatusOr<std::string> ReadRegularFile(absl::string_view path,
+                                            size_t max_bytes);
 
 }  // namespace sallyport
 

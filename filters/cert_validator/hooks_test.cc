@@ -52,6 +52,7 @@ abi::ValidationResult Verify(const void* validator, FakeHandshake& handshake,
                              const std::vector<std::string>& chain,
                              bool is_server = true) {
   std::vector<abi::EnvoyBuffer> buffers;
+  buffers.reserve(chain.size());
   for (const std::string& der : chain) buffers.push_back(Envoy(der));
   return envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
       handshake.call(), validator, buffers.data(), buffers.size(),
@@ -59,12 +60,13 @@ abi::ValidationResult Verify(const void* validator, FakeHandshake& handshake,
 }
 
 class ValidatorHooks : public ::testing::Test {
- protected:
+ public:
   ValidatorHooks() : clock_(pki::TestNow()) {
     shim::SetModuleClockForTest(&clock_);
   }
   ~ValidatorHooks() override { shim::SetModuleClockForTest(nullptr); }
 
+ protected:
   static std::string Binary() {
     return InlineConfig(Certificates().root.pem + Certificates().partner.pem)
         .SerializeAsString();
@@ -246,6 +248,7 @@ TEST_F(ValidatorHooks, KeepTheLastGoodConfigurationWhenANewOneIsRefused) {
 TEST_F(ValidatorHooks, ServeManyWorkersAtOnce) {
   const Loaded validator(Binary());
   std::vector<std::thread> workers;
+  workers.reserve(4);
   for (int w = 0; w < 4; ++w) {
     workers.emplace_back([&, w] {
       for (int i = 0; i < 100; ++i) {

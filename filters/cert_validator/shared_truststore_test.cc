@@ -37,6 +37,7 @@ TEST(SharedTruststore, IsAnotherOneUnderOtherLimits) {
 TEST(SharedTruststore, IsOneForThreadsThatComeAtOnce) {
   std::vector<std::thread> threads;
   std::vector<std::shared_ptr<const SharedTruststore>> got(8);
+  threads.reserve(got.size());
   for (auto& slot : got) {
     threads.emplace_back([&slot] {
       slot = *SharedTruststore::Get(Certificates().root.pem, {});

@@ -151,6 +151,7 @@ TEST(DomainTrust, IsConsistentUnderChurn) {
   const auto base = StateOfVersion("base");
   DomainTrust::Binding binding(domain, base);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       const auto mine = StateOfVersion(t % 2 == 0 ? "even" : "odd");

@@ -7,8 +7,11 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -172,7 +175,44 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
       return false;
     }
   }
-  return true;
+  return map != abi::HeaderMap::kRequest || RemoveNominations(stream);
+}
+
+// Envoy lets `connection` through when the request asks for an upgrade, and
+// the next hop removes every header that it names (RFC 9110, 7.6.1): ours too,
+// if the client names them.
+bool Filter::RemoveNominations(abi::HttpFilter* stream) const {
+  constexpr absl::string_view kConnection = "connection";
+  std::vector<std::string> kept;
+  bool changed = false;
+  abi::EnvoyBuffer value{nullptr, 0};
+  size_t count = 0;
+  for (size_t i = 0; envoy_dynamic_module_callback_http_get_header(
+           stream, abi::HeaderMap::kRequest, Buffer(kConnection), &value, i,
+           &count);
+       ++i) {
+    for (const absl::string_view token : absl::StrSplit(View(value), ',')) {
+      const absl::string_view name = absl::StripAsciiWhitespace(token);
+      if (claims_.Matches(name)) {
+        changed = true;
+      } else if (!name.empty()) {
+        kept.emplace_back(name);
+      }
+    }
+  }
+  if (!changed) return true;
+  const std::string rest = absl::StrJoin(kept, ", ");
+  return envoy_dynamic_module_callback_http_set_header(
+      stream, abi::HeaderMap::kRequest, Buffer(kConnection),
+      kept.empty() ? shim::kRemove : Buffer(rest));
+}
+
+bool Filter::ServesHost(absl::string_view authority) const {
+  if (!shim::DomainCovers(domain(), authority)) return false;
+  // A domain of its own, with a trust of its own, is more specific than a
+  // wildcard: its requests do not come in by ours.
+  return domain().front() != '*' ||
+         !DomainTrust::IsServed(shim::HostOf(authority));
 }
 
 Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
@@ -212,6 +252,23 @@ Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
     }
     decision.reason = decision.checked->verdict.reason;
     decision.detail = decision.checked->verdict.detail;
+    if (decision.reason == Reason::kTrusted &&
+        decision.checked->lineage != record.lineage) {
+      // The domain's trust now comes from another configuration. That may be
+      // an update, or another filter chain's: both must agree (trust_state.h).
+      const std::shared_ptr<const TrustState> own =
+          domain_->CurrentOf(record.lineage);
+      if (own == nullptr) {
+        decision.reason = Reason::kConfigurationMissing;
+        decision.detail =
+            "the configuration that authenticated the connection is gone";
+        return decision;
+      }
+      const auto checked =
+          CheckChain(*own, record.chain, record.chain_digest, now);
+      decision.reason = checked->verdict.reason;
+      decision.detail = checked->verdict.detail;
+    }
   } else {
     decision.reason = record.reason;
   }
@@ -268,7 +325,7 @@ abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
     return abi::HeadersStatus::kStopIteration;
   }
 
-  if (!shim::DomainCovers(domain(), GetHeader(stream, ":authority"))) {
+  if (!ServesHost(GetHeader(stream, ":authority"))) {
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
       shim::Log(
           shim::LogLevel::kDebug,
@@ -304,7 +361,13 @@ abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
     AnswerForbidden(stream, reason);
     return abi::HeadersStatus::kStopIteration;
   }
-  Forward(stream, decision);
+  if (!Forward(stream, decision)) {
+    shim::Log(shim::LogLevel::kError,
+              absl::StrCat("request for ", domain(),
+                           ": refused, its headers cannot be written"));
+    AnswerForbidden(stream, "INTERNAL_ERROR");
+    return abi::HeadersStatus::kStopIteration;
+  }
   return abi::HeadersStatus::kContinue;
 }
 
@@ -335,19 +398,22 @@ std::shared_ptr<const Filter::Encoded> Filter::Encode(
   return encoded;
 }
 
-void Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
+bool Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
   if (!forwards_ || decision.checked == nullptr ||
       !decision.checked->has_client_certificate) {
-    return;
+    return true;
   }
   const std::shared_ptr<const Encoded> encoded = Encode(decision.checked);
   const forwarding::Forwarded& forwarded = encoded->forwarded;
   for (const forwarding::Header& header : forwarded.headers) {
-    envoy_dynamic_module_callback_http_set_header(
-        stream, abi::HeaderMap::kRequest, Buffer(header.name),
-        Buffer(header.value));
+    if (!envoy_dynamic_module_callback_http_set_header(
+            stream, abi::HeaderMap::kRequest, Buffer(header.name),
+            Buffer(header.value))) {
+      return false;
+    }
   }
   if (forwarded.truncated) Count(stream, truncated_id_, {domain()});
+  return true;
 }
 
 void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason) {

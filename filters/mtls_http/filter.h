@@ -90,6 +90,10 @@ class Filter {
     forwarding::Forwarded forwarded;
   };
 
+  // Whether a request for `authority` belongs to this filter chain.
+  bool ServesHost(absl::string_view authority) const;
+  // False: it may still name some.
+  bool RemoveNominations(abi::HttpFilter* stream) const;
   // False: some may be left.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
   Decision Decide(abi::HttpFilter* stream, absl::Time now) const;
@@ -99,7 +103,8 @@ class Filter {
   // Encodes once for each chain that this thread remembers.
   std::shared_ptr<const Encoded> Encode(
       const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
-  void Forward(abi::HttpFilter* stream, const Decision& decision) const;
+  // False: the backend would not be told who calls.
+  bool Forward(abi::HttpFilter* stream, const Decision& decision) const;
   void AnswerMisdirected(abi::HttpFilter* stream) const;
 
   const uint64_t id_;  // unique in the process for ever

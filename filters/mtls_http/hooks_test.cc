@@ -109,10 +109,11 @@ FakeStream::Headers Headers(absl::string_view authority = "api.example.com",
 }
 
 class MtlsHooks : public ::testing::Test {
- protected:
+ public:
   MtlsHooks() : clock_(pki::TestNow()) { shim::SetModuleClockForTest(&clock_); }
   ~MtlsHooks() override { shim::SetModuleClockForTest(nullptr); }
 
+ protected:
   static v1::TruststoreValidator Trusting(const std::string& pem) {
     return InlineConfig(pem);
   }
@@ -260,6 +261,26 @@ TEST_F(MtlsHooks, RemoveWhatClientsClaim) {
             Headers("api.example.com", {{"accept", "*/*"}}));
 }
 
+TEST_F(MtlsHooks, LetNoClientNameIdentityHeadersInConnection) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers = Headers(
+      "api.example.com", {{"connection", "Upgrade, client-cert"},
+                          {"connection", "Client_Cert-Chain ,keep-alive"},
+                          {"upgrade", "websocket"}});
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(stream.Values("connection"),
+            std::vector<std::string>{"Upgrade, keep-alive"});
+  FakeStream only(&filter.envoy, &connection);
+  only.request_headers =
+      Headers("api.example.com", {{"connection", "x-forwarded-client-cert"}});
+  EXPECT_TRUE(Request(filter, only));
+  EXPECT_FALSE(only.Has("connection"));
+}
+
 TEST_F(MtlsHooks, ReplaceAForgedHeaderByTheTrueOne) {
   const LoadedValidator validator(Trusting(root_));
   LoadedFilter filter(Config());
@@ -320,6 +341,46 @@ TEST_F(MtlsHooks, RefuseAnotherHostBeforeAnythingElse) {
        {"API.example.com", "api.example.com:443", "api.example.com."}) {
     EXPECT_EQ(Answer(filter, trusted, host), "") << host;
   }
+}
+
+TEST_F(MtlsHooks, LetNoWildcardServeADomainOfItsOwn) {
+  auto wildcard = Trusting(root_);
+  wildcard.set_domain("*.example.com");
+  const LoadedValidator validator(wildcard);
+  auto config = Config();
+  config.set_domain("*.example.com");
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  EXPECT_EQ(Answer(filter, connection, "api.example.com"), "");
+  {
+    const LoadedValidator own(Trusting(Certificates().partner.pem));
+    for (const char* host : {"api.example.com", "API.Example.com.:443"}) {
+      EXPECT_EQ(Answer(filter, connection, host), "sallyport_misdirected");
+    }
+    EXPECT_EQ(Answer(filter, connection, "other.example.com"), "");
+  }
+  EXPECT_EQ(Answer(filter, connection, "api.example.com"), "");
+}
+
+// Two filter chains of one domain that trust different clients.
+TEST_F(MtlsHooks, NeverLetAnotherFilterChainsTrustWidenAConnections) {
+  auto strict_config = Trusting(root_);
+  strict_config.mutable_truststores(0)->set_name("strict");
+  auto lax_config = Trusting(root_ + Certificates().partner.pem);
+  lax_config.mutable_truststores(0)->set_name("lax");
+  const LoadedValidator strict(strict_config);
+  LoadedFilter filter(Config());
+  LogCapture log;
+  const LoadedValidator lax(lax_config);
+  EXPECT_EQ(log.Count("give both the same validator configuration"), 1);
+  FakeConnection client, partner, partner_of_lax;
+  strict.Handshake(client, client_);
+  strict.Handshake(partner, Certificates().partner.der);
+  lax.Handshake(partner_of_lax, Certificates().partner.der);
+  EXPECT_EQ(Answer(filter, client), "");
+  EXPECT_EQ(Answer(filter, partner), "sallyport_denied{UNTRUSTED_ISSUER}");
+  EXPECT_EQ(Answer(filter, partner_of_lax), "");
 }
 
 TEST_F(MtlsHooks, RefuseAConnectionThatWasAuthenticatedForAnotherDomain) {
@@ -512,6 +573,7 @@ TEST_F(MtlsHooks, GiveEachConnectionItsOwnVerdictOnEveryWorker) {
   const LoadedValidator validator(Trusting(root_));
   LoadedFilter filter(Config());
   std::vector<std::thread> workers;
+  workers.reserve(4);
   for (int w = 0; w < 4; ++w) {
     workers.emplace_back([&, w] {
       // Envoy's counters are thread-safe, the fake's are not: one config each.

@@ -74,9 +74,19 @@ bool DomainCovers(absl::string_view domain, absl::string_view authority) {
   if (absl::ConsumePrefix(&domain, "*.")) {
     const size_t dot = host.find('.');
     if (dot == absl::string_view::npos || dot == 0) return false;
+    const absl::string_view label = host.substr(0, dot);
+    if (!std::all_of(label.begin(), label.end(), IsLabelCharacter)) {
+      return false;
+    }
     host.remove_prefix(dot + 1);
   }
   return absl::EqualsIgnoreCase(host, domain);
+}
+
+std::string HostOf(absl::string_view authority) {
+  absl::string_view host = WithoutPort(authority);
+  absl::ConsumeSuffix(&host, ".");
+  return absl::AsciiStrToLower(host);
 }
 
 }  // namespace sallyport::shim

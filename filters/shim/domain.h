@@ -19,7 +19,12 @@ absl::StatusOr<std::string> ReadDomain(absl::string_view text);
 // Host, possibly with a port and a trailing dot, in any case) belongs to
 // `domain`, which ReadDomain() made. "*.example.com" covers exactly one label:
 // "a.example.com", neither "example.com" nor "a.b.example.com".
+// The label that '*' covers holds letters, digits, '-' and '_' only.
 bool DomainCovers(absl::string_view domain, absl::string_view authority);
+
+// HostOf: the host of `authority` as domains are compared: lower case, without
+// port and trailing dot.
+std::string HostOf(absl::string_view authority);
 
 }  // namespace sallyport::shim
 

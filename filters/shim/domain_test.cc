@@ -51,6 +51,20 @@ TEST(DomainCovers, LetsAWildcardCoverExactlyOneLabel) {
   }
 }
 
+TEST(DomainCovers, LetsAWildcardCoverNothingButALabel) {
+  for (const char* host :
+       {"evil@a.example.com", "a,b.example.com", "%2f.example.com",
+        "a=b.example.com", "(a).example.com", "a b.example.com"}) {
+    EXPECT_FALSE(DomainCovers("*.example.com", host)) << host;
+  }
+}
+
+TEST(HostOf, IsWhatDomainsAreComparedBy) {
+  EXPECT_EQ(HostOf("API.Example.com.:443"), "api.example.com");
+  EXPECT_EQ(HostOf("api.example.com"), "api.example.com");
+  EXPECT_EQ(HostOf(""), "");
+}
+
 TEST(DomainCovers, CoversNothingWithoutADomain) {
   EXPECT_FALSE(DomainCovers("", ""));
   EXPECT_FALSE(DomainCovers("", "a"));

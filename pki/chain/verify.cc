@@ -148,19 +148,31 @@ struct Member {
 // Signature results of one search. Counts real checks.
 class SignatureResults final : public bssl::SignatureVerifyCache {
  public:
+  // `memory` may be null.
+  explicit SignatureResults(SignatureMemory* memory) : memory_(memory) {}
+
+  // What the next results are about.
+  void SetOfLeaf(bool of_leaf) { of_leaf_ = of_leaf; }
+
   void Store(const std::string& key, Value value) override {
     ++num_checks_;
     results_.emplace_back(key, value);
+    if (memory_ != nullptr && !of_leaf_ && value == Value::kValid) {
+      memory_->Add(key);
+    }
   }
   Value Check(const std::string& key) override {
     for (const auto& [known, value] : results_) {
       if (known == key) return value;
     }
-    return Value::kUnknown;
+    return memory_ != nullptr && memory_->Contains(key) ? Value::kValid
+                                                        : Value::kUnknown;
   }
   size_t num_checks() const { return num_checks_; }
 
  private:
+  SignatureMemory* const memory_;
+  bool of_leaf_ = true;
   // A handful in practice, and bounded by max_signature_checks.
   std::vector<std::pair<std::string, Value>> results_;
   size_t num_checks_ = 0;
@@ -171,13 +183,14 @@ class Search final : public bssl::TrustStore,
                      public bssl::SimplePathBuilderDelegate {
  public:
   Search(const Truststore& truststore, const VerifyPolicy& policy,
-         absl::Time now, Explanation* explanation)
+         absl::Time now, SignatureMemory* memory, Explanation* explanation)
       : bssl::SimplePathBuilderDelegate(
             2048, bssl::SimplePathBuilderDelegate::DigestPolicy::kStrong),
         truststore_(truststore),
         policy_(policy),
         now_(now),
-        explanation_(explanation) {}
+        explanation_(explanation),
+        signatures_(memory) {}
 
   Verdict Run(absl::Span<const absl::string_view> chain);
 
@@ -365,6 +378,7 @@ bool Search::ConsiderIssuer(const Certificate& child,
     return false;
   }
   ++candidates_;
+  signatures_.SetOfLeaf(&child == leaf_.get());
   const bssl::ParsedCertificate& parsed = *child.parsed();
   // Without an algorithm that we know there is nothing to check; the path that
   // comes of it is refused for the algorithm.
@@ -669,7 +683,7 @@ bool Search::ClientSentAWayIn() {
   policy.chain_policy = ChainPolicy::kAnyAnchor;
   policy.max_signature_checks -= candidates_;
   const Verdict verdict =
-      Search(truststore_, policy, now_, nullptr).Run(chain_);
+      Search(truststore_, policy, now_, nullptr, nullptr).Run(chain_);
   extra_checks_ += verdict.signature_checks;
   return verdict.path.size() > 1 &&
          truststore_.FindExact(verdict.path.back()->fingerprint()) != nullptr;
@@ -1051,10 +1065,20 @@ absl::string_view ReasonName(Reason reason) {
   return "CONFIGURATION_MISSING";
 }
 
+void SignatureMemory::Add(const std::string& key) {
+  if (!known_.insert(key).second) return;
+  order_.push_back(key);
+  if (order_.size() > kMaxEntries) {
+    known_.erase(order_.front());
+    order_.pop_front();
+  }
+}
+
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
-                    const VerifyPolicy& policy, absl::Time now) {
-  return Search(truststore, policy, now, nullptr).Run(chain);
+                    const VerifyPolicy& policy, absl::Time now,
+                    SignatureMemory* memory) {
+  return Search(truststore, policy, now, memory, nullptr).Run(chain);
 }
 
 Explanation ExplainChain(const Truststore& truststore,
@@ -1062,7 +1086,7 @@ Explanation ExplainChain(const Truststore& truststore,
                          const VerifyPolicy& policy, absl::Time now) {
   Explanation explanation;
   explanation.verdict =
-      Search(truststore, policy, now, &explanation).Run(chain);
+      Search(truststore, policy, now, nullptr, &explanation).Run(chain);
   explanation.advice = AdviceFor(explanation.verdict);
   return explanation;
 }

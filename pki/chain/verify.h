@@ -21,10 +21,12 @@
 #define SALLYPORT_PKI_CHAIN_VERIFY_H_
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -131,11 +133,31 @@ struct Explanation {
   std::string advice;
 };
 
+// SignatureMemory: signatures of CAs over other CAs that were checked and found
+// good, so that the next client of the same CA costs one check less. A
+// signature is a function of bytes alone, so a result never goes out of date;
+// the key is a SHA-256 over algorithm, key, signature and signed bytes. Leaves'
+// signatures and failures are not kept. At most kMaxEntries, the oldest gives
+// way. Not thread-safe: one for each thread.
+class SignatureMemory {
+ public:
+  static constexpr size_t kMaxEntries = 512;
+
+  bool Contains(const std::string& key) const { return known_.contains(key); }
+  void Add(const std::string& key);
+
+ private:
+  absl::flat_hash_set<std::string> known_;
+  std::deque<std::string> order_;
+};
+
 // `chain`: DER, the client's certificate first, then whatever it sent.
-// Thread-safe; no I/O; no global state; never throws.
+// `memory` may be null; it changes what the check costs, never the verdict.
+// Thread-safe but for `memory`; no I/O; no global state; never throws.
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
-                    const VerifyPolicy& policy, absl::Time now);
+                    const VerifyPolicy& policy, absl::Time now,
+                    SignatureMemory* memory = nullptr);
 
 // The same decision with everything that led to it. Slower; for people.
 Explanation ExplainChain(const Truststore& truststore,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
+#include "pki/x509/pem.h"
 
 namespace sallyport::pki {
 namespace {
@@ -403,6 +404,51 @@ TEST(VerifyChain, NamesNothingThatIsNotPrintable) {
   for (const unsigned char c : verdict.detail) {
     EXPECT_TRUE(c >= 0x20 && c < 0x7f);
   }
+}
+
+TEST(SignatureMemory, SavesTheChecksOfCasAndNoOthers) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate middle = Ca("middle", &root);
+  const TestCertificate one = Leaf("one", &middle);
+  const TestCertificate two = Leaf("two", &middle);
+  const auto store = Store({root, middle});
+  SignatureMemory memory;
+  const auto checks = [&](const TestCertificate& leaf) {
+    const Verdict verdict =
+        VerifyChain(*store, {leaf.der}, {}, TestNow(), &memory);
+    EXPECT_TRUE(verdict.trusted()) << verdict.detail;
+    return verdict.signature_checks;
+  };
+  EXPECT_EQ(checks(one), 2u);
+  EXPECT_EQ(checks(two), 1u);
+  EXPECT_EQ(checks(one), 1u);  // a leaf's is checked again each time
+}
+
+TEST(SignatureMemory, KeepsNoFailures) {
+  const TestCertificate root = Ca("root", nullptr);
+  TestCertificate middle = Ca("middle", &root);
+  const TestCertificate leaf = Leaf("leaf", &middle);
+  middle.der[middle.der.size() - 1] ^= 1;
+  middle.pem = WritePem("CERTIFICATE", middle.der);
+  const auto store = Store({root, middle});
+  SignatureMemory memory;
+  for (int i = 0; i < 2; ++i) {
+    const Verdict verdict =
+        VerifyChain(*store, {leaf.der}, {}, TestNow(), &memory);
+    EXPECT_EQ(verdict.reason, Reason::kBadSignature);
+    EXPECT_EQ(verdict.signature_checks, 2u);
+  }
+}
+
+TEST(SignatureMemory, ForgetsTheOldest) {
+  SignatureMemory memory;
+  for (size_t i = 0; i <= SignatureMemory::kMaxEntries; ++i) {
+    memory.Add(absl::StrCat(i));
+    memory.Add(absl::StrCat(i));
+  }
+  EXPECT_FALSE(memory.Contains("0"));
+  EXPECT_TRUE(memory.Contains("1"));
+  EXPECT_TRUE(memory.Contains(absl::StrCat(SignatureMemory::kMaxEntries)));
 }
 
 TEST(ExplainChain, SaysWhichRuleFailedOnWhichCertificate) {
