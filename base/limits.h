@@ -34,6 +34,15 @@ constexpr size_t kMaxClientChainBytes = size_t{32} << 10;
 // they cost the client. Such a CA works when it is in the truststore.
 constexpr int kMaxSentRsaBits = 8192;
 
+// Names (subject alternative names and one subject each) in all certificates
+// that a client sends, times the name constraints in those beside its own, as
+// far as they could be on a path. Comparing them costs time that nobody who
+// sends them pays.
+constexpr size_t kMaxSentNameChecks = 4096;
+
+// Paths that are verified in full before a check ends with LIMIT_EXCEEDED.
+constexpr size_t kMaxVerifiedPaths = 20;
+
 // Certificates from the client's to the anchor, both counted.
 constexpr size_t kMaxChainLength = 4;
 // The largest chain length that can be configured.

@@ -12,6 +12,7 @@
 #include "third_party_boringssl/pki/certificate_policies.h"
 #include "third_party_boringssl/pki/common_cert_errors.h"
 #include "third_party_boringssl/pki/encode_values.h"
+#include "third_party_boringssl/pki/general_names.h"
 #include "third_party_boringssl/pki/name_constraints.h"
 #include "third_party_boringssl/pki/parse_certificate.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
@@ -250,13 +251,16 @@ class Search final : public bssl::TrustStore,
   // truststore by name.
   std::vector<CertificatePtr> sent_;
   std::vector<CertificatePtr> useful_;
+  std::vector<CertificatePtr> sent_no_ca_;
   std::vector<Member> members_;
   SignatureResults signatures_;
   size_t max_length_ = 0;
   size_t candidates_ = 0;
   size_t iterations_ = 0;
   size_t extra_checks_ = 0;
+  size_t verified_paths_ = 0;
   bool out_of_budget_ = false;
+  bool too_many_names_ = false;
   // Certificates for which a namesake of the issuer was found whose key did
   // not sign them, with what their key identifiers say about that key.
   struct FailedCheck {
@@ -299,6 +303,26 @@ std::unique_ptr<bssl::NameConstraints> NonCriticalNameConstraints(
                                            /*is_critical=*/true, errors);
   if (out == nullptr) errors->AddError(our::kMalformed);
   return out;
+}
+
+size_t NumNames(const bssl::GeneralNames& names) {
+  return names.other_names.size() + names.rfc822_names.size() +
+         names.dns_names.size() + names.x400_addresses.size() +
+         names.directory_names.size() + names.edi_party_names.size() +
+         names.uniform_resource_identifiers.size() + names.ip_addresses.size() +
+         names.ip_address_ranges.size() + names.registered_ids.size();
+}
+
+size_t NumNames(const bssl::ParsedCertificate& certificate) {
+  return 1 + (certificate.has_subject_alt_names()
+                  ? NumNames(*certificate.subject_alt_names())
+                  : 0);
+}
+
+size_t NumConstraints(const bssl::ParsedCertificate& certificate) {
+  if (!certificate.has_name_constraints()) return 0;
+  return NumNames(certificate.name_constraints().permitted_subtrees()) +
+         NumNames(certificate.name_constraints().excluded_subtrees());
 }
 
 // Extended key usage allows client authentication, or is absent. RFC 5280
@@ -410,6 +434,13 @@ void Search::FindUsefulSent(std::vector<CertificatePtr> sent) {
     for (CertificatePtr& certificate : sent) {
       if (certificate == nullptr) continue;
       const bssl::der::Input name = certificate->parsed()->normalized_issuer();
+      if (!certificate->is_ca()) {
+        // It can issue nothing, so nothing about it needs checking.
+        PassOver(*certificate, nullptr, "is not a CA");
+        sent_no_ca_.push_back(certificate);
+        certificate = nullptr;
+        continue;
+      }
       const bool useful =
           !truststore_.FindBySubject(View(name)).empty() ||
           std::any_of(useful_.begin(), useful_.end(),
@@ -427,6 +458,14 @@ void Search::FindUsefulSent(std::vector<CertificatePtr> sent) {
       PassOver(*certificate, nullptr, "leads to no CA of the truststore");
     }
   }
+  size_t names = NumNames(*leaf_->parsed());
+  size_t constraints = 0;
+  for (const CertificatePtr& certificate : useful_) {
+    names += NumNames(*certificate->parsed());
+    constraints += NumConstraints(*certificate->parsed());
+  }
+  too_many_names_ =
+      constraints > 0 && names > limits::kMaxSentNameChecks / constraints;
 }
 
 void Search::SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
@@ -478,6 +517,10 @@ void Search::SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
       const CertificatePtr& issuer = entry.certificate();
       if (issuer->parsed() == nullptr ||
           issuer->parsed()->normalized_subject() != name) {
+        continue;
+      }
+      // A certificate is on a path once.
+      if (child != leaf_ && issuer->fingerprint() == leaf_->fingerprint()) {
         continue;
       }
       accept(issuer, &entry);
@@ -562,6 +605,11 @@ bool Search::IsPublicKeyAcceptable(const EVP_PKEY* /*key*/,
 void Search::CheckPathAfterVerification(
     const bssl::CertPathBuilder& /*builder*/,
     bssl::CertPathBuilderResultPath* path) {
+  if (path->GetTrustedCert() != nullptr &&
+      ++verified_paths_ >= limits::kMaxVerifiedPaths) {
+    out_of_budget_ = true;
+  }
+  const bool broken = path->errors.ContainsHighSeverityErrors();
   // Makes room for all, so that the pointers below stay good.
   path->errors.GetErrorsForCert(path->certs.size() - 1);
   for (size_t i = 0; i < path->certs.size(); ++i) {
@@ -602,7 +650,7 @@ void Search::CheckPathAfterVerification(
     }
     if (i > 0 && !c.is_ca()) errors->AddError(our::kNotACa);
     if (i >= max_length_) errors->AddError(our::kTooLong);
-    if (i == 0) continue;
+    if (i == 0 || broken) continue;
     const auto constraints =
         NonCriticalNameConstraints(*path->certs[i], errors);
     for (size_t j = 0; constraints != nullptr && j < i; ++j) {
@@ -712,6 +760,20 @@ void Search::RefuseWithoutAnchor(bool from_truststore, Verdict* verdict) {
         name, " names the issuer '", issuer,
         "', but no certificate of that name in the truststore has the key "
         "that signed it");
+    return;
+  }
+  const bool issuer_is_no_ca = std::any_of(
+      sent_no_ca_.begin(), sent_no_ca_.end(), [&](const CertificatePtr& c) {
+        return c->parsed()->normalized_subject() ==
+               end->parsed()->normalized_issuer();
+      });
+  if (issuer_is_no_ca && !self_signed) {
+    verdict->reason = Reason::kConstraintViolation;
+    verdict->depth = static_cast<int>(last + 1);
+    verdict->detail =
+        absl::StrCat(name, " was issued by '", issuer,
+                     "', which the client sent and which is not a CA, or may "
+                     "not sign certificates");
     return;
   }
   if (!any_anchor() && ClientSentAWayIn()) {
@@ -930,6 +992,15 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
   }
   AddMember(leaf_, nullptr);
   if (any_anchor()) FindUsefulSent(sent_);
+  if (too_many_names_) {
+    verdict.reason = Reason::kLimitExceeded;
+    verdict.path.push_back(leaf_);
+    verdict.detail = absl::StrCat(
+        "the client sent too many names and name constraints to compare: their "
+        "product is over ",
+        limits::kMaxSentNameChecks);
+    return Finish(std::move(verdict));
+  }
 
   bssl::der::GeneralizedTime time;
   if (!bssl::der::EncodePosixTimeAsGeneralizedTime(absl::ToUnixSeconds(now_),

@@ -285,6 +285,42 @@ TEST(VerifyChain, HoldsNameConstraintsThatAreNotCritical) {
                 kConstraintViolation);
 }
 
+// Six variants of an issuer, a thousand names, hundreds of constraints: the
+// product is what costs.
+TEST(VerifyChain, BoundsTheNameConstraintsThatAClientSends) {
+  const TestCertificate root = Ca("root", nullptr);
+  const auto verify = [&](int names, int constraints) {
+    TestCertificateSpec spec = TestCaSpec("middle");
+    std::string text;
+    for (int i = 0; i < constraints; ++i) {
+      absl::StrAppend(&text, i == 0 ? "" : ",", "excluded;DNS:c", i, ".x");
+    }
+    spec.name_constraints = text;
+    const TestCertificate middle = Issue(spec, &root);
+    spec = TestLeafSpec("leaf");
+    text.clear();
+    for (int i = 0; i < names; ++i) {
+      absl::StrAppend(&text, i == 0 ? "" : ",", "DNS:n", i, ".y");
+    }
+    spec.alt_names = text;
+    return Check({root}, {Issue(spec, &middle), middle}, AnyAnchor());
+  };
+  // Names: those and the two subjects.
+  EXPECT_REASON(verify(62, 64), kTrusted);
+  const Verdict over = verify(63, 64);
+  EXPECT_EQ(over.reason, Reason::kLimitExceeded);
+  EXPECT_EQ(over.signature_checks, 0u);
+}
+
+TEST(VerifyChain, TakesNoIssuerFromTheClientThatIsNoCa) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate ordinary = Leaf("ordinary", &root);
+  const Verdict verdict =
+      Check({root}, {Leaf("leaf", &ordinary), ordinary}, AnyAnchor());
+  EXPECT_EQ(verdict.reason, Reason::kConstraintViolation);
+  EXPECT_EQ(verdict.signature_checks, 0u);
+}
+
 TEST(VerifyChain, ChecksNoSignatureWithAHugeKeyThatTheClientSent) {
   const TestCertificate root = Ca("root", nullptr);
   // The leaf is signed by a namesake: whether its signature is looked at is

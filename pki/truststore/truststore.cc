@@ -20,8 +20,8 @@ namespace {
 
 using CertificatePtr = std::shared_ptr<const Certificate>;
 
-// A name or a fingerprint as a map key: 16 bytes of its SHA-256. Nobody can
-// make two names that meet.
+// A name as a map key: 16 bytes of its SHA-256. Whoever finds a certificate by
+// it compares the name itself.
 using Key = std::pair<uint64_t, uint64_t>;
 
 Key KeyOf(const Sha256Digest& digest) {
@@ -226,7 +226,7 @@ struct Truststore::Index {
   };
   absl::flat_hash_map<Key, Run> runs;
   std::vector<uint32_t> by_subject;
-  absl::flat_hash_map<Key, uint32_t> by_fingerprint;
+  absl::flat_hash_map<Sha256Digest, uint32_t> by_fingerprint;
 };
 
 Truststore::Truststore() : index_(std::make_unique<Index>()) {}
@@ -281,7 +281,7 @@ Truststore::ParseResult Truststore::Parse(absl::string_view pem,
           return false;
         }
         ++store->num_blocks_;
-        const Key fingerprint = KeyOf((*certificate)->fingerprint());
+        const Sha256Digest& fingerprint = (*certificate)->fingerprint();
         const auto position = static_cast<uint32_t>(store->entries_.size());
         const auto [found, inserted] =
             store->index_->by_fingerprint.try_emplace(fingerprint, position);
@@ -353,18 +353,19 @@ absl::Span<const uint32_t> Truststore::FindBySubject(
 
 const Truststore::Entry* Truststore::FindExact(
     const Sha256Digest& fingerprint) const {
-  const auto found = index_->by_fingerprint.find(KeyOf(fingerprint));
+  const auto found = index_->by_fingerprint.find(fingerprint);
   return found == index_->by_fingerprint.end() ? nullptr
                                                : &entries_[found->second];
 }
 
 size_t Truststore::ApproximateBytes() const {
-  size_t bytes =
-      sizeof(*this) + arena_.capacity() + entries_.capacity() * sizeof(Entry) +
-      duplicates_.capacity() * sizeof(DuplicateBlock) +
-      index_->by_subject.capacity() * sizeof(uint32_t) +
-      index_->runs.capacity() * (sizeof(Key) + sizeof(Index::Run)) +
-      index_->by_fingerprint.capacity() * (sizeof(Key) + sizeof(uint32_t));
+  size_t bytes = sizeof(*this) + arena_.capacity() +
+                 entries_.capacity() * sizeof(Entry) +
+                 duplicates_.capacity() * sizeof(DuplicateBlock) +
+                 index_->by_subject.capacity() * sizeof(uint32_t) +
+                 index_->runs.capacity() * (sizeof(Key) + sizeof(Index::Run)) +
+                 index_->by_fingerprint.capacity() *
+                     (sizeof(Sha256Digest) + sizeof(uint32_t));
   for (const Entry& entry : entries_) {
     // What a parsed certificate takes beside its bytes, measured.
     constexpr size_t kParsedBytes = 3000;
