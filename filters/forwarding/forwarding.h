@@ -56,7 +56,7 @@ constexpr size_t kMinMaxHeaderBytes = 64;
 class HeaderFilter {
  public:
   // `extra_names`: Forwarding.remove_headers, checked by ValidateForwarding.
-  explicit HeaderFilter(std::vector<std::string> extra_names);
+  explicit HeaderFilter(const std::vector<std::string>& extra_names);
 
   // Whether a header of that name, in a request or its trailers, is to be
   // removed. Allocates nothing. Pseudo-headers (":path") never match.

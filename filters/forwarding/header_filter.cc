@@ -116,7 +116,7 @@ absl::string_view NameProblem(absl::string_view name) {
 
 }  // namespace
 
-HeaderFilter::HeaderFilter(std::vector<std::string> extra_names) {
+HeaderFilter::HeaderFilter(const std::vector<std::string>& extra_names) {
   for (const KnownHeader& known : kKnownHeaders) {
     absl::string_view text = known.pattern;
     const bool prefix = absl::EndsWith(text, "*");
