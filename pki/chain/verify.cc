@@ -191,6 +191,7 @@ class Search final : public bssl::TrustStore,
         policy_(policy),
         now_(now),
         explanation_(explanation),
+        memory_(memory),
         signatures_(memory) {}
 
   Verdict Run(absl::Span<const absl::string_view> chain);
@@ -244,6 +245,7 @@ class Search final : public bssl::TrustStore,
   const VerifyPolicy& policy_;
   const absl::Time now_;
   Explanation* const explanation_;  // may be null
+  SignatureMemory* const memory_;   // may be null
 
   absl::Span<const absl::string_view> chain_;
   CertificatePtr leaf_;
@@ -710,6 +712,14 @@ void Search::Trust(const bssl::CertPathBuilderResultPath& path,
                    Verdict* verdict) {
   verdict->reason = Reason::kTrusted;
   FillPath(path, verdict);
+  if (memory_ != nullptr) {
+    for (const CertificatePtr& certificate : useful_) {
+      if (std::find(verdict->path.begin(), verdict->path.end(), certificate) !=
+          verdict->path.end()) {
+        memory_->Add(certificate);
+      }
+    }
+  }
   if (policy_.extended_key_usage == ExtendedKeyUsageRule::kWarn) {
     for (const auto& parsed : path.certs) {
       if (!AllowsClientAuthentication(*parsed)) {
@@ -981,14 +991,20 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
   }
   for (const absl::string_view der : chain.subspan(1)) {
     // One that cannot be read cannot help; the others may.
-    absl::StatusOr<CertificatePtr> sent = Certificate::Parse(der);
-    if (!sent.ok() || (*sent)->parsed() == nullptr) continue;
-    if ((*sent)->fingerprint() == leaf_->fingerprint()) continue;
-    if (!HasCheapKey(**sent)) {
-      PassOver(**sent, nullptr, "has an RSA key over the limit in size");
+    CertificatePtr sent =
+        memory_ == nullptr ? nullptr : memory_->Find(Sha256(der));
+    if (sent == nullptr) {
+      absl::StatusOr<CertificatePtr> parsed = Certificate::Parse(der);
+      if (!parsed.ok()) continue;
+      sent = *std::move(parsed);
+    }
+    if (sent->parsed() == nullptr) continue;
+    if (sent->fingerprint() == leaf_->fingerprint()) continue;
+    if (!HasCheapKey(*sent)) {
+      PassOver(*sent, nullptr, "has an RSA key over the limit in size");
       continue;
     }
-    sent_.push_back(*std::move(sent));
+    sent_.push_back(std::move(sent));
   }
   AddMember(leaf_, nullptr);
   if (any_anchor()) FindUsefulSent(sent_);
@@ -1142,6 +1158,22 @@ void SignatureMemory::Add(const std::string& key) {
   if (order_.size() > kMaxEntries) {
     known_.erase(order_.front());
     order_.pop_front();
+  }
+}
+
+std::shared_ptr<const Certificate> SignatureMemory::Find(
+    const Sha256Digest& digest) const {
+  const auto found = certificates_.find(digest);
+  return found == certificates_.end() ? nullptr : found->second;
+}
+
+void SignatureMemory::Add(std::shared_ptr<const Certificate> certificate) {
+  const Sha256Digest digest = certificate->fingerprint();
+  if (!certificates_.emplace(digest, std::move(certificate)).second) return;
+  certificate_order_.push_back(digest);
+  if (certificate_order_.size() > kMaxEntries) {
+    certificates_.erase(certificate_order_.front());
+    certificate_order_.pop_front();
   }
 }
 

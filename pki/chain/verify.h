@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -134,11 +135,12 @@ struct Explanation {
 };
 
 // SignatureMemory: signatures of CAs over other CAs that were checked and found
-// good, so that the next client of the same CA costs one check less. A
+// good, and the intermediates that clients sent on trusted paths, parsed, so
+// that the next client of the same CA costs one check and one parsing less. A
 // signature is a function of bytes alone, so a result never goes out of date;
 // the key is a SHA-256 over algorithm, key, signature and signed bytes. Leaves'
-// signatures and failures are not kept. At most kMaxEntries, the oldest gives
-// way. Not thread-safe: one for each thread.
+// signatures and failures are not kept. At most kMaxEntries of each, the oldest
+// gives way. Not thread-safe: one for each thread.
 class SignatureMemory {
  public:
   static constexpr size_t kMaxEntries = 512;
@@ -146,7 +148,14 @@ class SignatureMemory {
   bool Contains(const std::string& key) const { return known_.contains(key); }
   void Add(const std::string& key);
 
+  // A certificate that was added, by its SHA-256; null when there is none.
+  std::shared_ptr<const Certificate> Find(const Sha256Digest& digest) const;
+  void Add(std::shared_ptr<const Certificate> certificate);
+
  private:
+  absl::flat_hash_map<Sha256Digest, std::shared_ptr<const Certificate>>
+      certificates_;
+  std::deque<Sha256Digest> certificate_order_;
   absl::flat_hash_set<std::string> known_;
   std::deque<std::string> order_;
 };

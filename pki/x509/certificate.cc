@@ -16,6 +16,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -197,7 +198,7 @@ bssl::UniquePtr<X509_NAME> ReadName(absl::string_view der) {
   return name;
 }
 
-std::string NameText(absl::string_view der) {
+std::string NameTextByLibrary(absl::string_view der) {
   const bssl::UniquePtr<X509_NAME> name = ReadName(der);
   bssl::UniquePtr<BIO> bio(BIO_new(BIO_s_mem()));
   const uint8_t* data = nullptr;
@@ -214,6 +215,82 @@ std::string NameText(absl::string_view der) {
     if (c < 0x20 || c > 0x7e) return absl::StrCat("#", HexLower(der));
   }
   return std::string(text);
+}
+
+// The text of a name that has nothing in it that RFC 4514 escapes, which is
+// nearly every name: RDNs of one attribute each, of the usual types, with
+// printable ASCII in a one-byte string type. False for any other name. Many
+// times faster than X509_NAME_print_ex(), and the same text (a test compares).
+bool PlainNameText(absl::string_view der, std::string* out) {
+  struct Type {
+    uint8_t oid;  // of 2.5.4.x
+    const char* name;
+  };
+  static constexpr Type kTypes[] = {{3, "CN"}, {6, "C"},  {7, "L"},
+                                    {8, "ST"}, {10, "O"}, {11, "OU"}};
+  CBS input;
+  CBS rdns;
+  CBS_init(&input, Bytes(der), der.size());
+  if (!CBS_get_asn1(&input, &rdns, CBS_ASN1_SEQUENCE)) return false;
+  struct Part {
+    const char* name;
+    absl::string_view value;
+  };
+  std::array<Part, 16> parts;
+  size_t count = 0;
+  size_t size = 0;
+  while (CBS_len(&rdns) != 0) {
+    CBS rdn;
+    CBS attribute;
+    CBS oid;
+    CBS value;
+    CBS_ASN1_TAG tag = 0;
+    if (count == parts.size() || !CBS_get_asn1(&rdns, &rdn, CBS_ASN1_SET) ||
+        !CBS_get_asn1(&rdn, &attribute, CBS_ASN1_SEQUENCE) ||
+        CBS_len(&rdn) != 0 ||
+        !CBS_get_asn1(&attribute, &oid, CBS_ASN1_OBJECT) ||
+        !CBS_get_any_asn1(&attribute, &value, &tag) ||
+        CBS_len(&attribute) != 0) {
+      return false;
+    }
+    if (tag != CBS_ASN1_UTF8STRING && tag != CBS_ASN1_PRINTABLESTRING &&
+        tag != CBS_ASN1_IA5STRING) {
+      return false;
+    }
+    const absl::string_view type = View(oid);
+    if (type.size() != 3 || type[0] != 0x55 || type[1] != 0x04) return false;
+    const char* name = nullptr;
+    for (const Type& known : kTypes) {
+      if (static_cast<uint8_t>(type[2]) == known.oid) name = known.name;
+    }
+    const absl::string_view text = View(value);
+    if (name == nullptr || text.empty() || text.front() == ' ' ||
+        text.back() == ' ' || text.front() == '#') {
+      return false;
+    }
+    for (const char c : text) {
+      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != ' ' &&
+          c != '-' && c != '.' && c != '_' && c != '@' && c != ':' &&
+          c != '/' && c != '*' && c != '(' && c != ')') {
+        return false;
+      }
+    }
+    parts[count++] = {name, text};
+    size += text.size() + 4;
+  }
+  out->clear();
+  out->reserve(size);
+  while (count-- > 0) {
+    absl::StrAppend(out, out->empty() ? "" : ",", parts[count].name, "=",
+                    parts[count].value);
+  }
+  return true;
+}
+
+std::string NameText(absl::string_view der) {
+  std::string plain;
+  if (PlainNameText(der, &plain)) return plain;
+  return NameTextByLibrary(der);
 }
 
 // Extensions that the verifier processes or that have no bearing on trust.
@@ -346,6 +423,9 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
 }
 
 std::string Certificate::Subject() const { return NameText(subject_der_); }
+std::string Certificate::SubjectByLibraryForTest() const {
+  return NameTextByLibrary(subject_der_);
+}
 std::string Certificate::Issuer() const { return NameText(issuer_der_); }
 
 std::string Certificate::CommonName() const {

@@ -100,6 +100,9 @@ class Certificate {
   std::string Subject() const;
   std::string Issuer() const;
 
+  // Subject() as the library prints it, for the test that both ways agree.
+  std::string SubjectByLibraryForTest() const;
+
   // The value of the first common name, UTF-8; "" when there is none or it is
   // not text. May hold any character: escape before printing.
   std::string CommonName() const;

@@ -39,6 +39,42 @@ TEST(Certificate, KeepsNamesPrintable) {
   EXPECT_EQ(certificate->CommonName(), "a\r\nX: y\xc3\xa9");
 }
 
+TEST(Certificate, WritesPlainNamesAsTheLibraryDoes) {
+  const std::vector<std::vector<std::pair<std::string, std::string>>> names = {
+      {},
+      {{"CN", "a"}},
+      {{"C", "US"}, {"ST", "W A"}, {"L", "x"}, {"O", "Y"}, {"CN", "*.a-b.c"}},
+      {{"OU", "1"}, {"OU", "2"}, {"CN", "a@b:/c(d)_e"}},
+      {{"CN", "#a"}},
+      {{"CN", " a"}},
+      {{"CN", "a "}},
+      {{"CN", "a#b"}},
+      {{"CN", "a,b"}},
+      {{"CN", "a+b"}},
+      {{"CN", "a\"b"}},
+      {{"CN", "a\\b"}},
+      {{"CN", "a<b>;c=d"}},
+      {{"CN", "a'b?c!d"}},
+      {{"CN", "\xc3\xa9"}},
+      {{"emailAddress", "a@b"}, {"CN", "x"}},
+      {{"serialNumber", "1"}},
+      {{"DC", "example"}, {"CN", "x"}},
+      {{"GN", "x"}, {"SN", "y"}},
+  };
+  for (const auto& name : names) {
+    TestCertificateSpec spec;
+    spec.subject = name;
+    const auto certificate = MakeAndParse(spec);
+    EXPECT_EQ(certificate->Subject(), certificate->SubjectByLibraryForTest());
+  }
+  TestCertificateSpec many;
+  for (int i = 0; i < 20; ++i) {
+    many.subject.emplace_back("OU", std::to_string(i));
+  }
+  EXPECT_EQ(MakeAndParse(many)->Subject(),
+            MakeAndParse(many)->SubjectByLibraryForTest());
+}
+
 TEST(Certificate, HasNoTextForAnEmptyName) {
   TestCertificateSpec spec;
   const auto certificate = MakeAndParse(spec);
