@@ -1167,9 +1167,10 @@ std::shared_ptr<const Certificate> SignatureMemory::Find(
   return found == certificates_.end() ? nullptr : found->second;
 }
 
-void SignatureMemory::Add(std::shared_ptr<const Certificate> certificate) {
+void SignatureMemory::Add(
+    const std::shared_ptr<const Certificate>& certificate) {
   const Sha256Digest digest = certificate->fingerprint();
-  if (!certificates_.emplace(digest, std::move(certificate)).second) return;
+  if (!certificates_.emplace(digest, certificate).second) return;
   certificate_order_.push_back(digest);
   if (certificate_order_.size() > kMaxEntries) {
     certificates_.erase(certificate_order_.front());

@@ -150,7 +150,7 @@ class SignatureMemory {
 
   // A certificate that was added, by its SHA-256; null when there is none.
   std::shared_ptr<const Certificate> Find(const Sha256Digest& digest) const;
-  void Add(std::shared_ptr<const Certificate> certificate);
+  void Add(const std::shared_ptr<const Certificate>& certificate);
 
  private:
   absl::flat_hash_map<Sha256Digest, std::shared_ptr<const Certificate>>
