@@ -228,7 +228,10 @@ void Run(absl::string_view data) {
   std::vector<CertificatePtr> sent = expected;
   if (input.root_sent) sent.push_back(*kRoot);
 
-  const Forwarded forwarded = Encode(input.config, sent, {});
+  Client client;
+  client.sent = sent;
+  client.verdict = pki::Reason::kTrusted;
+  const Forwarded forwarded = Encode(input.config, client);
 
   const std::set<std::string> dropped(forwarded.dropped.begin(),
                                       forwarded.dropped.end());

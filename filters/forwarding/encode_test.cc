@@ -62,6 +62,13 @@ CertificatePtr Named(absl::string_view name, absl::string_view issuer) {
   return Make(spec);
 }
 
+Client Trusted(const Certificates& sent) {
+  Client client;
+  client.sent = sent;
+  client.verdict = pki::Reason::kTrusted;
+  return client;
+}
+
 // A leaf, two intermediates and a root.
 Certificates FullChain() {
   return {Named("client-1", "Issuing"), Named("Issuing", "Middle"),
@@ -453,7 +460,7 @@ TEST(Chains, LeaveOutTheRootButNeverTheClientsOwn) {
   config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
   const auto certificates = [&config](const Certificates& sent) {
     size_t count = 0;
-    const Forwarded forwarded = Encode(config, sent, {});
+    const Forwarded forwarded = Encode(config, Trusted(sent));
     const std::string value = PercentDecoded(forwarded.headers.at(0).value);
     for (size_t at = 0; (at = value.find("BEGIN", at)) != std::string::npos;
          ++at) {
@@ -476,8 +483,9 @@ TEST(Chains, LeaveOutTheRootButNeverTheClientsOwn) {
 
 TEST(Encode, ForwardsNothingUnlessConfiguredOrWithoutACertificate) {
   const Certificates sent = FullChain();
-  EXPECT_TRUE(Encode({}, sent, {}).headers.empty());
-  const Forwarded none = Encode(Everything(), {}, {});
+  const Certificates nobody;
+  EXPECT_TRUE(Encode({}, Trusted(sent)).headers.empty());
+  const Forwarded none = Encode(Everything(), Trusted(nobody));
   EXPECT_TRUE(none.headers.empty());
   EXPECT_FALSE(none.truncated);
   EXPECT_TRUE(none.dropped.empty());
@@ -486,7 +494,7 @@ TEST(Encode, ForwardsNothingUnlessConfiguredOrWithoutACertificate) {
 TEST(Encode, WritesEveryConfiguredDialectAsItsEncoderDoes) {
   const Certificates sent = FullChain();
   const Forwarding config = Everything();
-  const Forwarded forwarded = Encode(config, sent, {});
+  const Forwarded forwarded = Encode(config, Trusted(sent));
   EXPECT_FALSE(forwarded.truncated);
   EXPECT_TRUE(forwarded.dropped.empty());
   std::vector<Header> expected = {
@@ -536,17 +544,17 @@ TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
     if (passthrough) {
       config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
     }
-    const Forwarded whole = Encode(config, sent, {});
+    const Forwarded whole = Encode(config, Trusted(sent));
     ASSERT_FALSE(whole.truncated);
     const size_t all = Bytes(whole.headers);
 
     config.set_max_header_bytes(static_cast<uint32_t>(all));
-    EXPECT_FALSE(Encode(config, sent, {}).truncated) << "exactly fits";
+    EXPECT_FALSE(Encode(config, Trusted(sent)).truncated) << "exactly fits";
 
     size_t most_dropped = 0;
-    for (size_t budget = all - 1; budget >= kMinMaxHeaderBytes; --budget) {
+    for (size_t budget = all - 1; budget >= 31; --budget) {
       config.set_max_header_bytes(static_cast<uint32_t>(budget));
-      const Forwarded forwarded = Encode(config, sent, {});
+      const Forwarded forwarded = Encode(config, Trusted(sent));
       ASSERT_LE(Bytes(forwarded.headers), budget);
       ASSERT_TRUE(forwarded.truncated);
       ASSERT_EQ(forwarded.headers.back().name, "x-sallyport-forwarding");
@@ -570,8 +578,8 @@ TEST(Budget, ShortensAPassedThroughChainToItsLeafFirst) {
   const Certificates sent = {Named("client-1", "Issuing"),
                              Named("Issuing", "Root")};
   config.set_max_header_bytes(
-      static_cast<uint32_t>(Bytes(Encode(config, sent, {}).headers) - 1));
-  const Forwarded forwarded = Encode(config, sent, {});
+      static_cast<uint32_t>(Bytes(Encode(config, Trusted(sent)).headers) - 1));
+  const Forwarded forwarded = Encode(config, Trusted(sent));
   EXPECT_EQ(forwarded.dropped,
             (std::vector<std::string>{"x-amzn-mtls-clientcert/Chain"}));
   EXPECT_EQ(PercentDecoded(Value(forwarded.headers, "x-amzn-mtls-clientcert")),
@@ -588,17 +596,17 @@ TEST(Budget, DefaultsTo16384) {
   const Certificates sent = {Leaf({}, names)};
   Forwarding config;
   *config.mutable_xfcc() = AllOfXfcc();
-  const Forwarded forwarded = Encode(config, sent, {});
+  const Forwarded forwarded = Encode(config, Trusted(sent));
   EXPECT_EQ(forwarded.dropped,
             (std::vector<std::string>{"x-forwarded-client-cert/Chain",
                                       "x-forwarded-client-cert/Cert"}));
   EXPECT_LE(Bytes(forwarded.headers), 16384u);
   EXPECT_EQ(Read(forwarded.headers[0].value).size(), 3u + 400u);
   config.set_max_header_bytes(16384);
-  EXPECT_EQ(Encode(config, sent, {}).headers[0].value,
+  EXPECT_EQ(Encode(config, Trusted(sent)).headers[0].value,
             forwarded.headers[0].value);
   config.set_max_header_bytes(1 << 20);
-  EXPECT_FALSE(Encode(config, sent, {}).truncated);
+  EXPECT_FALSE(Encode(config, Trusted(sent)).truncated);
 }
 
 TEST(Budget, DropsAHugeListOfNamesAsAWhole) {
@@ -609,7 +617,7 @@ TEST(Budget, DropsAHugeListOfNamesAsAWhole) {
   *config.mutable_xfcc() = AllOfXfcc();
   config.mutable_xfcc()->set_cert(false);
   config.mutable_xfcc()->set_chain(false);
-  const Forwarded forwarded = Encode(config, sent, {});
+  const Forwarded forwarded = Encode(config, Trusted(sent));
   EXPECT_EQ(forwarded.dropped,
             (std::vector<std::string>{"x-forwarded-client-cert/DNS"}));
   EXPECT_TRUE(absl::EndsWith(forwarded.headers[0].value,

@@ -151,6 +151,19 @@ absl::Status ValidateForwarding(const Forwarding& config) {
   if (!Forwarding::Alb::Mode_IsValid(config.alb().mode())) {
     return absl::InvalidArgumentError("forwarding.alb.mode is unknown");
   }
+  if (!Forwarding::ChainSource_IsValid(config.chain_source())) {
+    return absl::InvalidArgumentError("forwarding.chain_source is unknown");
+  }
+  if (config.has_traefik() && !config.traefik().pem() &&
+      !config.traefik().info()) {
+    return absl::InvalidArgumentError(
+        "forwarding.traefik has neither pem nor info: set one or both");
+  }
+  if (config.has_trusted_proxy() && !config.has_xfcc()) {
+    return absl::InvalidArgumentError(
+        "forwarding.trusted_proxy needs forwarding.xfcc: set it, or leave "
+        "trusted_proxy out");
+  }
   if (config.max_header_bytes() != 0 &&
       config.max_header_bytes() < kMinMaxHeaderBytes) {
     return absl::InvalidArgumentError(absl::StrCat(

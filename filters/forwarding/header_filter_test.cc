@@ -273,10 +273,10 @@ TEST(ValidateForwarding, RefusesAnUnknownModeAndABudgetTooSmallForTheNote) {
             "forwarding.alb.mode is unknown");
 
   config.Clear();
-  config.set_max_header_bytes(63);
+  config.set_max_header_bytes(kMinMaxHeaderBytes - 1);
   EXPECT_EQ(ValidateForwarding(config).code(),
             absl::StatusCode::kInvalidArgument);
-  config.set_max_header_bytes(64);
+  config.set_max_header_bytes(kMinMaxHeaderBytes);
   EXPECT_TRUE(ValidateForwarding(config).ok());
   EXPECT_LE(kNoteHeader.size() + kNoteTruncated.size(), kMinMaxHeaderBytes);
 }

@@ -120,9 +120,7 @@ Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
       claims_(
           std::vector<std::string>(config.forwarding().remove_headers().begin(),
                                    config.forwarding().remove_headers().end())),
-      forwards_(config.forwarding().has_xfcc() ||
-                config.forwarding().has_rfc9440() ||
-                config.forwarding().has_alb()) {}
+      forwards_(forwarding::ForwardsAnything(config.forwarding())) {}
 
 absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     const v1::MutualTls& config, abi::HttpFilterConfig* envoy_config) {
@@ -385,8 +383,11 @@ std::shared_ptr<const Filter::Encoded> Filter::Encode(
   auto encoded = std::make_shared<Encoded>();
   // Held, so that no other chain can have its address while the entry lives.
   encoded->checked = checked;
-  encoded->forwarded = forwarding::Encode(config_.forwarding(), checked->sent,
-                                          checked->verdict.path);
+  forwarding::Client client;
+  client.sent = checked->sent;
+  client.path = checked->verdict.path;
+  client.verdict = checked->verdict.reason;
+  encoded->forwarded = forwarding::Encode(config_.forwarding(), client);
   size_t bytes = 1024;
   for (const auto& certificate : checked->sent) {
     bytes += 4 * certificate->der().size();

@@ -761,7 +761,8 @@ TEST_F(MtlsHooks, LogSubjectReasonAndPathAtDebugLevel) {
 TEST_F(MtlsHooks, CountHeadersThatDidNotFit) {
   const LoadedValidator validator(Trusting(root_));
   auto config = Config();
-  config.mutable_forwarding()->set_max_header_bytes(64);
+  config.mutable_forwarding()->mutable_xfcc()->set_cert(true);
+  config.mutable_forwarding()->set_max_header_bytes(128);
   LoadedFilter filter(config);
   FakeConnection connection;
   validator.Handshake(connection, client_);
