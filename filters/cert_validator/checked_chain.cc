@@ -1,10 +1,14 @@
 #include "filters/cert_validator/checked_chain.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "filters/cert_validator/recent_map.h"
+#include "filters/shim/log.h"
 
 namespace sallyport::cert_validator {
 namespace {
@@ -79,6 +83,80 @@ void ReadSent(absl::Span<const absl::string_view> chain, CheckedChain& out) {
   }
 }
 
+// How much a refusal tells: a chain that reached this truststore and broke a
+// rule tells more than one that never did.
+int Weight(pki::Reason reason) {
+  switch (reason) {
+    case pki::Reason::kUntrustedIssuer:
+      return 0;
+    case pki::Reason::kIncompleteChain:
+      return 1;
+    default:
+      return 2;
+  }
+}
+
+// Asks the truststores of `trust` in turn. The verdict's recheck_at is the
+// earliest of those that were asked: an earlier one may change its mind.
+struct Answer {
+  pki::Verdict verdict;
+  const TrustSource* source = nullptr;
+};
+Answer Ask(const Trust& trust, absl::Span<const absl::string_view> chain,
+           absl::Time now, pki::SignatureMemory& memory) {
+  Answer answer;
+  absl::Time recheck_at = absl::InfiniteFuture();
+  size_t checks = 0;
+  size_t iterations = 0;
+  for (const TrustSource& source : trust.sources) {
+    pki::VerifyPolicy policy = source.policy;
+    policy.max_signature_checks -=
+        std::min(policy.max_signature_checks - 1, checks);
+    policy.max_path_iterations -=
+        std::min(policy.max_path_iterations - 1, iterations);
+    pki::Verdict verdict = pki::VerifyChain(source.truststore->truststore(),
+                                            chain, policy, now, &memory);
+    checks += verdict.signature_checks;
+    iterations += verdict.path_iterations;
+    recheck_at = std::min(recheck_at, verdict.recheck_at);
+    if (answer.source == nullptr || verdict.trusted() ||
+        Weight(verdict.reason) > Weight(answer.verdict.reason)) {
+      answer.verdict = std::move(verdict);
+      answer.source = &source;
+    }
+    if (answer.verdict.trusted()) break;
+  }
+  answer.verdict.recheck_at = recheck_at;
+  return answer;
+}
+
+void AskShadow(const TrustState& state,
+               absl::Span<const absl::string_view> chain, absl::Time now,
+               pki::SignatureMemory& memory, CheckedChain& checked) {
+  const Answer shadow = Ask(*state.spec().shadow, chain, now, memory);
+  checked.shadow = shadow.verdict.reason;
+  checked.verdict.recheck_at =
+      std::min(checked.verdict.recheck_at, shadow.verdict.recheck_at);
+  if (shadow.verdict.trusted() == checked.verdict.trusted() ||
+      !shim::LogEnabled(shim::LogLevel::kWarning)) {
+    return;
+  }
+  const pki::Certificate* leaf = checked.leaf();
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat(
+          "shadow of ", state.spec().domain, ": client \"",
+          leaf == nullptr ? "?" : Printable(leaf->Subject(), 256),
+          "\", issuer \"",
+          leaf == nullptr ? "?" : Printable(leaf->Issuer(), 256),
+          "\", fingerprint ",
+          leaf == nullptr ? "?" : HexLower(pki::AsBytes(leaf->fingerprint())),
+          ": now ", pki::ReasonName(checked.verdict.reason), ", shadow ",
+          pki::ReasonName(shadow.verdict.reason),
+          shadow.verdict.detail.empty() ? "" : ": ",
+          Printable(shadow.verdict.detail)));
+}
+
 }  // namespace
 
 std::shared_ptr<const CheckedChain> CheckChain(
@@ -89,8 +167,12 @@ std::shared_ptr<const CheckedChain> CheckChain(
   if (auto found = memory.Find(key, now)) return found;
   ++memory.num_checks;
   auto checked = std::make_shared<CheckedChain>();
-  checked->verdict = pki::VerifyChain(
-      state.truststore(), chain, state.spec().policy, now, &memory.signatures);
+  Answer answer = Ask(state.spec().active, chain, now, memory.signatures);
+  checked->verdict = std::move(answer.verdict);
+  if (answer.source != nullptr) {
+    checked->truststore = answer.source->Label();
+    checked->truststore_name = answer.source->name;
+  }
   checked->lineage = state.lineage();
   checked->verified_at = now;
   // A chain over the limits was refused unread, and is not read here either.
@@ -98,6 +180,9 @@ std::shared_ptr<const CheckedChain> CheckChain(
                ? chain.subspan(0, 1)
                : chain,
            *checked);
+  if (state.spec().shadow.has_value()) {
+    AskShadow(state, chain, now, memory.signatures, *checked);
+  }
   auto& map = checked->verdict.trusted() ? memory.trusted : memory.refused;
   map.Put(key, checked, BytesOf(*checked));
   return checked;

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "filters/cert_validator/trust_state.h"
 #include "pki/chain/verify.h"
@@ -19,11 +21,18 @@
 namespace sallyport::cert_validator {
 
 struct CheckedChain {
+  // Of the truststore that vouched, or, when none did, the most telling one.
   pki::Verdict verdict;
+  // The label and name of that truststore.
+  std::string truststore;
+  std::string truststore_name;
+  // What the shadow would have said; absent without one.
+  absl::optional<pki::Reason> shadow;
   // TrustState::lineage() of the state that gave it.
   uint64_t lineage = 0;
-  // The verdict holds from here until verdict.recheck_at (excluded). The clock
-  // may be set back, hence both ends.
+  // The verdict holds from here until verdict.recheck_at (excluded), which is
+  // the earliest of all truststores that were asked. The clock may be set back,
+  // hence both ends.
   absl::Time verified_at;
   // What the client sent, its own certificate first, without any that could
   // not be read.
@@ -31,6 +40,11 @@ struct CheckedChain {
   // Whether sent.front() is the client's own certificate; false when that one
   // could not be read.
   bool has_client_certificate = false;
+
+  // The client's own certificate, or null.
+  const pki::Certificate* leaf() const {
+    return has_client_certificate ? sent.front().get() : nullptr;
+  }
 
   bool HoldsAt(absl::Time now) const {
     return now >= verified_at && now < verdict.recheck_at;
@@ -41,7 +55,9 @@ struct CheckedChain {
 // first; `digest` is its ChainDigest()) at `now`. The calling thread remembers
 // its last results by (state id, digest), within the limits below, so that a
 // chain it has seen under the same state costs no signature check until the
-// verdict's time runs out. Never null.
+// verdict's time runs out. Never null. Truststores are asked in their order,
+// within one budget of signature checks; the shadow has a budget of its own,
+// and where it differs the log says so.
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, absl::Time now);

@@ -1,13 +1,12 @@
 #include "filters/cert_validator/connection_record.h"
 
-#include <algorithm>
 #include <cstring>
 #include <limits>
 
 namespace sallyport::cert_validator {
 namespace {
 
-constexpr absl::string_view kMagic = "SPC1";
+constexpr absl::string_view kMagic = "SPC2";
 constexpr size_t kMaxText = 65535;
 constexpr size_t kMaxCertificates = 255;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -75,6 +74,21 @@ class Reader {
   bool ok_ = true;
 };
 
+bool ReadHead(Reader& in, RecordHead& out) {
+  if (in.Take(kMagic.size()) != kMagic) return false;
+  const uint8_t reason = in.TakeNumber<uint8_t>();
+  if (reason >= pki::kNumReasons) return false;
+  out.reason = static_cast<pki::Reason>(reason);
+  out.state_id = in.TakeNumber<uint64_t>();
+  out.lineage = in.TakeNumber<uint64_t>();
+  out.verified_at = TimeFromNanos(in.TakeNumber<int64_t>());
+  out.recheck_at = TimeFromNanos(in.TakeNumber<int64_t>());
+  in.TakeDigest(out.chain_digest);
+  out.domain = in.TakeText();
+  out.detail = in.TakeText();
+  return in.ok() && out.state_id != 0;
+}
+
 }  // namespace
 
 pki::Sha256Digest ChainDigest(absl::Span<const absl::string_view> chain) {
@@ -100,20 +114,13 @@ std::string EncodeRecord(const ConnectionRecord& record) {
   out.reserve(size);
   out.append(kMagic.data(), kMagic.size());
   PutNumber<uint8_t>(out, static_cast<uint8_t>(record.reason));
-  PutNumber<uint8_t>(
-      out, static_cast<uint8_t>(std::clamp(record.path_length, 0, 255)));
   PutNumber<uint64_t>(out, record.state_id);
   PutNumber<uint64_t>(out, record.lineage);
   PutNumber<int64_t>(out, TimeToNanos(record.verified_at));
   PutNumber<int64_t>(out, TimeToNanos(record.recheck_at));
-  for (const pki::Sha256Digest* digest :
-       {&record.state_digest, &record.truststore_digest,
-        &record.chain_digest}) {
-    out.append(pki::AsBytes(*digest).data(), digest->size());
-  }
+  out.append(pki::AsBytes(record.chain_digest).data(),
+             record.chain_digest.size());
   PutText(out, record.domain);
-  PutText(out, record.truststore_name);
-  PutText(out, record.truststore_version);
   PutText(out, record.detail);
   PutNumber<uint8_t>(out, static_cast<uint8_t>(record.chain.size()));
   for (const absl::string_view der : record.chain) {
@@ -125,28 +132,18 @@ std::string EncodeRecord(const ConnectionRecord& record) {
 
 bool DecodeRecord(absl::string_view bytes, ConnectionRecord& out) {
   Reader in(bytes);
-  if (in.Take(kMagic.size()) != kMagic) return false;
-  const uint8_t reason = in.TakeNumber<uint8_t>();
-  if (reason >= pki::kNumReasons) return false;
-  out.reason = static_cast<pki::Reason>(reason);
-  out.path_length = in.TakeNumber<uint8_t>();
-  out.state_id = in.TakeNumber<uint64_t>();
-  out.lineage = in.TakeNumber<uint64_t>();
-  out.verified_at = TimeFromNanos(in.TakeNumber<int64_t>());
-  out.recheck_at = TimeFromNanos(in.TakeNumber<int64_t>());
-  in.TakeDigest(out.state_digest);
-  in.TakeDigest(out.truststore_digest);
-  in.TakeDigest(out.chain_digest);
-  out.domain = in.TakeText();
-  out.truststore_name = in.TakeText();
-  out.truststore_version = in.TakeText();
-  out.detail = in.TakeText();
+  if (!ReadHead(in, out)) return false;
   const size_t count = in.TakeNumber<uint8_t>();
   out.chain.clear();
   for (size_t i = 0; i < count && in.ok(); ++i) {
     out.chain.push_back(in.Take(in.TakeNumber<uint32_t>()));
   }
-  return in.done() && !out.chain.empty() && out.state_id != 0;
+  return in.done() && !out.chain.empty();
+}
+
+bool DecodeHead(absl::string_view bytes, RecordHead& out) {
+  Reader in(bytes);
+  return ReadHead(in, out);
 }
 
 }  // namespace sallyport::cert_validator

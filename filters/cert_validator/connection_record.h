@@ -2,10 +2,8 @@
 // under kConnectionKey, for the HTTP filter of the same connection.
 //
 // The bytes never leave the process. The format (numbers big-endian):
-//   "SPC1" | reason u8 | path length u8 | state id u64 | lineage u64 |
-//   verified at i64 |
-//   recheck at i64 | state digest 32 | truststore digest 32 | chain digest 32 |
-//   domain, truststore name, truststore version, detail (each u16 length and
+//   "SPC2" | reason u8 | state id u64 | lineage u64 | verified at i64 |
+//   recheck at i64 | chain digest 32 | domain, detail (each u16 length and
 //   bytes) | number of certificates u8 | each: u32 length and DER.
 // Times are nanoseconds since 1970; INT64_MAX is never.
 
@@ -36,26 +34,24 @@ inline constexpr absl::string_view kSerialKey = "sallyport.serial";
 inline constexpr absl::string_view kFingerprintKey = "sallyport.fingerprint";
 inline constexpr absl::string_view kTruststoreKey = "sallyport.truststore";
 
-// The views point into the bytes that were decoded, or, for Encode(), to
-// wherever the caller has the text.
-struct ConnectionRecord {
+// What a request needs as long as nothing changes. The views point into the
+// bytes that were decoded, or, for Encode(), to wherever the caller has the
+// text.
+struct RecordHead {
   pki::Reason reason = pki::Reason::kConfigurationMissing;
-  // Certificates on the verified path, 0 when there is none; at most 255.
-  int path_length = 0;
-  // TrustState::id() and digest() of the state that gave the verdict.
+  // TrustState::id() and lineage() of the state that gave the verdict.
   uint64_t state_id = 0;
-  pki::Sha256Digest state_digest{};
-  uint64_t lineage = 0;  // TrustState::lineage()
+  uint64_t lineage = 0;
   // When the verdict was given, and when it must be given again.
   absl::Time verified_at = absl::UnixEpoch();
   absl::Time recheck_at = absl::UnixEpoch();
-  pki::Sha256Digest truststore_digest{};
-  // ChainDigest() of `chain`.
+  // ChainDigest() of the chain.
   pki::Sha256Digest chain_digest{};
   absl::string_view domain;
-  absl::string_view truststore_name;
-  absl::string_view truststore_version;
   absl::string_view detail;
+};
+
+struct ConnectionRecord : RecordHead {
   // DER, as the client sent them.
   std::vector<absl::string_view> chain;
 };
@@ -72,6 +68,10 @@ std::string EncodeRecord(const ConnectionRecord& record);
 // EncodeRecord() did not make: another version, an unknown reason, a length
 // that does not fit, bytes left over, a record without a chain.
 bool DecodeRecord(absl::string_view bytes, ConnectionRecord& out);
+
+// DecodeHead: the same without the chain, which is not looked at; allocates
+// nothing.
+bool DecodeHead(absl::string_view bytes, RecordHead& out);
 
 }  // namespace sallyport::cert_validator
 

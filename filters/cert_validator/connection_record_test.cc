@@ -11,15 +11,10 @@ namespace {
 ConnectionRecord Sample() {
   ConnectionRecord record;
   record.reason = pki::Reason::kExpired;
-  record.path_length = 2;
   record.state_id = 0x0102030405060708;
-  record.state_digest = pki::Sha256("state");
   record.verified_at = absl::FromUnixNanos(1790000000123456789);
   record.recheck_at = absl::InfiniteFuture();
-  record.truststore_digest = pki::Sha256("truststore");
   record.domain = "api.example.com";
-  record.truststore_name = "partners";
-  record.truststore_version = "7";
   record.detail = "expired on Monday";
   record.chain = {absl::string_view("leaf\0der", 8), "", "issuer"};
   record.chain_digest = ChainDigest(record.chain);
@@ -32,16 +27,11 @@ TEST(ConnectionRecord, ComesBackAsItWas) {
   ConnectionRecord out;
   ASSERT_TRUE(DecodeRecord(bytes, out));
   EXPECT_EQ(out.reason, in.reason);
-  EXPECT_EQ(out.path_length, 2);
   EXPECT_EQ(out.state_id, in.state_id);
-  EXPECT_EQ(out.state_digest, in.state_digest);
   EXPECT_EQ(out.verified_at, in.verified_at);
   EXPECT_EQ(out.recheck_at, absl::InfiniteFuture());
-  EXPECT_EQ(out.truststore_digest, in.truststore_digest);
   EXPECT_EQ(out.chain_digest, in.chain_digest);
   EXPECT_EQ(out.domain, "api.example.com");
-  EXPECT_EQ(out.truststore_name, "partners");
-  EXPECT_EQ(out.truststore_version, "7");
   EXPECT_EQ(out.detail, "expired on Monday");
   EXPECT_EQ(out.chain, in.chain);
 }
@@ -63,11 +53,27 @@ TEST(ConnectionRecord, IsRefusedInAnotherVersionOrWithAnUnknownReason) {
   const std::string bytes = EncodeRecord(Sample());
   ConnectionRecord out;
   std::string other = bytes;
-  other[3] = '2';
+  other[3] = '1';
   EXPECT_FALSE(DecodeRecord(other, out));
   other = bytes;
   other[4] = static_cast<char>(pki::kNumReasons);
   EXPECT_FALSE(DecodeRecord(other, out));
+}
+
+TEST(ConnectionRecord, HasAHeadThatIsReadWithoutTheChain) {
+  const ConnectionRecord in = Sample();
+  const std::string bytes = EncodeRecord(in);
+  RecordHead head;
+  ASSERT_TRUE(DecodeHead(bytes, head));
+  EXPECT_EQ(head.reason, in.reason);
+  EXPECT_EQ(head.state_id, in.state_id);
+  EXPECT_EQ(head.lineage, in.lineage);
+  EXPECT_EQ(head.verified_at, in.verified_at);
+  EXPECT_EQ(head.recheck_at, in.recheck_at);
+  EXPECT_EQ(head.chain_digest, in.chain_digest);
+  EXPECT_EQ(head.domain, in.domain);
+  EXPECT_EQ(head.detail, in.detail);
+  EXPECT_FALSE(DecodeHead(bytes.substr(0, 40), head));
 }
 
 TEST(ConnectionRecord, IsRefusedWithoutAChainOrAState) {

@@ -26,9 +26,47 @@ using shim::View;
 
 constexpr absl::string_view kName = "sallyport.truststore";
 
-// RFC 8446, 6.2: bad_certificate, internal_error.
-constexpr uint8_t kAlertInternalError = 80;
+// RFC 8446, 6.2.
 constexpr uint8_t kAlertBadCertificate = 42;
+constexpr uint8_t kAlertUnsupportedCertificate = 43;
+constexpr uint8_t kAlertCertificateRevoked = 44;
+constexpr uint8_t kAlertCertificateExpired = 45;
+constexpr uint8_t kAlertUnknownCa = 48;
+constexpr uint8_t kAlertAccessDenied = 49;
+constexpr uint8_t kAlertInternalError = 80;
+
+// What the style HANDSHAKE tells the client's TLS library. The same as OpenSSL
+// and BoringSSL send for these (SSL_alert_from_verify_result), where they have
+// the case.
+uint8_t AlertFor(pki::Reason reason) {
+  switch (reason) {
+    case pki::Reason::kExpired:
+    case pki::Reason::kNotYetValid:  // "expired or is not currently valid"
+      return kAlertCertificateExpired;
+    case pki::Reason::kRevoked:
+      return kAlertCertificateRevoked;
+    case pki::Reason::kUntrustedIssuer:
+    case pki::Reason::kIncompleteChain:
+    case pki::Reason::kChainTooLong:
+      return kAlertUnknownCa;
+    case pki::Reason::kUnsupportedAlgorithm:
+    case pki::Reason::kWeakKey:
+    case pki::Reason::kNotForClientAuth:
+      return kAlertUnsupportedCertificate;
+    case pki::Reason::kNotAllowed:
+      return kAlertAccessDenied;
+    case pki::Reason::kMalformed:
+    case pki::Reason::kBadSignature:
+    case pki::Reason::kConstraintViolation:
+    case pki::Reason::kLimitExceeded:
+    case pki::Reason::kNoCertificate:
+      return kAlertBadCertificate;
+    case pki::Reason::kTrusted:
+    case pki::Reason::kConfigurationMissing:
+      break;
+  }
+  return kAlertInternalError;
+}
 
 // What Envoy holds: one reference. Destroyed in config_destroy.
 using Handle = std::shared_ptr<Validator>;
@@ -67,13 +105,17 @@ const void* ConfigNew(absl::string_view name, absl::string_view bytes) {
                            Printable(validator.status().message(), 2048)));
     return nullptr;
   }
-  const TrustState::Spec& spec = (*validator)->state()->spec();
+  const std::shared_ptr<const TrustState> state = (*validator)->state();
+  std::string trusts;
+  for (const TrustSource& source : state->spec().active.sources) {
+    absl::StrAppend(&trusts, trusts.empty() ? "" : ", ", source.Label(), " (",
+                    source.truststore->truststore().num_certificates(),
+                    " certificates, ",
+                    pki::ChainPolicyName(source.policy.chain_policy), ")");
+  }
   shim::Log(shim::LogLevel::kInfo,
-            absl::StrCat(kName, ": domain ", spec.domain, " trusts ",
-                         (*validator)->state()->truststore_label(), " (",
-                         spec.truststore->truststore().num_certificates(),
-                         " certificates, ",
-                         pki::ChainPolicyName(spec.policy.chain_policy), ")"));
+            absl::StrCat(kName, ": domain ", state->spec().domain, " trusts ",
+                         trusts));
   return new Handle(*std::move(validator));
 }
 
@@ -117,6 +159,10 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
     // The HTTP filter would have nothing to judge by.
     Fail(call, "the verdict could not be left in the filter state");
     return Refused(kAlertInternalError);
+  }
+  if (outcome.refuse_handshake) {
+    Fail(call, outcome.text);
+    return Refused(AlertFor(outcome.reason));
   }
   // The handshake goes on either way: an untrusted client gets its answer as an
   // HTTP response.

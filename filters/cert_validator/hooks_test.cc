@@ -231,9 +231,9 @@ TEST_F(ValidatorHooks, KeepTheNewConfigurationWhenTheOldOneIsDestroyedLate) {
   config.mutable_truststores(0)->set_version("2");
   const Loaded new_one(config.SerializeAsString());
   const auto domain = DomainTrust::For("api.example.com");
-  EXPECT_EQ(domain->current()->truststore_label(), "partners@2");
+  EXPECT_EQ(domain->current()->LabelText(), "partners@2");
   std::thread([&] { old_one.reset(); }).join();
-  EXPECT_EQ(domain->current()->truststore_label(), "partners@2");
+  EXPECT_EQ(domain->current()->LabelText(), "partners@2");
 }
 
 TEST_F(ValidatorHooks, KeepTheLastGoodConfigurationWhenANewOneIsRefused) {
@@ -241,7 +241,7 @@ TEST_F(ValidatorHooks, KeepTheLastGoodConfigurationWhenANewOneIsRefused) {
   LogCapture log;
   auto config = InlineConfig("nothing");
   EXPECT_FALSE(Loaded(config.SerializeAsString()));
-  EXPECT_EQ(DomainTrust::For("api.example.com")->current()->truststore_label(),
+  EXPECT_EQ(DomainTrust::For("api.example.com")->current()->LabelText(),
             "partners@1");
 }
 

@@ -1,16 +1,18 @@
 #include "filters/cert_validator/trust_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace sallyport::cert_validator {
 namespace {
 
 // Changes when the meaning of a spec changes.
-constexpr absl::string_view kSchema = "sallyport trust state 1";
+constexpr absl::string_view kSchema = "sallyport trust state 2";
 
 void Add(std::string& out, absl::string_view bytes) {
   absl::StrAppend(&out, bytes.size(), ":", bytes, ";");
@@ -19,22 +21,38 @@ void Add(std::string& out, uint64_t number) {
   absl::StrAppend(&out, number, ";");
 }
 
-// What makes a lineage.
+// What makes a lineage, and the rest.
+enum class Part { kLineage, kContent };
+
+void AddTrust(std::string& all, const Trust& trust, Part part) {
+  Add(all, trust.sources.size());
+  for (const TrustSource& source : trust.sources) {
+    if (part == Part::kContent) {
+      Add(all, source.version);
+      Add(all, pki::AsBytes(source.truststore->truststore().digest()));
+      Add(all, source.limits.max_bytes);
+      Add(all, source.limits.max_certificates);
+      continue;
+    }
+    Add(all, source.name);
+    Add(all, source.source);
+    const pki::VerifyPolicy& policy = source.policy;
+    Add(all, static_cast<uint64_t>(policy.chain_policy));
+    Add(all, static_cast<uint64_t>(policy.extended_key_usage));
+    Add(all, policy.max_chain_length);
+    Add(all, uint64_t{policy.pin_leaf});
+    Add(all, policy.max_client_certificates);
+    Add(all, policy.max_client_chain_bytes);
+    Add(all, policy.max_signature_checks);
+    Add(all, policy.max_path_iterations);
+  }
+}
+
 std::string LineageText(const TrustState::Spec& spec) {
   std::string all;
   Add(all, kSchema);
   Add(all, spec.domain);
-  Add(all, spec.truststore_name);
-  Add(all, spec.source);
-  const pki::VerifyPolicy& policy = spec.policy;
-  Add(all, static_cast<uint64_t>(policy.chain_policy));
-  Add(all, static_cast<uint64_t>(policy.extended_key_usage));
-  Add(all, policy.max_chain_length);
-  Add(all, uint64_t{policy.pin_leaf});
-  Add(all, policy.max_client_certificates);
-  Add(all, policy.max_client_chain_bytes);
-  Add(all, policy.max_signature_checks);
-  Add(all, policy.max_path_iterations);
+  AddTrust(all, spec.active, Part::kLineage);
   return all;
 }
 
@@ -47,9 +65,21 @@ uint64_t LineageOf(const TrustState::Spec& spec) {
 
 pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
   std::string all = LineageText(spec);
-  Add(all, spec.truststore_version);
-  Add(all, pki::AsBytes(spec.truststore->truststore().digest()));
+  AddTrust(all, spec.active, Part::kContent);
+  if (spec.shadow.has_value()) {
+    Add(all, "shadow");
+    AddTrust(all, *spec.shadow, Part::kLineage);
+    AddTrust(all, *spec.shadow, Part::kContent);
+  }
   return pki::Sha256(all);
+}
+
+std::vector<std::string> LabelsOf(const Trust& trust) {
+  std::vector<std::string> labels;
+  for (const TrustSource& source : trust.sources) {
+    labels.push_back(source.Label());
+  }
+  return labels;
 }
 
 std::atomic<uint64_t> next_id{1};
@@ -76,17 +106,24 @@ Domains& AllDomains() {
   return domains;
 }
 
+std::atomic<void (*)()> change_hook{nullptr};
+
 }  // namespace
+
+std::string TrustSource::Label() const {
+  return version.empty() ? name : absl::StrCat(name, "@", version);
+}
 
 TrustState::TrustState(Spec spec, pki::Sha256Digest digest)
     : spec_(std::move(spec)),
       digest_(digest),
       id_(next_id.fetch_add(1)),
       lineage_(LineageOf(spec_)),
-      truststore_label_(spec_.truststore_version.empty()
-                            ? spec_.truststore_name
-                            : absl::StrCat(spec_.truststore_name, "@",
-                                           spec_.truststore_version)) {}
+      labels_(LabelsOf(spec_.active)) {}
+
+std::string TrustState::LabelText() const {
+  return absl::StrJoin(labels_, ", ");
+}
 
 std::shared_ptr<const TrustState> TrustState::Intern(Spec spec) {
   const pki::Sha256Digest digest = DigestOf(spec);
@@ -141,6 +178,22 @@ std::shared_ptr<const TrustState> DomainTrust::CurrentOf(
   return nullptr;
 }
 
+std::vector<std::shared_ptr<const TrustState>> DomainTrust::CurrentOfAll()
+    const {
+  std::vector<std::shared_ptr<const TrustState>> all;
+  absl::MutexLock lock(&mu_);
+  for (auto it = states_.rbegin(); it != states_.rend(); ++it) {
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const auto& state) {
+          return state->lineage() == it->second->lineage();
+        });
+    if (!known) all.push_back(it->second);
+  }
+  return all;
+}
+
+void DomainTrust::SetChangeHook(void (*hook)()) { change_hook.store(hook); }
+
 bool DomainTrust::HasSeveralLineages() const {
   absl::MutexLock lock(&mu_);
   for (const auto& [generation, state] : states_) {
@@ -160,19 +213,22 @@ void DomainTrust::Put(uint64_t generation,
                       std::shared_ptr<const TrustState> state) {
   // The old state is let go of outside the lock: it may free a truststore.
   std::shared_ptr<const TrustState> old;
-  absl::MutexLock lock(&mu_);
-  if (state == nullptr) {
-    const auto it = states_.find(generation);
-    if (it != states_.end()) {
-      old = std::move(it->second);
-      states_.erase(it);
+  {
+    absl::MutexLock lock(&mu_);
+    if (state == nullptr) {
+      const auto it = states_.find(generation);
+      if (it != states_.end()) {
+        old = std::move(it->second);
+        states_.erase(it);
+      }
+    } else {
+      auto& slot = states_[generation];
+      old = std::move(slot);
+      slot = std::move(state);
     }
-  } else {
-    auto& slot = states_[generation];
-    old = std::move(slot);
-    slot = std::move(state);
+    Publish();
   }
-  Publish();
+  if (const auto hook = change_hook.load()) hook();
 }
 
 void DomainTrust::Publish() {

@@ -15,26 +15,44 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/optional.h"
 #include "filters/cert_validator/shared_truststore.h"
 #include "pki/chain/verify.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
 
+// One truststore as a domain uses it.
+struct TrustSource {
+  std::string name;
+  std::string version;  // may be empty
+  // Where it comes from: "inline", or "file:" and the path.
+  std::string source;
+  std::shared_ptr<const SharedTruststore> truststore;
+  pki::TruststoreLimits limits;  // what it was read with
+  pki::VerifyPolicy policy;
+
+  // "name@version", or "name" without a version.
+  std::string Label() const;
+};
+
+// What a client is judged by: the first source that trusts it vouches.
+struct Trust {
+  std::vector<TrustSource> sources;
+};
+
 class TrustState {
  public:
   struct Spec {
     std::string domain;
-    std::string truststore_name;
-    std::string truststore_version;  // may be empty
-    // Where the truststore comes from: "inline", or "file:" and the path.
-    std::string source;
-    std::shared_ptr<const SharedTruststore> truststore;
-    pki::VerifyPolicy policy;
+    Trust active;
+    // Decides nothing: Shadow in config.proto.
+    absl::optional<Trust> shadow;
   };
 
   // The state for `spec`. Equal specs give the same object while one of its
@@ -47,19 +65,18 @@ class TrustState {
 
   // Unique in the process for ever; never 0.
   uint64_t id() const { return id_; }
-  // SHA-256 over everything in the spec, the truststore by its content.
+  // SHA-256 over everything in the spec, the truststores by their content.
   const pki::Sha256Digest& digest() const { return digest_; }
-  // What stays the same when a configuration is updated: a hash of the domain,
-  // the truststore's name and source, and the policy. Two states of one domain
-  // with different lineages come from configurations that differ in more than
-  // the truststore's content.
+  // What stays the same when a configuration is updated: a hash of the domain
+  // and of the truststores' names, sources and policies. Two states of one
+  // domain with different lineages come from configurations that differ in
+  // more than the content of truststores and lists.
   uint64_t lineage() const { return lineage_; }
   const Spec& spec() const { return spec_; }
-  const pki::Truststore& truststore() const {
-    return spec_.truststore->truststore();
-  }
-  // "name@version", or "name" without a version.
-  const std::string& truststore_label() const { return truststore_label_; }
+  // The labels of spec().active.sources.
+  const std::vector<std::string>& labels() const { return labels_; }
+  // All of them, for logs: "a@1, b".
+  std::string LabelText() const;
 
  private:
   TrustState(Spec spec, pki::Sha256Digest digest);
@@ -68,7 +85,7 @@ class TrustState {
   const pki::Sha256Digest digest_;
   const uint64_t id_;
   const uint64_t lineage_;
-  const std::string truststore_label_;
+  const std::vector<std::string> labels_;
 };
 
 // The trust in force for one domain, shared by the validators and HTTP filters
@@ -100,8 +117,16 @@ class DomainTrust {
   // The state of `lineage` that was bound last, or null. A short lock.
   std::shared_ptr<const TrustState> CurrentOf(uint64_t lineage) const
       ABSL_LOCKS_EXCLUDED(mu_);
+  // The state that was bound last of each lineage, the one in force first. A
+  // short lock.
+  std::vector<std::shared_ptr<const TrustState>> CurrentOfAll() const
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Whether states of more than one lineage are bound.
   bool HasSeveralLineages() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Calls `hook` after each change of any domain's current_id(), on the thread
+  // that made it, without locks held. One hook in the process, set once.
+  static void SetChangeHook(void (*hook)());
 
   // Whether `domain` (no wildcard) is one that some validator or filter of
   // this process serves. A short lock.
@@ -126,7 +151,8 @@ class DomainTrust {
  private:
   explicit DomainTrust(absl::string_view domain) : domain_(domain) {}
 
-  void Put(uint64_t generation, std::shared_ptr<const TrustState> state);
+  void Put(uint64_t generation, std::shared_ptr<const TrustState> state)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Publish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string domain_;

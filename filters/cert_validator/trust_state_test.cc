@@ -15,15 +15,17 @@ namespace {
 TrustState::Spec Spec() {
   TrustState::Spec spec;
   spec.domain = "api.example.com";
-  spec.truststore_name = "partners";
-  spec.truststore_version = "1";
-  spec.truststore = *SharedTruststore::Get(Certificates().root.pem, {});
+  spec.active.sources.emplace_back();
+  spec.active.sources[0].name = "partners";
+  spec.active.sources[0].version = "1";
+  spec.active.sources[0].truststore =
+      *SharedTruststore::Get(Certificates().root.pem, {});
   return spec;
 }
 
 std::shared_ptr<const TrustState> StateOfVersion(const char* version) {
   TrustState::Spec spec = Spec();
-  spec.truststore_version = version;
+  spec.active.sources[0].version = version;
   return TrustState::Intern(spec);
 }
 
@@ -32,7 +34,7 @@ TEST(TrustState, IsTheSameObjectForTheSameSpec) {
   const auto two = TrustState::Intern(Spec());
   EXPECT_EQ(one, two);
   EXPECT_NE(one->id(), 0u);
-  EXPECT_EQ(one->truststore_label(), "partners@1");
+  EXPECT_EQ(one->LabelText(), "partners@1");
 }
 
 TEST(TrustState, GetsANewIdWhenNobodyHeldTheOldOne) {
@@ -44,26 +46,31 @@ TEST(TrustState, HasAnotherDigestForEveryPartOfTheSpec) {
   const std::vector<std::function<void(TrustState::Spec&)>> changes = {
       [](auto&) {},
       [](auto& s) { s.domain = "b.example.com"; },
-      [](auto& s) { s.truststore_name = "others"; },
-      [](auto& s) { s.truststore_version = "2"; },
-      [](auto& s) { s.truststore_version = ""; },
-      [](auto& s) { s.source = "file:/elsewhere"; },
+      [](auto& s) { s.active.sources[0].name = "others"; },
+      [](auto& s) { s.active.sources[0].version = "2"; },
+      [](auto& s) { s.active.sources[0].version = ""; },
+      [](auto& s) { s.active.sources[0].source = "file:/elsewhere"; },
       [](auto& s) {
-        s.truststore = *SharedTruststore::Get(Certificates().partner.pem, {});
-      },
-      [](auto& s) { s.policy.chain_policy = pki::ChainPolicy::kAnyAnchor; },
-      [](auto& s) {
-        s.policy.extended_key_usage = pki::ExtendedKeyUsageRule::kWarn;
+        s.active.sources[0].truststore =
+            *SharedTruststore::Get(Certificates().partner.pem, {});
       },
       [](auto& s) {
-        s.policy.extended_key_usage = pki::ExtendedKeyUsageRule::kIgnore;
+        s.active.sources[0].policy.chain_policy = pki::ChainPolicy::kAnyAnchor;
       },
-      [](auto& s) { s.policy.max_chain_length = 5; },
-      [](auto& s) { s.policy.pin_leaf = true; },
-      [](auto& s) { s.policy.max_client_certificates = 5; },
-      [](auto& s) { s.policy.max_client_chain_bytes = 5; },
-      [](auto& s) { s.policy.max_signature_checks = 5; },
-      [](auto& s) { s.policy.max_path_iterations = 5; },
+      [](auto& s) {
+        s.active.sources[0].policy.extended_key_usage =
+            pki::ExtendedKeyUsageRule::kWarn;
+      },
+      [](auto& s) {
+        s.active.sources[0].policy.extended_key_usage =
+            pki::ExtendedKeyUsageRule::kIgnore;
+      },
+      [](auto& s) { s.active.sources[0].policy.max_chain_length = 5; },
+      [](auto& s) { s.active.sources[0].policy.pin_leaf = true; },
+      [](auto& s) { s.active.sources[0].policy.max_client_certificates = 5; },
+      [](auto& s) { s.active.sources[0].policy.max_client_chain_bytes = 5; },
+      [](auto& s) { s.active.sources[0].policy.max_signature_checks = 5; },
+      [](auto& s) { s.active.sources[0].policy.max_path_iterations = 5; },
   };
   std::set<pki::Sha256Digest> digests;
   for (const auto& change : changes) {
@@ -81,15 +88,21 @@ TEST(TrustState, KeepsItsLineageWhenOnlyTheContentChanges) {
     return TrustState::Intern(spec)->lineage();
   };
   const uint64_t before = lineage([](auto&) {});
-  EXPECT_EQ(lineage([](auto& s) { s.truststore_version = "2"; }), before);
+  EXPECT_EQ(lineage([](auto& s) { s.active.sources[0].version = "2"; }),
+            before);
   EXPECT_EQ(lineage([](auto& s) {
-              s.truststore =
+              s.active.sources[0].truststore =
                   *SharedTruststore::Get(Certificates().partner.pem, {});
             }),
             before);
-  EXPECT_NE(lineage([](auto& s) { s.truststore_name = "others"; }), before);
-  EXPECT_NE(lineage([](auto& s) { s.source = "file:/elsewhere"; }), before);
-  EXPECT_NE(lineage([](auto& s) { s.policy.pin_leaf = true; }), before);
+  EXPECT_NE(lineage([](auto& s) { s.active.sources[0].name = "others"; }),
+            before);
+  EXPECT_NE(
+      lineage([](auto& s) { s.active.sources[0].source = "file:/elsewhere"; }),
+      before);
+  EXPECT_NE(
+      lineage([](auto& s) { s.active.sources[0].policy.pin_leaf = true; }),
+      before);
 }
 
 TEST(DomainTrust, KnowsWhichDomainsAreServed) {

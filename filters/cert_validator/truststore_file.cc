@@ -1,178 +1,36 @@
 #include "filters/cert_validator/truststore_file.h"
 
-#include <sys/stat.h>
+#include <string>
 
-#include <algorithm>
-#include <exception>
-#include <tuple>
-#include <utility>
-
-#include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "base/file.h"
 #include "base/text.h"
-#include "filters/shim/log.h"
+#include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
-namespace {
 
-struct Files {
-  absl::Mutex mu;
-  absl::flat_hash_map<std::string, std::weak_ptr<TruststoreFile>> by_key
-      ABSL_GUARDED_BY(mu);
-};
-Files& AllFiles() {
-  static auto& files = *new Files;  // never destroyed
-  return files;
-}
-
-std::string KeyOf(absl::string_view path, const pki::TruststoreLimits& limits) {
-  return absl::StrCat(limits.max_bytes, "/", limits.max_certificates, "/",
-                      path);
-}
-
-int64_t Nanos(const timespec& time) {
-  return int64_t{time.tv_sec} * 1000000000 + time.tv_nsec;
-}
-
-}  // namespace
-
-bool TruststoreFile::Stamp::operator==(const Stamp& other) const {
-  const auto all = [](const Stamp& s) {
-    return std::tie(s.device, s.inode, s.size, s.modified_nanos,
-                    s.changed_nanos, s.exists);
-  };
-  return all(*this) == all(other);
-}
-
-TruststoreFile::TruststoreFile(absl::string_view path,
-                               const pki::TruststoreLimits& limits)
-    : path_(path), limits_(limits) {}
-
-absl::StatusOr<std::shared_ptr<TruststoreFile>> TruststoreFile::Open(
+absl::StatusOr<std::shared_ptr<FollowedFile>> OpenTruststoreFile(
     absl::string_view path, const pki::TruststoreLimits& limits) {
-  Files& all = AllFiles();
-  const std::string key = KeyOf(path, limits);
-  std::shared_ptr<TruststoreFile> file;
-  {
-    absl::MutexLock lock(&all.mu);
-    const auto it = all.by_key.find(key);
-    if (it != all.by_key.end()) file = it->second.lock();
-  }
-  if (file != nullptr) {
-    const absl::Status status = file->Refresh(Read::kIfChanged);
-    if (!status.ok()) return status;
-    return file;
-  }
-  file.reset(new TruststoreFile(path, limits));
-  // Before reading, so that no move is missed.
-  FileWatcher::Global().Add(path, file);
-  const absl::Status status = file->Refresh(Read::kAlways);
-  if (!status.ok()) return status;
-  absl::MutexLock lock(&all.mu);
-  auto& slot = all.by_key[key];
-  if (auto found = slot.lock()) return found;
-  slot = file;
-  return file;
+  FollowedFile::Format format;
+  format.noun = "truststore";
+  format.key = absl::StrCat(limits.max_certificates);
+  format.max_bytes = limits.max_bytes;
+  format.parse =
+      [limits](
+          absl::string_view bytes) -> absl::StatusOr<FollowedFile::Content> {
+    return SharedTruststore::Get(bytes, limits);
+  };
+  format.describe = [](const FollowedFile::Content& content) {
+    const pki::Truststore& truststore =
+        static_cast<const SharedTruststore*>(content.get())->truststore();
+    return absl::StrCat(truststore.num_certificates(),
+                        " certificates, SHA-256 ",
+                        HexLower(pki::AsBytes(truststore.digest())));
+  };
+  return FollowedFile::Open(path, format);
 }
 
-TruststoreFile::~TruststoreFile() {
-  Files& all = AllFiles();
-  absl::MutexLock lock(&all.mu);
-  const auto it = all.by_key.find(KeyOf(path_, limits_));
-  if (it != all.by_key.end() && it->second.expired()) all.by_key.erase(it);
-}
-
-std::shared_ptr<const SharedTruststore> TruststoreFile::current() const {
-  absl::MutexLock lock(&mu_);
-  return current_;
-}
-
-void TruststoreFile::Subscribe(std::weak_ptr<Listener> listener) {
-  absl::MutexLock lock(&mu_);
-  listeners_.erase(
-      std::remove_if(listeners_.begin(), listeners_.end(),
-                     [](const auto& weak) { return weak.expired(); }),
-      listeners_.end());
-  listeners_.push_back(std::move(listener));
-}
-
-void TruststoreFile::OnFileEvent(FileWatcher::Hint hint) {
-  try {
-    const absl::Status status =
-        Refresh(hint == FileWatcher::Hint::kReplaced ? Read::kAlways
-                                                     : Read::kIfChanged);
-    (void)status;  // Refresh() logged it
-  } catch (const std::exception& e) {
-    shim::Log(shim::LogLevel::kError,
-              absl::StrCat("reading the truststore ", Printable(path_),
-                           " again failed, the last good content stays in "
-                           "force: ",
-                           Printable(e.what())));
-  }
-}
-
-TruststoreFile::Stamp TruststoreFile::ReadStamp() const {
-  struct stat st {};
-  Stamp stamp;
-  if (stat(path_.c_str(), &st) != 0) return stamp;
-  stamp.exists = true;
-  stamp.device = st.st_dev;
-  stamp.inode = st.st_ino;
-  stamp.size = static_cast<uint64_t>(st.st_size);
-  stamp.modified_nanos = Nanos(st.st_mtim);
-  stamp.changed_nanos = Nanos(st.st_ctim);
-  return stamp;
-}
-
-absl::Status TruststoreFile::Refresh(Read read) {
-  std::shared_ptr<const SharedTruststore> fresh;
-  std::shared_ptr<const SharedTruststore> old;
-  std::vector<std::weak_ptr<Listener>> listeners;
-  absl::MutexLock reading(&reading_);
-  // Before the reading: a move in between changes it, and comes as an event.
-  const Stamp stamp = ReadStamp();
-  if (read == Read::kIfChanged && stamp == stamp_) return last_status_;
-  stamp_ = stamp;
-  absl::StatusOr<std::string> pem = ReadRegularFile(path_, limits_.max_bytes);
-  absl::StatusOr<std::shared_ptr<const SharedTruststore>> parsed =
-      pem.ok() ? SharedTruststore::Get(*pem, limits_) : pem.status();
-  bool in_use;
-  {
-    absl::MutexLock lock(&mu_);
-    in_use = current_ != nullptr;
-    if (parsed.ok() && *parsed != current_) {
-      old = std::move(current_);
-      current_ = fresh = *parsed;
-      listeners = listeners_;
-    }
-  }
-  if (!parsed.ok()) {
-    last_status_ = parsed.status();
-    if (in_use) {
-      shim::Log(
-          shim::LogLevel::kError,
-          absl::StrCat("the new content of the truststore ", Printable(path_),
-                       " is refused, the last good one stays in force: ",
-                       Printable(last_status_.message(), 1024)));
-    }
-    return last_status_;
-  }
-  last_status_ = absl::OkStatus();
-  if (fresh == nullptr) return absl::OkStatus();
-  if (in_use) {
-    shim::Log(
-        shim::LogLevel::kInfo,
-        absl::StrCat("the truststore ", Printable(path_),
-                     " was replaced: ", fresh->truststore().num_certificates(),
-                     " certificates, SHA-256 ",
-                     HexLower(pki::AsBytes(fresh->truststore().digest()))));
-  }
-  for (const auto& weak : listeners) {
-    if (auto listener = weak.lock()) listener->OnTruststoreChanged();
-  }
-  return absl::OkStatus();
+std::shared_ptr<const SharedTruststore> TruststoreOf(const FollowedFile& file) {
+  return std::static_pointer_cast<const SharedTruststore>(file.current());
 }
 
 }  // namespace sallyport::cert_validator

@@ -1,81 +1,24 @@
-// TruststoreFile: a truststore that lives in a file and follows it.
+// Truststores in files.
 
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_TRUSTSTORE_FILE_H_
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_TRUSTSTORE_FILE_H_
 
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "filters/cert_validator/file_watcher.h"
+#include "filters/cert_validator/followed_file.h"
 #include "filters/cert_validator/shared_truststore.h"
+#include "pki/truststore/truststore.h"
 
 namespace sallyport::cert_validator {
 
-// One object for each (path, limits) in the process, so that a file that many
-// domains use is read once. Thread-safe.
-class TruststoreFile : public FileWatcher::Listener {
- public:
-  // Told when there is a new content.
-  class Listener {
-   public:
-    virtual ~Listener() = default;
-    // current() is another one than before. On the watcher's thread, or on a
-    // thread in Open(). Without an argument on purpose: who takes current()
-    // under a lock of its own cannot put an older content over a newer one.
-    virtual void OnTruststoreChanged() = 0;
-  };
+// As FollowedFile::Open().
+absl::StatusOr<std::shared_ptr<FollowedFile>> OpenTruststoreFile(
+    absl::string_view path, const pki::TruststoreLimits& limits);
 
-  // The file at `path`, whose present content is acceptable; it is read unless
-  // that was done since it was last changed. Errors (unreadable, refused) name
-  // the path and the reason; files that are in use keep their last good
-  // content.
-  static absl::StatusOr<std::shared_ptr<TruststoreFile>> Open(
-      absl::string_view path, const pki::TruststoreLimits& limits);
-
-  TruststoreFile(const TruststoreFile&) = delete;
-  ~TruststoreFile() override;
-
-  // The last good content; never null.
-  std::shared_ptr<const SharedTruststore> current() const
-      ABSL_LOCKS_EXCLUDED(mu_);
-
-  // Tells `listener` about contents that come from now on, until it is gone.
-  void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mu_);
-
-  void OnFileEvent(FileWatcher::Hint hint) override;
-
- private:
-  // What stat(2) says of the file, to tell whether it changed.
-  struct Stamp {
-    uint64_t device = 0, inode = 0, size = 0;
-    int64_t modified_nanos = 0, changed_nanos = 0;
-    bool exists = false;
-    bool operator==(const Stamp& other) const;
-  };
-
-  TruststoreFile(absl::string_view path, const pki::TruststoreLimits& limits);
-  Stamp ReadStamp() const;
-  // Reads the file if `always` or if it changed; the result of the last
-  // reading otherwise.
-  enum class Read { kAlways, kIfChanged };
-  absl::Status Refresh(Read read) ABSL_LOCKS_EXCLUDED(reading_, mu_);
-
-  const std::string path_;
-  const pki::TruststoreLimits limits_;
-  // One reading at a time. Taken before mu_.
-  absl::Mutex reading_;
-  Stamp stamp_ ABSL_GUARDED_BY(reading_);
-  absl::Status last_status_ ABSL_GUARDED_BY(reading_);
-  mutable absl::Mutex mu_;
-  std::shared_ptr<const SharedTruststore> current_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mu_);
-};
+// The content of what OpenTruststoreFile() gave.
+std::shared_ptr<const SharedTruststore> TruststoreOf(const FollowedFile& file);
 
 }  // namespace sallyport::cert_validator
 

@@ -14,21 +14,17 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "filters/cert_validator/followed_file.h"
+#include "filters/cert_validator/read_trust.h"
 #include "filters/cert_validator/trust_state.h"
-#include "filters/cert_validator/truststore_file.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::cert_validator {
 
-// The largest values of VerifyLimits that a configuration may ask for.
-inline constexpr size_t kMaxConfigurableClientCertificates = 100;
-inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
-inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
-inline constexpr size_t kMaxConfigurablePathIterations = 100000;
-
 // Thread-safe.
-class Validator : public TruststoreFile::Listener {
+class Validator : public FollowedFile::Listener {
  public:
   // Checks `config`, loads its truststore, logs the truststore's warnings as of
   // `now`, and binds it to its domain until the result is destroyed.
@@ -51,14 +47,19 @@ class Validator : public TruststoreFile::Listener {
     return std::atomic_load_explicit(&state_, std::memory_order_acquire);
   }
 
-  // Takes over what the file holds now.
-  void OnTruststoreChanged() override ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes over what the files hold now.
+  void OnFileChanged() override ABSL_LOCKS_EXCLUDED(mu_);
 
   // What goes into the filter state of a connection whose client sent `chain`
   // (not empty): keys and values, the record first. The verdict is that of
   // state() at `now`.
   struct Outcome {
     bool trusted = false;
+    pki::Reason reason = pki::Reason::kConfigurationMissing;
+    // The style HANDSHAKE, and the client is not trusted.
+    bool refuse_handshake = false;
+    // Then: reason and detail, for the listener's access log.
+    std::string text;
     std::vector<std::pair<absl::string_view, std::string>> filter_state;
   };
   Outcome Verify(absl::Span<const absl::string_view> chain,
@@ -67,12 +68,17 @@ class Validator : public TruststoreFile::Listener {
  private:
   Validator() = default;
 
-  TrustState::Spec spec_;  // constant after Create(), but for the truststore
+  static void LogWarnings(const TrustState& state, absl::Time now);
+  TrustState::Spec MakeSpec() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  std::string domain_;
   std::string digest_;
-  std::shared_ptr<TruststoreFile> file_;  // null for an inline truststore
+  bool refuses_handshakes_ = false;
   // Read with std::atomic_load, written under mu_.
   std::shared_ptr<const TrustState> state_;
   absl::Mutex mu_;
+  TrustReading active_ ABSL_GUARDED_BY(mu_);
+  absl::optional<TrustReading> shadow_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<DomainTrust::Binding> binding_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -76,11 +76,12 @@ TEST(Validator, FillsInDefaults) {
   config.mutable_truststores(0)->clear_version();
   config.set_domain("API.example.com");
   const auto state = Make(config)->state();
-  EXPECT_EQ(state->truststore_label(), "default");
+  EXPECT_EQ(state->LabelText(), "default");
   EXPECT_EQ(state->spec().domain, "api.example.com");
-  EXPECT_EQ(state->spec().policy.chain_policy,
+  EXPECT_EQ(state->spec().active.sources[0].policy.chain_policy,
             pki::ChainPolicy::kCompleteChain);
-  EXPECT_EQ(state->spec().policy.max_chain_length, limits::kMaxChainLength);
+  EXPECT_EQ(state->spec().active.sources[0].policy.max_chain_length,
+            limits::kMaxChainLength);
 }
 
 TEST(Validator, TakesEverySettingOfTheConfiguration) {
@@ -94,7 +95,8 @@ TEST(Validator, TakesEverySettingOfTheConfiguration) {
   limits->set_max_client_chain_bytes(12);
   limits->set_max_signature_checks(13);
   limits->set_max_path_iterations(14);
-  const pki::VerifyPolicy policy = Make(config)->state()->spec().policy;
+  const pki::VerifyPolicy policy =
+      Make(config)->state()->spec().active.sources[0].policy;
   EXPECT_EQ(policy.chain_policy, pki::ChainPolicy::kAnyAnchor);
   EXPECT_EQ(policy.extended_key_usage, pki::ExtendedKeyUsageRule::kIgnore);
   EXPECT_TRUE(policy.pin_leaf);
@@ -111,7 +113,35 @@ TEST(Validator, RefusesABadConfigurationNamingTheField) {
       {"domain: ", [](auto& c) { c.clear_domain(); }},
       {"domain: ", [](auto& c) { c.set_domain("https://a"); }},
       {"truststores: has 0", [](auto& c) { c.clear_truststores(); }},
-      {"truststores: has 2", [](auto& c) { c.add_truststores(); }},
+      {"truststores: has 33",
+       [](auto& c) {
+         while (c.truststores_size() < 33) {
+           auto* more = c.add_truststores();
+           *more = c.truststores(0);
+           more->set_name(absl::StrCat("t", c.truststores_size()));
+         }
+       }},
+      {"truststores[1]: has no source",
+       [](auto& c) { c.add_truststores()->set_name("other"); }},
+      {"truststores[1].name: \"partners\" is the name of another",
+       [](auto& c) { *c.add_truststores() = c.truststores(0); }},
+      {"truststores[0].chain_policy: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->set_chain_policy(
+             static_cast<v1::ChainPolicy>(9));
+       }},
+      {"rejection: ",
+       [](auto& c) { c.set_rejection(static_cast<v1::RejectionStyle>(9)); }},
+      {"shadow.truststores: has 0", [](auto& c) { c.mutable_shadow(); }},
+      {"shadow.truststores[0].inline_pem: ",
+       [](auto& c) {
+         c.mutable_shadow()->add_truststores()->set_inline_pem("nothing");
+       }},
+      {"shadow.limits.max_chain_length: ",
+       [](auto& c) {
+         *c.mutable_shadow()->add_truststores() = c.truststores(0);
+         c.mutable_shadow()->mutable_limits()->set_max_chain_length(11);
+       }},
       {"truststores[0]: ",
        [](auto& c) { c.mutable_truststores(0)->clear_source(); }},
       {"truststores[0].name: ",
@@ -199,6 +229,19 @@ TEST(Validator, HasAnotherDigestForEverythingThatDecides) {
       [](auto& c) { c.mutable_limits()->set_max_client_chain_bytes(3); },
       [](auto& c) { c.mutable_limits()->set_max_signature_checks(3); },
       [](auto& c) { c.mutable_limits()->set_max_path_iterations(3); },
+      [](auto& c) {
+        c.mutable_truststores(0)->set_chain_policy(v1::ANY_ANCHOR);
+        c.set_chain_policy(v1::COMPLETE_CHAIN);
+        c.mutable_truststores(0)->set_name("own");
+      },
+      [](auto& c) { c.set_rejection(v1::HANDSHAKE); },
+      [](auto& c) {
+        *c.add_truststores() = c.truststores(0);
+        c.mutable_truststores(1)->set_name("second");
+      },
+      [](auto& c) {
+        *c.mutable_shadow()->add_truststores() = c.truststores(0);
+      },
   };
   std::set<std::string> digests;
   for (const Change& change : changes) {
@@ -229,11 +272,7 @@ TEST(Validator, DescribesATrustedClient) {
   ConnectionRecord record;
   ASSERT_TRUE(DecodeRecord(state["sallyport.connection"], record));
   EXPECT_EQ(record.reason, pki::Reason::kTrusted);
-  EXPECT_EQ(record.path_length, 2);
   EXPECT_EQ(record.state_id, validator->state()->id());
-  EXPECT_EQ(record.state_digest, validator->state()->digest());
-  EXPECT_EQ(record.truststore_digest,
-            validator->state()->truststore().digest());
   EXPECT_EQ(record.domain, "api.example.com");
   EXPECT_EQ(record.verified_at, TestNow());
   EXPECT_GT(record.recheck_at, TestNow());
@@ -341,6 +380,95 @@ TEST(Validator, MayBeDestroyedWhileItsFileIsReplaced) {
   EXPECT_TRUE(WaitFor(
       [] { return DomainTrust::For("api.example.com")->current_id() == 0; }));
   EXPECT_EQ(log.Text(), "");
+}
+
+// A configuration with one truststore for each of these bundles.
+v1::TruststoreValidator Several(const std::vector<std::string>& bundles) {
+  v1::TruststoreValidator config;
+  config.set_domain("api.example.com");
+  for (const std::string& pem : bundles) {
+    auto* truststore = config.add_truststores();
+    truststore->set_name(absl::StrCat("t", config.truststores_size()));
+    truststore->set_version("7");
+    truststore->set_inline_pem(pem);
+  }
+  return config;
+}
+
+TEST(Validator, NamesTheFirstTruststoreThatTrustsTheClient) {
+  const TestPki& pki = Certificates();
+  const auto validator = Make(Several(
+      {pki.other_root.pem, pki.root.pem, pki.root.pem + pki.partner.pem}));
+  auto state = Verify(*validator, {pki.client.der});
+  EXPECT_EQ(state[std::string(kReasonKey)], "TRUSTED");
+  EXPECT_EQ(state[std::string(kTruststoreKey)], "t2@7");
+  state = Verify(*validator, {pki.partner.der});
+  EXPECT_EQ(state[std::string(kReasonKey)], "TRUSTED");
+  EXPECT_EQ(state[std::string(kTruststoreKey)], "t3@7");
+  state = Verify(*validator, {pki.stranger.der});
+  EXPECT_EQ(state[std::string(kReasonKey)], "UNTRUSTED_ISSUER");
+}
+
+TEST(Validator, GivesTheMostTellingOfSeveralRefusals) {
+  const TestPki& pki = Certificates();
+  const auto validator = Make(Several({pki.other_root.pem, pki.root.pem,
+                                       pki.other_root.pem + pki.partner.pem}));
+  const auto state =
+      Verify(*validator, {pki.short_client.der}, TestNow() + absl::Hours(2));
+  EXPECT_EQ(state.at(std::string(kReasonKey)), "EXPIRED");
+  EXPECT_EQ(state.at(std::string(kTruststoreKey)), "t2@7");
+}
+
+TEST(Validator, LetsATruststoreHaveAPolicyOfItsOwn) {
+  const auto root = pki::MakeTestCertificate(pki::TestCaSpec("R"),
+                                             pki::TestKey::P256(), nullptr);
+  const auto issuing = pki::MakeTestCertificate(pki::TestCaSpec("I"),
+                                                pki::TestKey::P256(), &root);
+  const auto client = pki::MakeTestCertificate(pki::TestLeafSpec("c"),
+                                               pki::TestKey::P256(), &issuing);
+  auto config = Several({issuing.pem});
+  EXPECT_EQ(Verify(*Make(config), {client.der})[std::string(kReasonKey)],
+            "INCOMPLETE_CHAIN");
+  config.mutable_truststores(0)->set_chain_policy(v1::ANY_ANCHOR);
+  EXPECT_EQ(Verify(*Make(config), {client.der})[std::string(kReasonKey)],
+            "TRUSTED");
+}
+
+TEST(Validator, RefusesHandshakesOnlyInThatStyle) {
+  const TestPki& pki = Certificates();
+  auto config = Config();
+  const std::vector<absl::string_view> stranger = {pki.stranger.der};
+  EXPECT_FALSE(Make(config)->Verify(stranger, TestNow()).refuse_handshake);
+  config.set_rejection(v1::HANDSHAKE);
+  const auto validator = Make(config);
+  const auto outcome = validator->Verify(stranger, TestNow());
+  EXPECT_TRUE(outcome.refuse_handshake);
+  EXPECT_TRUE(absl::StartsWith(outcome.text, "UNTRUSTED_ISSUER: "))
+      << outcome.text;
+  const std::vector<absl::string_view> client = {pki.client.der};
+  EXPECT_FALSE(validator->Verify(client, TestNow()).refuse_handshake);
+}
+
+TEST(Validator, AsksTheShadowAndDecidesWithoutIt) {
+  const TestPki& pki = Certificates();
+  auto config = Config();
+  auto* shadow = config.mutable_shadow()->add_truststores();
+  shadow->set_name("next");
+  shadow->set_inline_pem(pki.partner.pem);
+  const auto validator = Make(config);
+  shim::LogCapture log;
+  const std::vector<absl::string_view> client = {pki.client.der};
+  EXPECT_TRUE(validator->Verify(client, TestNow()).trusted);
+  const auto checked =
+      FindChecked(validator->state()->id(), ChainDigest(client), TestNow());
+  ASSERT_NE(checked, nullptr);
+  EXPECT_EQ(checked->shadow, pki::Reason::kUntrustedIssuer);
+  EXPECT_EQ(log.Count("shadow of api.example.com: client \"CN=client\""), 1)
+      << log.Text();
+  // The same answer is not news.
+  const std::vector<absl::string_view> partner = {pki.partner.der};
+  EXPECT_TRUE(validator->Verify(partner, TestNow()).trusted);
+  EXPECT_EQ(log.Count("shadow of"), 1) << log.Text();
 }
 
 }  // namespace

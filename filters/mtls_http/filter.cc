@@ -15,6 +15,8 @@
 #include "absl/types/span.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/decision.h"
 #include "filters/cert_validator/recent_map.h"
 #include "filters/shim/buffers.h"
 #include "filters/shim/domain.h"
@@ -24,11 +26,7 @@ namespace sallyport::mtls_http {
 namespace {
 
 namespace v1 = ::sallyport::filter::v1;
-using cert_validator::CheckChain;
-using cert_validator::ConnectionRecord;
 using cert_validator::DomainTrust;
-using cert_validator::FindChecked;
-using cert_validator::TrustState;
 using pki::Reason;
 using shim::Buffer;
 using shim::View;
@@ -213,67 +211,6 @@ bool Filter::ServesHost(absl::string_view authority) const {
          !DomainTrust::IsServed(shim::HostOf(authority));
 }
 
-Filter::Decision Filter::DecideWithRecord(const ConnectionRecord& record,
-                                          absl::Time now) const {
-  Decision decision;
-  if (record.domain != domain_->domain()) {
-    decision.detail = absl::StrCat(
-        "the connection was authenticated for the domain ",
-        Printable(record.domain, 260), ", not for ", domain_->domain());
-    return decision;
-  }
-  const uint64_t current_id = domain_->current_id();
-  if (current_id == 0) {
-    decision.detail = "no truststore is bound to the domain";
-    return decision;
-  }
-  const bool handshake_verdict_holds = record.state_id == current_id &&
-                                       now >= record.verified_at &&
-                                       now < record.recheck_at;
-  if (handshake_verdict_holds && record.reason != Reason::kTrusted) {
-    decision.reason = record.reason;
-    decision.detail = Printable(record.detail);
-    return decision;
-  }
-  if (!handshake_verdict_holds || forwards_) {
-    // The truststore, the policy or the time moved on, or the certificates are
-    // needed. What this thread has checked before costs nothing again.
-    decision.checked = FindChecked(current_id, record.chain_digest, now);
-    if (decision.checked == nullptr) {
-      const std::shared_ptr<const TrustState> state = domain_->current();
-      if (state == nullptr) {
-        decision.detail = "no truststore is bound to the domain";
-        return decision;
-      }
-      decision.checked =
-          CheckChain(*state, record.chain, record.chain_digest, now);
-    }
-    decision.reason = decision.checked->verdict.reason;
-    decision.detail = decision.checked->verdict.detail;
-    if (decision.reason == Reason::kTrusted &&
-        decision.checked->lineage != record.lineage) {
-      // The domain's trust now comes from another configuration. That may be
-      // an update, or another filter chain's: both must agree (trust_state.h).
-      const std::shared_ptr<const TrustState> own =
-          domain_->CurrentOf(record.lineage);
-      if (own == nullptr) {
-        decision.reason = Reason::kConfigurationMissing;
-        decision.detail =
-            "the configuration that authenticated the connection is gone";
-        return decision;
-      }
-      const auto checked =
-          CheckChain(*own, record.chain, record.chain_digest, now);
-      decision.reason = checked->verdict.reason;
-      decision.detail = checked->verdict.detail;
-    }
-  } else {
-    decision.reason = record.reason;
-  }
-  decision.allowed = decision.reason == Reason::kTrusted;
-  return decision;
-}
-
 Filter::Decision Filter::DecideWithoutRecord(abi::HttpFilter* stream) const {
   Decision decision;
   if (domain_->current_id() == 0) {
@@ -304,13 +241,16 @@ Filter::Decision Filter::Decide(abi::HttpFilter* stream, absl::Time now) const {
           stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
     return DecideWithoutRecord(stream);
   }
-  ConnectionRecord record;
-  if (!cert_validator::DecodeRecord(View(bytes), record)) {
-    Decision decision;
-    decision.detail = "the connection's record cannot be read";
-    return decision;
-  }
-  return DecideWithRecord(record, now);
+  auto decided =
+      cert_validator::Decide(*domain_, View(bytes), now,
+                             forwards_ ? cert_validator::Need::kChain
+                                       : cert_validator::Need::kVerdict);
+  Decision decision;
+  decision.allowed = decided.trusted();
+  decision.reason = decided.reason;
+  decision.detail = std::move(decided.detail);
+  decision.checked = std::move(decided.checked);
+  return decision;
 }
 
 abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,

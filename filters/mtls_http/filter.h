@@ -20,7 +20,6 @@
 #include "absl/time/time.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
-#include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/forwarding/forwarding.h"
 #include "pki/chain/verify.h"
@@ -97,8 +96,6 @@ class Filter {
   // False: some may be left.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
   Decision Decide(abi::HttpFilter* stream, absl::Time now) const;
-  Decision DecideWithRecord(const cert_validator::ConnectionRecord& record,
-                            absl::Time now) const;
   Decision DecideWithoutRecord(abi::HttpFilter* stream) const;
   // Encodes once for each chain that this thread remembers.
   std::shared_ptr<const Encoded> Encode(

@@ -1,4 +1,4 @@
-#include "filters/cert_validator/truststore_file.h"
+#include "filters/cert_validator/followed_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "filters/cert_validator/test_support.h"
+#include "filters/cert_validator/truststore_file.h"
 #include "filters/shim/fake_envoy.h"
 #include "gtest/gtest.h"
 
@@ -21,13 +22,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-size_t Size(const TruststoreFile& file) {
-  return file.current()->truststore().num_certificates();
+size_t Size(const FollowedFile& file) {
+  return TruststoreOf(file)->truststore().num_certificates();
 }
 
-class Recorder : public TruststoreFile::Listener {
+class Recorder : public FollowedFile::Listener {
  public:
-  void OnTruststoreChanged() override { ++calls; }
+  void OnFileChanged() override { ++calls; }
   std::atomic<int> calls{0};
 };
 
@@ -35,10 +36,10 @@ std::string One() { return Certificates().root.pem; }
 std::string Two() { return One() + Certificates().partner.pem; }
 std::string Three() { return Two() + Certificates().stranger.pem; }
 
-TEST(TruststoreFile, IsReadWhenItIsOpenedAndAgainWhenItIsReplaced) {
+TEST(FollowedFile, IsReadWhenItIsOpenedAndAgainWhenItIsReplaced) {
   TempDir dir;
   Replace(dir / "t.pem", One());
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
   auto recorder = std::make_shared<Recorder>();
   file->Subscribe(recorder);
   EXPECT_EQ(Size(*file), 1u);
@@ -49,20 +50,20 @@ TEST(TruststoreFile, IsReadWhenItIsOpenedAndAgainWhenItIsReplaced) {
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
 }
 
-TEST(TruststoreFile, IsOneObjectForOnePath) {
+TEST(FollowedFile, IsOneObjectForOnePath) {
   TempDir dir;
   Replace(dir / "t.pem", One());
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
-  EXPECT_EQ(*TruststoreFile::Open(dir / "t.pem", {}), file);
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  EXPECT_EQ(*OpenTruststoreFile(dir / "t.pem", {}), file);
   pki::TruststoreLimits limits;
   limits.max_certificates = 5;
-  EXPECT_NE(*TruststoreFile::Open(dir / "t.pem", limits), file);
+  EXPECT_NE(*OpenTruststoreFile(dir / "t.pem", limits), file);
 }
 
-TEST(TruststoreFile, KeepsItsLastGoodContentAndSaysWhy) {
+TEST(FollowedFile, KeepsItsLastGoodContentAndSaysWhy) {
   TempDir dir;
   Replace(dir / "t.pem", Two());
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
   const auto recorder = std::make_shared<Recorder>();
   file->Subscribe(recorder);
   shim::LogCapture log;
@@ -76,7 +77,7 @@ TEST(TruststoreFile, KeepsItsLastGoodContentAndSaysWhy) {
         WaitFor([&] { return log.Count("last good one stays") > before; }));
     EXPECT_EQ(Size(*file), 2u);
     // A configuration that comes now is refused.
-    EXPECT_FALSE(TruststoreFile::Open(dir / "t.pem", {}).ok());
+    EXPECT_FALSE(OpenTruststoreFile(dir / "t.pem", {}).ok());
   }
   EXPECT_EQ(log.Count("last good one stays", abi::LogLevel::kError),
             log.Count("last good one stays"));
@@ -84,38 +85,38 @@ TEST(TruststoreFile, KeepsItsLastGoodContentAndSaysWhy) {
   EXPECT_EQ(recorder->calls, 0);
   Replace(dir / "t.pem", Three());
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
-  EXPECT_TRUE(TruststoreFile::Open(dir / "t.pem", {}).ok());
+  EXPECT_TRUE(OpenTruststoreFile(dir / "t.pem", {}).ok());
 }
 
-TEST(TruststoreFile, IsRefusedWhenItCannotBeReadOrParsed) {
+TEST(FollowedFile, IsRefusedWhenItCannotBeReadOrParsed) {
   TempDir dir;
-  const auto missing = TruststoreFile::Open(dir / "none.pem", {});
+  const auto missing = OpenTruststoreFile(dir / "none.pem", {});
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(absl::StrContains(missing.status().message(), "none.pem"));
-  EXPECT_FALSE(TruststoreFile::Open(dir.path(), {}).ok());
+  EXPECT_FALSE(OpenTruststoreFile(dir.path(), {}).ok());
   Replace(dir / "bad.pem", "x");
-  EXPECT_FALSE(TruststoreFile::Open(dir / "bad.pem", {}).ok());
+  EXPECT_FALSE(OpenTruststoreFile(dir / "bad.pem", {}).ok());
   // The file came later.
   Replace(dir / "none.pem", One());
-  EXPECT_TRUE(TruststoreFile::Open(dir / "none.pem", {}).ok());
+  EXPECT_TRUE(OpenTruststoreFile(dir / "none.pem", {}).ok());
 }
 
-TEST(TruststoreFile, DoesNotCountWhatIsWrittenInPlace) {
+TEST(FollowedFile, DoesNotCountWhatIsWrittenInPlace) {
   TempDir dir;
   Replace(dir / "t.pem", One());
   Replace(dir / "other.pem", One());
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
-  const auto other = *TruststoreFile::Open(dir / "other.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  const auto other = *OpenTruststoreFile(dir / "other.pem", {});
   WriteInPlace(dir / "t.pem", Two());
   // What happens later is seen; the watcher had its chance by then.
   Replace(dir / "other.pem", Three());
   ASSERT_TRUE(WaitFor([&] { return Size(*other) == 3; }));
   EXPECT_EQ(Size(*file), 1u);
   // A configuration that is loaded reads it.
-  EXPECT_EQ(Size(**TruststoreFile::Open(dir / "t.pem", {})), 2u);
+  EXPECT_EQ(Size(**OpenTruststoreFile(dir / "t.pem", {})), 2u);
 }
 
-TEST(TruststoreFile, FollowsTheLinkThatKubernetesSwaps) {
+TEST(FollowedFile, FollowsTheLinkThatKubernetesSwaps) {
   // t.pem -> ..data/t.pem, ..data -> ..1
   TempDir dir;
   fs::create_directory(dir / "..1");
@@ -124,27 +125,27 @@ TEST(TruststoreFile, FollowsTheLinkThatKubernetesSwaps) {
   WriteInPlace(dir / "..2/t.pem", Two());
   fs::create_symlink("..1", dir / "..data");
   fs::create_symlink("..data/t.pem", dir / "t.pem");
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
   EXPECT_EQ(Size(*file), 1u);
   fs::create_symlink("..2", dir / "..data_tmp");
   fs::rename(dir / "..data_tmp", dir / "..data");
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
-TEST(TruststoreFile, FollowsALinkIntoAnotherDirectory) {
+TEST(FollowedFile, FollowsALinkIntoAnotherDirectory) {
   TempDir dir, elsewhere;
   Replace(elsewhere / "real.pem", One());
   fs::create_symlink(elsewhere / "real.pem", dir / "t.pem");
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
   EXPECT_EQ(Size(*file), 1u);
   Replace(elsewhere / "real.pem", Two());
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
-TEST(TruststoreFile, KeepsItsContentWhenAPipeTakesItsPlace) {
+TEST(FollowedFile, KeepsItsContentWhenAPipeTakesItsPlace) {
   TempDir dir;
   Replace(dir / "t.pem", One());
-  const auto file = *TruststoreFile::Open(dir / "t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
   ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);
   shim::LogCapture log;
   fs::rename(dir / "pipe", dir / "t.pem");
@@ -155,13 +156,13 @@ TEST(TruststoreFile, KeepsItsContentWhenAPipeTakesItsPlace) {
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
-TEST(TruststoreFile, SurvivesItsDirectoryBeingReplaced) {
+TEST(FollowedFile, SurvivesItsDirectoryBeingReplaced) {
   TempDir dir;
   fs::create_directory(dir / "d");
   fs::create_directory(dir / "d2");
   WriteInPlace(dir / "d/t.pem", One());
   WriteInPlace(dir / "d2/t.pem", Two());
-  const auto file = *TruststoreFile::Open(dir / "d/t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "d/t.pem", {});
   // Moved away, and another one in its place.
   fs::rename(dir / "d", dir / "gone");
   fs::rename(dir / "d2", dir / "d");
@@ -177,26 +178,26 @@ TEST(TruststoreFile, SurvivesItsDirectoryBeingReplaced) {
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
-TEST(TruststoreFile, FollowsALinkToItsDirectory) {
+TEST(FollowedFile, FollowsALinkToItsDirectory) {
   TempDir dir;
   fs::create_directory(dir / "release1");
   fs::create_directory(dir / "release2");
   WriteInPlace(dir / "release1/t.pem", One());
   WriteInPlace(dir / "release2/t.pem", Two());
   fs::create_symlink("release1", dir / "now");
-  const auto file = *TruststoreFile::Open(dir / "now/t.pem", {});
+  const auto file = *OpenTruststoreFile(dir / "now/t.pem", {});
   fs::create_symlink("release2", dir / "next");
   fs::rename(dir / "next", dir / "now");
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
 }
 
-TEST(TruststoreFile, IsToldApartFromItsNeighbours) {
+TEST(FollowedFile, IsToldApartFromItsNeighbours) {
   TempDir dir;
-  std::vector<std::shared_ptr<TruststoreFile>> files;
+  std::vector<std::shared_ptr<FollowedFile>> files;
   for (int i = 0; i < 100; ++i) {
     const std::string path = dir / std::to_string(i);
     Replace(path, One());
-    files.push_back(*TruststoreFile::Open(path, {}));
+    files.push_back(*OpenTruststoreFile(path, {}));
   }
   for (int i = 0; i < 100; i += 2) Replace(dir / std::to_string(i), Two());
   EXPECT_TRUE(WaitFor([&] {
@@ -208,7 +209,7 @@ TEST(TruststoreFile, IsToldApartFromItsNeighbours) {
   for (int i = 1; i < 100; i += 2) EXPECT_EQ(Size(*files[i]), 1u) << i;
 }
 
-TEST(TruststoreFile, MayBeLetGoOfWhileItIsReplaced) {
+TEST(FollowedFile, MayBeLetGoOfWhileItIsReplaced) {
   TempDir dir;
   Replace(dir / "t.pem", One());
   std::atomic<bool> stop{false};
@@ -218,7 +219,7 @@ TEST(TruststoreFile, MayBeLetGoOfWhileItIsReplaced) {
     }
   });
   for (int i = 0; i < 300; ++i) {
-    const auto file = TruststoreFile::Open(dir / "t.pem", {});
+    const auto file = OpenTruststoreFile(dir / "t.pem", {});
     ASSERT_TRUE(file.ok()) << file.status();
     const auto recorder = std::make_shared<Recorder>();
     (*file)->Subscribe(recorder);

@@ -1,0 +1,113 @@
+#include "filters/cert_validator/decision.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/text.h"
+#include "filters/cert_validator/connection_record.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+using pki::Reason;
+
+Decision Refused(absl::string_view detail) {
+  Decision decision;
+  decision.detail = std::string(detail);
+  return decision;
+}
+
+constexpr absl::string_view kNoTrust = "no truststore is bound to the domain";
+
+// Takes over what `checked` says, which `state_id` gave.
+void Apply(std::shared_ptr<const CheckedChain> checked, uint64_t state_id,
+           Decision& decision) {
+  decision.reason = checked->verdict.reason;
+  if (!decision.trusted()) decision.detail = checked->verdict.detail;
+  decision.recheck_at = checked->verdict.recheck_at;
+  decision.state_id = state_id;
+  decision.checked = std::move(checked);
+}
+
+// `decision` is trusted; `own` has to agree.
+void AlsoNeeds(const TrustState& own, absl::Span<const absl::string_view> chain,
+               const pki::Sha256Digest& digest, absl::Time now,
+               Decision& decision) {
+  const auto checked = CheckChain(own, chain, digest, now);
+  decision.recheck_at =
+      std::min(decision.recheck_at, checked->verdict.recheck_at);
+  decision.reason = checked->verdict.reason;
+  if (!decision.trusted()) decision.detail = checked->verdict.detail;
+}
+
+}  // namespace
+
+Decision Decide(const DomainTrust& domain, absl::string_view bytes,
+                absl::Time now, Need need) {
+  RecordHead head;
+  if (!DecodeHead(bytes, head)) {
+    return Refused("the connection's record cannot be read");
+  }
+  if (head.domain != domain.domain()) {
+    return Refused(absl::StrCat(
+        "the connection was authenticated for the "
+        "domain ",
+        Printable(head.domain, 260), ", not for ", domain.domain()));
+  }
+  const uint64_t current_id = domain.current_id();
+  if (current_id == 0) return Refused(kNoTrust);
+
+  Decision decision;
+  if (head.state_id == current_id && now >= head.verified_at &&
+      now < head.recheck_at && need == Need::kVerdict) {
+    decision.reason = head.reason;
+    if (!decision.trusted()) decision.detail = Printable(head.detail);
+    decision.state_id = current_id;
+    decision.recheck_at = head.recheck_at;
+    return decision;
+  }
+  // The trust or the time moved on, or the certificates are needed. What this
+  // thread has checked before costs nothing again.
+  auto checked = FindChecked(current_id, head.chain_digest, now);
+  if (checked != nullptr && checked->lineage == head.lineage) {
+    Apply(std::move(checked), current_id, decision);
+    return decision;
+  }
+  ConnectionRecord record;
+  if (!DecodeRecord(bytes, record)) {
+    return Refused("the connection's record cannot be read");
+  }
+  const std::shared_ptr<const TrustState> state = domain.current();
+  if (state == nullptr) return Refused(kNoTrust);
+  Apply(CheckChain(*state, record.chain, record.chain_digest, now), state->id(),
+        decision);
+  if (decision.trusted() && state->lineage() != record.lineage) {
+    // The domain's trust now comes from another configuration. That may be an
+    // update, or another filter chain's: both must agree (trust_state.h).
+    const std::shared_ptr<const TrustState> own =
+        domain.CurrentOf(record.lineage);
+    if (own == nullptr) {
+      return Refused(
+          "the configuration that authenticated the connection is gone");
+    }
+    AlsoNeeds(*own, record.chain, record.chain_digest, now, decision);
+  }
+  return decision;
+}
+
+Decision DecideChain(const DomainTrust& domain,
+                     absl::Span<const absl::string_view> chain,
+                     const pki::Sha256Digest& digest, absl::Time now) {
+  const auto states = domain.CurrentOfAll();
+  if (states.empty()) return Refused(kNoTrust);
+  Decision decision;
+  Apply(CheckChain(*states.front(), chain, digest, now), states.front()->id(),
+        decision);
+  for (size_t i = 1; i < states.size() && decision.trusted(); ++i) {
+    AlsoNeeds(*states[i], chain, digest, now, decision);
+  }
+  return decision;
+}
+
+}  // namespace sallyport::cert_validator

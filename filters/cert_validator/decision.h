@@ -1,0 +1,61 @@
+// Decision: whether the client of a connection is trusted now. The one place
+// where the HTTP filter and the network filter ask.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_DECISION_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_DECISION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "filters/cert_validator/checked_chain.h"
+#include "filters/cert_validator/trust_state.h"
+#include "pki/chain/verify.h"
+#include "pki/x509/certificate.h"
+
+namespace sallyport::cert_validator {
+
+struct Decision {
+  pki::Reason reason = pki::Reason::kConfigurationMissing;
+  // For the operator; printable. Empty when trusted.
+  std::string detail;
+  // The chain and its verdict. Null when the handshake's verdict sufficed
+  // (Need::kVerdict), and when nothing could be looked at.
+  std::shared_ptr<const CheckedChain> checked;
+  // For TrustWatch: the decision is as good as new while the domain's
+  // current_id() is `state_id` and it is before `recheck_at`.
+  uint64_t state_id = 0;
+  absl::Time recheck_at = absl::InfiniteFuture();
+
+  bool trusted() const { return reason == pki::Reason::kTrusted; }
+};
+
+enum class Need {
+  kVerdict,
+  kChain,  // Decision::checked too, if the client's chain can be read
+};
+
+// Decide: the verdict that a full handshake would get at `now`. `record` is
+// what the validator left in the connection's filter state under
+// kConnectionKey. Refuses (CONFIGURATION_MISSING) what it cannot read, a record
+// of another domain, and a domain without a trust. Without a change since the
+// last check it compares two numbers and two times, and allocates nothing.
+Decision Decide(const DomainTrust& domain, absl::string_view record,
+                absl::Time now, Need need);
+
+// DecideChain: the same for a connection without a record, whose chain is known
+// from elsewhere (a resumed session). `chain` is not empty; `digest` is its
+// ChainDigest(). Decision::checked is set but for CONFIGURATION_MISSING.
+//
+// Which of a domain's filter chains the session comes from is not known, so
+// where states of several lineages are bound, all must trust it.
+Decision DecideChain(const DomainTrust& domain,
+                     absl::Span<const absl::string_view> chain,
+                     const pki::Sha256Digest& digest, absl::Time now);
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_DECISION_H_

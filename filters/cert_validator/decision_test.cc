@@ -1,0 +1,142 @@
+#include "filters/cert_validator/decision.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/test_support.h"
+#include "filters/cert_validator/validator.h"
+#include "filters/shim/fake_envoy.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::cert_validator {
+namespace {
+
+using pki::Reason;
+using pki::TestNow;
+
+class DecisionTest : public testing::Test {
+ protected:
+  std::shared_ptr<Validator> Make(const std::string& pem,
+                                  const std::string& name = "partners") {
+    auto config = InlineConfig(pem);
+    config.mutable_truststores(0)->set_name(name);
+    return *Validator::Create(config, TestNow());
+  }
+  static std::string Record(const Validator& validator,
+                            const pki::TestCertificate& client,
+                            absl::Time now = TestNow()) {
+    const std::vector<absl::string_view> chain = {client.der};
+    return validator.Verify(chain, now).filter_state[0].second;
+  }
+  Decision DecideResumed(const pki::TestCertificate& client,
+                         absl::Time now = TestNow()) {
+    const std::vector<absl::string_view> chain = {client.der};
+    return DecideChain(*domain_, chain, ChainDigest(chain), now);
+  }
+
+  const TestPki& pki_ = Certificates();
+  const std::shared_ptr<DomainTrust> domain_ =
+      DomainTrust::For("api.example.com");
+};
+
+TEST_F(DecisionTest, TakesTheHandshakesVerdictWhileNothingChanges) {
+  const auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.client);
+  const size_t checks = NumChecksForTest();
+  const Decision decision = Decide(*domain_, record, TestNow(), Need::kVerdict);
+  EXPECT_TRUE(decision.trusted());
+  EXPECT_EQ(decision.checked, nullptr);
+  EXPECT_EQ(decision.state_id, validator->state()->id());
+  EXPECT_LT(decision.recheck_at, absl::InfiniteFuture());
+  EXPECT_EQ(NumChecksForTest(), checks);
+  const Decision with_chain = Decide(*domain_, record, TestNow(), Need::kChain);
+  ASSERT_NE(with_chain.checked, nullptr);
+  EXPECT_EQ(with_chain.checked->leaf()->der(), pki_.client.der);
+  EXPECT_EQ(NumChecksForTest(), checks);
+}
+
+TEST_F(DecisionTest, FollowsTheTruststoreBothWays) {
+  auto validator = Make(pki_.root.pem);
+  const std::string client = Record(*validator, pki_.client);
+  const std::string stranger = Record(*validator, pki_.stranger);
+  EXPECT_EQ(Decide(*domain_, stranger, TestNow(), Need::kVerdict).reason,
+            Reason::kUntrustedIssuer);
+  const auto next = Make(pki_.stranger.pem);
+  EXPECT_EQ(Decide(*domain_, client, TestNow(), Need::kVerdict).reason,
+            Reason::kUntrustedIssuer);
+  EXPECT_TRUE(Decide(*domain_, stranger, TestNow(), Need::kVerdict).trusted());
+}
+
+TEST_F(DecisionTest, FollowsTheTime) {
+  const auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.short_client);
+  EXPECT_TRUE(Decide(*domain_, record, TestNow(), Need::kVerdict).trusted());
+  const Decision late =
+      Decide(*domain_, record, TestNow() + absl::Hours(2), Need::kVerdict);
+  EXPECT_EQ(late.reason, Reason::kExpired);
+  EXPECT_FALSE(late.detail.empty());
+}
+
+TEST_F(DecisionTest, RefusesWhatItCannotRead) {
+  const auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.client);
+  for (const std::string& bad :
+       {std::string(), std::string("x"), record.substr(0, 60)}) {
+    EXPECT_EQ(Decide(*domain_, bad, TestNow(), Need::kVerdict).reason,
+              Reason::kConfigurationMissing);
+  }
+  EXPECT_EQ(Decide(*domain_, record.substr(0, record.size() - 1), TestNow(),
+                   Need::kChain)
+                .reason,
+            // The head suffices as long as the chain is remembered.
+            Reason::kTrusted);
+  EXPECT_EQ(Decide(*DomainTrust::For("b.example.com"), record, TestNow(),
+                   Need::kVerdict)
+                .reason,
+            Reason::kConfigurationMissing);
+}
+
+TEST_F(DecisionTest, RefusesWhenTheDomainHasNoTrustAnyMore) {
+  auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.client);
+  validator.reset();
+  EXPECT_EQ(Decide(*domain_, record, TestNow(), Need::kVerdict).reason,
+            Reason::kConfigurationMissing);
+  EXPECT_EQ(DecideResumed(pki_.client).reason, Reason::kConfigurationMissing);
+}
+
+TEST_F(DecisionTest, JudgesAResumedSessionAsAFullHandshakeWouldBe) {
+  const auto validator = Make(pki_.root.pem);
+  const Decision client = DecideResumed(pki_.short_client);
+  EXPECT_TRUE(client.trusted());
+  EXPECT_EQ(client.state_id, validator->state()->id());
+  ASSERT_NE(client.checked, nullptr);
+  EXPECT_EQ(DecideResumed(pki_.short_client, TestNow() + absl::Hours(2)).reason,
+            Reason::kExpired);
+  EXPECT_EQ(DecideResumed(pki_.stranger).reason, Reason::kUntrustedIssuer);
+}
+
+TEST_F(DecisionTest, NeedsEveryLineageForAResumedSession) {
+  const auto partners = Make(pki_.root.pem, "partners");
+  const auto others = Make(pki_.root.pem + pki_.partner.pem, "others");
+  EXPECT_TRUE(DecideResumed(pki_.client).trusted());
+  EXPECT_EQ(DecideResumed(pki_.partner).reason, Reason::kUntrustedIssuer);
+}
+
+TEST_F(DecisionTest, NeedsTheConnectionsOwnLineageAndTheNewest) {
+  const auto partners = Make(pki_.root.pem, "partners");
+  const std::string client = Record(*partners, pki_.client);
+  const std::string partner = Record(*partners, pki_.partner);
+  const auto others = Make(pki_.root.pem + pki_.partner.pem, "others");
+  for (const Need need : {Need::kVerdict, Need::kChain}) {
+    EXPECT_TRUE(Decide(*domain_, client, TestNow(), need).trusted());
+    EXPECT_EQ(Decide(*domain_, partner, TestNow(), need).reason,
+              Reason::kUntrustedIssuer);
+  }
+}
+
+}  // namespace
+}  // namespace sallyport::cert_validator

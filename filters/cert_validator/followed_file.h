@@ -1,0 +1,96 @@
+// FollowedFile: something that is read from a file and follows it.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_FOLLOWED_FILE_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_FOLLOWED_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "filters/cert_validator/file_watcher.h"
+
+namespace sallyport::cert_validator {
+
+// One object for each (path, format) in the process, so that a file that many
+// domains use is read once. Thread-safe.
+class FollowedFile : public FileWatcher::Listener {
+ public:
+  // What a content is: an immutable object behind a pointer whose type the
+  // format's owner knows.
+  using Content = std::shared_ptr<const void>;
+  struct Format {
+    std::string noun;  // "truststore", for messages
+    // Equal for formats that read the same file to the same content.
+    std::string key;
+    size_t max_bytes = 0;
+    // Equal bytes should give the same object: it is how a change is told.
+    std::function<absl::StatusOr<Content>(absl::string_view bytes)> parse;
+    // A few words for the log: what and how much.
+    std::function<std::string(const Content&)> describe;
+  };
+
+  // Told when there is a new content.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // current() is another one than before. On the watcher's thread, or on a
+    // thread in Open(). Without an argument on purpose: who takes current()
+    // under a lock of its own cannot put an older content over a newer one.
+    virtual void OnFileChanged() = 0;
+  };
+
+  // The file at `path`, whose present content is acceptable; it is read unless
+  // that was done since it was last changed. Errors (unreadable, refused) name
+  // the path and the reason; files that are in use keep their last good
+  // content.
+  static absl::StatusOr<std::shared_ptr<FollowedFile>> Open(
+      absl::string_view path, const Format& format);
+
+  FollowedFile(const FollowedFile&) = delete;
+  ~FollowedFile() override;
+
+  // The last good content; never null.
+  Content current() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Tells `listener` about contents that come from now on, until it is gone.
+  void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mu_);
+
+  void OnFileEvent(FileWatcher::Hint hint) override;
+
+ private:
+  // What stat(2) says of the file, to tell whether it changed.
+  struct Stamp {
+    uint64_t device = 0, inode = 0, size = 0;
+    int64_t modified_nanos = 0, changed_nanos = 0;
+    bool exists = false;
+    bool operator==(const Stamp& other) const;
+  };
+
+  FollowedFile(absl::string_view path, const Format& format);
+  Stamp ReadStamp() const;
+  // Reads the file if `always` or if it changed; the result of the last
+  // reading otherwise.
+  enum class Read { kAlways, kIfChanged };
+  absl::Status Refresh(Read read) ABSL_LOCKS_EXCLUDED(reading_, mu_);
+
+  const std::string path_;
+  const Format format_;
+  // One reading at a time. Taken before mu_.
+  absl::Mutex reading_;
+  Stamp stamp_ ABSL_GUARDED_BY(reading_);
+  absl::Status last_status_ ABSL_GUARDED_BY(reading_);
+  mutable absl::Mutex mu_;
+  Content current_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_FOLLOWED_FILE_H_

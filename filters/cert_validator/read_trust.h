@@ -1,0 +1,49 @@
+// From the configuration of a validator to the Trust that it stands for.
+
+#ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_READ_TRUST_H_
+#define SALLYPORT_FILTERS_CERT_VALIDATOR_READ_TRUST_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "filters/cert_validator/followed_file.h"
+#include "filters/cert_validator/trust_state.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
+
+namespace sallyport::cert_validator {
+
+// The most truststores of one domain.
+inline constexpr size_t kMaxTruststores = 32;
+// The largest values of VerifyLimits that a configuration may ask for.
+inline constexpr size_t kMaxConfigurableClientCertificates = 100;
+inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
+inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
+inline constexpr size_t kMaxConfigurablePathIterations = 100000;
+
+// A Trust, and the files that parts of it come from.
+struct TrustReading {
+  struct TrustFile {
+    std::shared_ptr<FollowedFile> file;
+    size_t source;  // the index in trust.sources
+  };
+
+  Trust trust;
+  std::vector<TrustFile> files;
+
+  // Takes over what the files hold now.
+  void Refresh();
+};
+
+// ReadTrust, ReadShadow: checks the configuration and loads what it names.
+// InvalidArgument and the errors of reading a file: each message starts with
+// the field ("truststores[0].file: ..."), says how to mend it, and holds no
+// contents of a truststore.
+absl::StatusOr<TrustReading> ReadTrust(
+    const filter::v1::TruststoreValidator& config);
+absl::StatusOr<TrustReading> ReadShadow(const filter::v1::Shadow& config);
+
+}  // namespace sallyport::cert_validator
+
+#endif  // SALLYPORT_FILTERS_CERT_VALIDATOR_READ_TRUST_H_
