@@ -61,6 +61,31 @@ constexpr size_t kMaxWarningSignatureChecks = 20000;
 // A certificate that expires within this time gets a warning.
 constexpr absl::Duration kExpiresSoon = absl::Hours(24 * 30);
 
+// One client rule: how deep rules are nested, the outermost counted; rules and
+// attributes in it; values (patterns, fingerprints, ...) in all its lists, and
+// the length of one.
+constexpr size_t kMaxClientRuleDepth = 8;
+constexpr size_t kMaxClientRuleMatchers = 10000;
+constexpr size_t kMaxClientRuleValues = 1000000;
+constexpr size_t kMaxClientRuleValueBytes = 4096;
+
+// Comparisons of names that one client rule makes for one certificate. Past
+// it the certificate does not match, whatever is left to compare: a client
+// with thousands of names must not cost more than that.
+constexpr size_t kMaxClientRuleChecks = 100000;
+
+// The text by which a client rule is described to an operator.
+constexpr size_t kMaxClientRuleDescriptionBytes = 512;
+
+// Paths of a domain that have rules of their own, and the length of one.
+constexpr size_t kMaxPathRules = 1000;
+constexpr size_t kMaxPathRuleBytes = 1024;
+
+// A request's path (without the query) that is not in its plain form and longer
+// than this has to meet every path rule: reading it in all the ways that
+// backends may read it costs too much.
+constexpr size_t kMaxUnusualPathBytes = 2048;
+
 // Size of the module's configuration as Envoy hands it over (JSON or binary).
 // An inline truststore is part of it.
 constexpr size_t kMaxModuleConfigBytes = size_t{192} << 20;
