@@ -44,6 +44,13 @@ Forwarding Everything() {
   *config.mutable_xfcc() = AllOfXfcc();
   config.mutable_rfc9440()->set_chain(true);
   config.mutable_alb();
+  config.mutable_ingress_nginx()->set_cert(true);
+  config.mutable_traefik()->set_pem(true);
+  config.mutable_traefik()->set_info(true);
+  config.mutable_cloudflare();
+  config.mutable_api_gateway();
+  config.set_truststore(true);
+  config.set_verdict(true);
   return config;
 }
 
@@ -65,6 +72,7 @@ CertificatePtr Named(absl::string_view name, absl::string_view issuer) {
 Client Trusted(const Certificates& sent) {
   Client client;
   client.sent = sent;
+  client.truststore = "partners@7";
   client.verdict = pki::Reason::kTrusted;
   return client;
 }
@@ -493,20 +501,211 @@ TEST(Encode, ForwardsNothingUnlessConfiguredOrWithoutACertificate) {
 
 TEST(Encode, WritesEveryConfiguredDialectAsItsEncoderDoes) {
   const Certificates sent = FullChain();
-  const Forwarding config = Everything();
+  Forwarding config = Everything();
+  config.set_max_header_bytes(1 << 20);
   const Forwarded forwarded = Encode(config, Trusted(sent));
   EXPECT_FALSE(forwarded.truncated);
   EXPECT_TRUE(forwarded.dropped.empty());
   std::vector<Header> expected = {
       {"x-forwarded-client-cert", EncodeXfcc(config.xfcc(), sent)}};
-  for (const Header& h : EncodeRfc9440(config.rfc9440(), sent)) {
-    expected.push_back(h);
-  }
-  for (const Header& h : EncodeAlb(config.alb(), sent)) expected.push_back(h);
+  const auto add = [&expected](const std::vector<Header>& headers) {
+    expected.insert(expected.end(), headers.begin(), headers.end());
+  };
+  add(EncodeRfc9440(config.rfc9440(), sent));
+  add(EncodeAlb(config.alb(), sent));
+  add(EncodeTraefik(config.traefik(), sent));
+  add(EncodeCloudflare(*sent[0]));
+  add({{"x-sallyport-client-cert",
+        absl::Base64Escape(ClientCertJson(*sent[0]))},
+       {"x-sallyport-truststore", "partners@7"}});
+  add(EncodeIngressNginx(config.ingress_nginx(), pki::Reason::kTrusted,
+                         sent[0].get()));
+  add({{"x-sallyport-verdict", "TRUSTED"}});
   ASSERT_EQ(Names(forwarded.headers), Names(expected));
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(forwarded.headers[i].value, expected[i].value);
   }
+  EXPECT_EQ(forwarded.bytes, Bytes(expected));
+}
+
+TEST(Encode, TellsTheVerdictOfATrustedClientOnlyWhenAskedOrPassedOn) {
+  const Certificates sent = FullChain();
+  Forwarding config;
+  Client client = Trusted(sent);
+  EXPECT_TRUE(Encode(config, client).headers.empty());
+  client.passed_on = true;
+  EXPECT_EQ(Value(Encode(config, client).headers, "x-sallyport-verdict"),
+            "TRUSTED");
+  client.passed_on = false;
+  config.set_verdict(true);
+  EXPECT_EQ(Value(Encode(config, client).headers, "x-sallyport-verdict"),
+            "TRUSTED");
+}
+
+TEST(Encode, SendsOfAnUntrustedClientOnlyWhatSaysThatItIsUntrusted) {
+  const Certificates sent = FullChain();
+  for (int i = 0; i < pki::kNumReasons; ++i) {
+    const auto reason = static_cast<pki::Reason>(i);
+    if (reason == pki::Reason::kTrusted ||
+        reason == pki::Reason::kNoCertificate) {
+      continue;
+    }
+    for (const bool passed_on : {false, true}) {
+      Client client = Trusted(sent);
+      client.path = sent;
+      client.verdict = reason;
+      client.passed_on = passed_on;
+      Forwarding config = Everything();
+      const Forwarded forwarded = Encode(config, client);
+      EXPECT_EQ(Names(forwarded.headers),
+                (std::vector<std::string>{
+                    "ssl-client-verify", "ssl-client-subject-dn",
+                    "ssl-client-issuer-dn", "ssl-client-cert",
+                    "x-sallyport-verdict"}));
+      EXPECT_EQ(forwarded.headers[0].value,
+                absl::StrCat("FAILED:", pki::ReasonName(reason)));
+      EXPECT_EQ(forwarded.headers[1].value, "CN=client-1");
+      EXPECT_EQ(forwarded.headers[4].value, pki::ReasonName(reason));
+
+      config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
+      EXPECT_EQ(Names(Encode(config, client).headers).front(),
+                "x-amzn-mtls-clientcert");
+      EXPECT_EQ(Encode(config, client).headers.size(), 6u);
+
+      // Also where nothing is configured.
+      EXPECT_EQ(Names(Encode({}, client).headers),
+                (std::vector<std::string>{"x-sallyport-verdict"}));
+    }
+  }
+}
+
+TEST(Encode, SaysThatThereIsNoCertificate) {
+  const Certificates sent = FullChain();
+  Client client;
+  client.verdict = pki::Reason::kNoCertificate;
+  for (const bool contradiction : {false, true}) {
+    if (contradiction) client = Trusted(sent);
+    client.verdict = pki::Reason::kNoCertificate;
+    Forwarding config = Everything();
+    config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
+    const Forwarded forwarded = Encode(config, client);
+    EXPECT_EQ(
+        Names(forwarded.headers),
+        (std::vector<std::string>{"ssl-client-verify", "x-sallyport-verdict"}));
+    EXPECT_EQ(forwarded.headers[0].value, "NONE");
+    EXPECT_EQ(forwarded.headers[1].value, "NO_CERTIFICATE");
+    EXPECT_EQ(Names(Encode({}, client).headers),
+              (std::vector<std::string>{"x-sallyport-verdict"}));
+  }
+}
+
+TEST(Encode, SaysOfAnUnreadableCertificateThatItFailed) {
+  Client client;
+  client.verdict = pki::Reason::kMalformed;
+  const Forwarded forwarded = Encode(Everything(), client);
+  EXPECT_EQ(
+      Names(forwarded.headers),
+      (std::vector<std::string>{"ssl-client-verify", "x-sallyport-verdict"}));
+  EXPECT_EQ(forwarded.headers[0].value, "FAILED:MALFORMED");
+}
+
+TEST(Encode, VouchesForNobodyUntilTold) {
+  const Certificates sent = FullChain();
+  Client client;
+  client.sent = sent;
+  EXPECT_EQ(Value(Encode(Everything(), client).headers, "ssl-client-verify"),
+            "FAILED:CONFIGURATION_MISSING");
+}
+
+TEST(Encode, NamesTheTruststoreOnlyByNamesThatAreNames) {
+  const Certificates sent = FullChain();
+  Forwarding config;
+  config.set_truststore(true);
+  const auto told = [&](absl::string_view name) {
+    Client client = Trusted(sent);
+    client.truststore = name;
+    return Value(Encode(config, client).headers, "x-sallyport-truststore");
+  };
+  EXPECT_EQ(told("partners@7"), "partners@7");
+  EXPECT_EQ(told("a/b_c-d.pem"), "a/b_c-d.pem");
+  EXPECT_EQ(told(""), "(missing)");
+  EXPECT_EQ(told("a,b"), "(missing)");
+  EXPECT_EQ(told("a b"), "(missing)");
+  EXPECT_EQ(told("a\r\nb: c"), "(missing)");
+}
+
+TEST(Encode, ForwardsTheVerifiedPathWhenTold) {
+  const CertificatePtr leaf = Named("client-1", "Issuing");
+  const CertificatePtr issuing = Named("Issuing", "Root");
+  const CertificatePtr root = Named("Root", "Root");
+  const CertificatePtr junk = Named("Junk", "Other");
+  const Certificates sent = {leaf, junk};
+  const Certificates path = {leaf, issuing, root};
+  const Certificates others_path = {junk, issuing};
+  Forwarding config;
+  config.mutable_rfc9440()->set_chain(true);
+  const auto chain_of = [&config](const Client& client) {
+    return Value(Encode(config, client).headers, "client-cert-chain");
+  };
+  const std::string junk_item =
+      absl::StrCat(":", absl::Base64Escape(junk->der()), ":");
+  const std::string issuing_item =
+      absl::StrCat(":", absl::Base64Escape(issuing->der()), ":");
+  Client client = Trusted(sent);
+  client.path = path;
+  EXPECT_EQ(chain_of(client), junk_item);
+  config.set_chain_source(Forwarding::SENT);
+  EXPECT_EQ(chain_of(client), junk_item);
+  config.set_chain_source(Forwarding::VERIFIED);
+  EXPECT_EQ(chain_of(client), issuing_item);
+  // No path, or one that is not this client's.
+  client.path = Chain();
+  EXPECT_EQ(chain_of(client), junk_item);
+  client.path = others_path;
+  EXPECT_EQ(chain_of(client), junk_item);
+}
+
+TEST(Encode, IgnoresThePathOfARefusedClient) {
+  const CertificatePtr leaf = Named("client-1", "Issuing");
+  const CertificatePtr issuing = Named("Issuing", "Root");
+  const Certificates sent = {leaf};
+  const Certificates path = {leaf, issuing};
+  Forwarding config;
+  config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
+  config.set_chain_source(Forwarding::VERIFIED);
+  Client client = Trusted(sent);
+  client.path = path;
+  client.verdict = pki::Reason::kExpired;
+  EXPECT_EQ(PercentDecoded(Value(Encode(config, client).headers,
+                                 "x-amzn-mtls-clientcert")),
+            leaf->Pem());
+}
+
+TEST(ForwardsAnything, IsWhetherATrustedClientIsToldOf) {
+  EXPECT_FALSE(ForwardsAnything({}));
+  const Certificates sent = FullChain();
+  const Forwarding everything = Everything();
+  const auto* descriptor = Forwarding::descriptor();
+  int dialects = 0;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const auto* field = descriptor->field(i);
+    if (field->is_repeated()) continue;
+    Forwarding config;
+    const auto* reflection = config.GetReflection();
+    if (field->cpp_type() == field->CPPTYPE_MESSAGE) {
+      reflection->MutableMessage(&config, field)
+          ->CopyFrom(reflection->GetMessage(everything, field));
+    } else if (field->cpp_type() == field->CPPTYPE_BOOL) {
+      reflection->SetBool(&config, field, true);
+    } else {
+      continue;
+    }
+    EXPECT_EQ(ForwardsAnything(config),
+              !Encode(config, Trusted(sent)).headers.empty())
+        << field->name();
+    if (ForwardsAnything(config)) ++dialects;
+  }
+  EXPECT_EQ(dialects, 9);
 }
 
 TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
@@ -518,25 +717,42 @@ TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
   const std::vector<std::string> verify_order = {
       "x-forwarded-client-cert/Chain",
       "client-cert-chain",
+      "x-forwarded-tls-client-cert/Chain",
       "x-forwarded-client-cert/Cert",
       "x-amzn-mtls-clientcert-leaf",
+      "ssl-client-cert",
+      "x-forwarded-tls-client-cert",
+      "cf-client-cert-der-base64",
+      "x-sallyport-client-cert",
       "client-cert",
       "x-forwarded-client-cert/DNS",
       "x-forwarded-client-cert/URI",
+      "x-forwarded-tls-client-cert-info/SAN",
       "x-amzn-mtls-clientcert-issuer",
       "x-amzn-mtls-clientcert-subject",
+      "ssl-client-issuer-dn",
+      "ssl-client-subject-dn",
+      "x-forwarded-tls-client-cert-info/Issuer",
+      "x-forwarded-tls-client-cert-info/Subject",
       "x-forwarded-client-cert/Subject",
       "x-amzn-mtls-clientcert-validity",
       "x-amzn-mtls-clientcert-serial-number",
+      "x-forwarded-tls-client-cert-info/SerialNumber",
+      "cf-client-cert-sha256",
+      "x-sallyport-truststore",
       "x-forwarded-client-cert/Hash",
   };
-  const std::vector<std::string> passthrough_order = {
-      "x-forwarded-client-cert/Chain",   "client-cert-chain",
-      "x-amzn-mtls-clientcert/Chain",    "x-forwarded-client-cert/Cert",
-      "x-amzn-mtls-clientcert",          "client-cert",
-      "x-forwarded-client-cert/DNS",     "x-forwarded-client-cert/URI",
-      "x-forwarded-client-cert/Subject", "x-forwarded-client-cert/Hash",
-  };
+  std::vector<std::string> passthrough_order;
+  for (const std::string& label : verify_order) {
+    if (label == "x-amzn-mtls-clientcert-leaf") {
+      passthrough_order.push_back("x-amzn-mtls-clientcert");
+    } else if (!absl::StartsWith(label, "x-amzn-mtls-clientcert-")) {
+      passthrough_order.push_back(label);
+    }
+    if (label == "client-cert-chain") {
+      passthrough_order.push_back("x-amzn-mtls-clientcert/Chain");
+    }
+  }
   for (const bool passthrough : {false, true}) {
     const std::vector<std::string>& order =
         passthrough ? passthrough_order : verify_order;
@@ -544,6 +760,7 @@ TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
     if (passthrough) {
       config.mutable_alb()->set_mode(Forwarding::Alb::PASSTHROUGH);
     }
+    config.set_max_header_bytes(1 << 20);
     const Forwarded whole = Encode(config, Trusted(sent));
     ASSERT_FALSE(whole.truncated);
     const size_t all = Bytes(whole.headers);
@@ -552,10 +769,13 @@ TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
     EXPECT_FALSE(Encode(config, Trusted(sent)).truncated) << "exactly fits";
 
     size_t most_dropped = 0;
-    for (size_t budget = all - 1; budget >= 31; --budget) {
+    for (size_t budget = all - 1; budget >= kMinMaxHeaderBytes; budget -= 3) {
       config.set_max_header_bytes(static_cast<uint32_t>(budget));
       const Forwarded forwarded = Encode(config, Trusted(sent));
       ASSERT_LE(Bytes(forwarded.headers), budget);
+      ASSERT_EQ(Bytes(forwarded.headers), forwarded.bytes);
+      ASSERT_EQ(Value(forwarded.headers, "ssl-client-verify"), "SUCCESS");
+      ASSERT_EQ(Value(forwarded.headers, "x-sallyport-verdict"), "TRUSTED");
       ASSERT_TRUE(forwarded.truncated);
       ASSERT_EQ(forwarded.headers.back().name, "x-sallyport-forwarding");
       ASSERT_EQ(forwarded.headers.back().value, "truncated");
@@ -570,6 +790,33 @@ TEST(Budget, IsKeptAndDropsInTheDocumentedOrder) {
     }
     EXPECT_EQ(most_dropped, order.size());
   }
+}
+
+TEST(Budget, AlwaysHasRoomForTheVerdicts) {
+  const Certificates sent = FullChain();
+  Forwarding config = Everything();
+  config.set_max_header_bytes(kMinMaxHeaderBytes);
+  for (int i = 0; i < pki::kNumReasons; ++i) {
+    Client client = Trusted(sent);
+    client.verdict = static_cast<pki::Reason>(i);
+    const Forwarded forwarded = Encode(config, client);
+    EXPECT_LE(Bytes(forwarded.headers), kMinMaxHeaderBytes);
+    EXPECT_EQ(Value(forwarded.headers, "x-sallyport-verdict"),
+              pki::ReasonName(client.verdict));
+    EXPECT_NE(Value(forwarded.headers, "ssl-client-verify"), "(missing)");
+  }
+}
+
+TEST(Budget, KeepsRoomForTheNoteWhereAProxyIsTrusted) {
+  const Certificates sent = FullChain();
+  Forwarding config;
+  config.mutable_xfcc()->set_subject(true);
+  const size_t bytes = Encode(config, Trusted(sent)).bytes;
+  config.mutable_trusted_proxy();
+  config.set_max_header_bytes(static_cast<uint32_t>(bytes + 31));
+  EXPECT_FALSE(Encode(config, Trusted(sent)).truncated);
+  config.set_max_header_bytes(static_cast<uint32_t>(bytes + 30));
+  EXPECT_TRUE(Encode(config, Trusted(sent)).truncated);
 }
 
 TEST(Budget, ShortensAPassedThroughChainToItsLeafFirst) {

@@ -273,12 +273,35 @@ TEST(ValidateForwarding, RefusesAnUnknownModeAndABudgetTooSmallForTheNote) {
             "forwarding.alb.mode is unknown");
 
   config.Clear();
+  config.set_chain_source(static_cast<Forwarding::ChainSource>(9));
+  EXPECT_EQ(ValidateForwarding(config).message(),
+            "forwarding.chain_source is unknown");
+
+  config.Clear();
   config.set_max_header_bytes(kMinMaxHeaderBytes - 1);
   EXPECT_EQ(ValidateForwarding(config).code(),
             absl::StatusCode::kInvalidArgument);
   config.set_max_header_bytes(kMinMaxHeaderBytes);
   EXPECT_TRUE(ValidateForwarding(config).ok());
   EXPECT_LE(kNoteHeader.size() + kNoteTruncated.size(), kMinMaxHeaderBytes);
+}
+
+TEST(ValidateForwarding, RefusesATraefikDialectThatSaysNothing) {
+  Forwarding config;
+  config.mutable_traefik();
+  EXPECT_EQ(ValidateForwarding(config).code(),
+            absl::StatusCode::kInvalidArgument);
+  config.mutable_traefik()->set_info(true);
+  EXPECT_TRUE(ValidateForwarding(config).ok());
+}
+
+TEST(ValidateForwarding, RefusesATrustedProxyWithoutXfcc) {
+  Forwarding config;
+  config.mutable_trusted_proxy();
+  EXPECT_EQ(ValidateForwarding(config).code(),
+            absl::StatusCode::kInvalidArgument);
+  config.mutable_xfcc();
+  EXPECT_TRUE(ValidateForwarding(config).ok());
 }
 
 }  // namespace

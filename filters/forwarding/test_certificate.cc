@@ -60,7 +60,9 @@ void AddName(CBB* out, const std::vector<TestAttribute>& attributes) {
       const char type[] = {0x55, 0x04, static_cast<char>(attributes[i].type)};
       CBB attribute;
       Check(CBB_add_asn1(&set, &attribute, CBS_ASN1_SEQUENCE), "attribute");
-      Add(&attribute, CBS_ASN1_OBJECT, absl::string_view(type, sizeof(type)));
+      Add(&attribute, CBS_ASN1_OBJECT,
+          attributes[i].oid.empty() ? absl::string_view(type, sizeof(type))
+                                    : absl::string_view(attributes[i].oid));
       Add(&attribute, CBS_ASN1_UTF8STRING, attributes[i].value);
       Check(CBB_flush(&set), "RDN");
       ++i;
@@ -78,7 +80,10 @@ void AddSignatureAlgorithm(CBB* out) {
 }
 
 void AddAltNames(CBB* tbs, const TestCertificate& spec) {
-  if (spec.dns.empty() && spec.uri.empty()) return;
+  if (spec.dns.empty() && spec.uri.empty() && spec.email.empty() &&
+      spec.ip.empty()) {
+    return;
+  }
   CBB wrapper, extensions, extension, value, names;
   Check(CBB_add_asn1(tbs, &wrapper,
                      CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 3) &&
@@ -98,6 +103,12 @@ void AddAltNames(CBB* tbs, const TestCertificate& spec) {
   }
   for (const std::string& dns : spec.dns) {
     Add(&names, CBS_ASN1_CONTEXT_SPECIFIC | 2, dns);
+  }
+  for (const std::string& email : spec.email) {
+    Add(&names, CBS_ASN1_CONTEXT_SPECIFIC | 1, email);
+  }
+  for (const std::string& ip : spec.ip) {
+    Add(&names, CBS_ASN1_CONTEXT_SPECIFIC | 7, ip);
   }
   Check(CBB_flush(tbs), "extensions");
 }

@@ -20,6 +20,8 @@ struct TestAttribute {
   int type = 3;
   std::string value;
   bool same_rdn = false;
+  // Contents of the OID, in place of `type` when not empty.
+  std::string oid = "";
 };
 
 struct TestCertificate {
@@ -33,6 +35,8 @@ struct TestCertificate {
   // The certificate has a subjectAltName extension if one of these is there.
   std::vector<std::string> dns;
   std::vector<std::string> uri;
+  std::vector<std::string> email;
+  std::vector<std::string> ip;  // 4 or 16 octets each
 };
 
 // DER, signed with a fixed P-256 key.

@@ -9,7 +9,7 @@
 namespace sallyport::forwarding {
 
 bool ReadXfcc(absl::string_view value, XfccReading reading,
-              std::vector<XfccElement>* elements) {
+              std::vector<XfccElement>* elements, XfccEquals equals_rule) {
   elements->assign(1, {});
   size_t i = 0;
   while (true) {
@@ -33,7 +33,10 @@ bool ReadXfcc(absl::string_view value, XfccReading reading,
       }
     } else {
       while (i < value.size() && value[i] != ';' && value[i] != ',') {
-        if (value[i] == '"' || value[i] == '=') return false;
+        if (value[i] == '"') return false;
+        if (value[i] == '=' && equals_rule == XfccEquals::kRefused) {
+          return false;
+        }
         text.push_back(value[i++]);
       }
     }

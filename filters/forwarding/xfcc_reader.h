@@ -20,13 +20,18 @@ enum class XfccReading {
   kBackslashPairs,
 };
 
+// Whether a value without quotes may hold '='. Envoy writes SANs so, against
+// its documentation.
+enum class XfccEquals { kRefused, kAllowed };
+
 using XfccField = std::pair<std::string, std::string>;
 using XfccElement = std::vector<XfccField>;
 
 // The elements of `value`, each with its keys and values in order; values
 // without their quotes, escapes left as they are. False when it is malformed.
 bool ReadXfcc(absl::string_view value, XfccReading reading,
-              std::vector<XfccElement>* elements);
+              std::vector<XfccElement>* elements,
+              XfccEquals equals = XfccEquals::kRefused);
 
 }  // namespace sallyport::forwarding
 
