@@ -1,216 +1,453 @@
 """What is compared with what."""
 
 import dataclasses
+import re
 import typing
 
 from measure import config
-from measure.config import BUILT_IN, NOTHING, PINNED, SALLYPORT, Gateway
+from measure.config import BUILT_IN, HAPROXY, NGINX, NOTHING, PINNED, SALLYPORT, Gateway
 
-LABEL_BUILT_IN = "built-in"
-LABEL_VALIDATOR = "Sallyport, validator only"
-LABEL_FULL = "Sallyport, validator and filter"
-LABEL_TLS = "TLS, no client certificate"
+BUILT = "Envoy, built-in"
+AGAIN = "Envoy, built-in, once more"
+PIN = "Envoy, leaf pinned by hash, no chain check"
+TLS = "Envoy, no client certificate"
+NEW = "Sallyport, new chain"
+SEEN = "Sallyport, chain seen before"
+PEERS = {NGINX: "nginx", HAPROXY: "HAProxy"}
 
-HANDSHAKES = "handshakes"
+CONNECTIONS = "connections"
+REQUESTS = "requests"
+MEMORY = "memory"
 STARTS = "starts"
 DEFAULTS = "defaults"
+UPDATES = "updates"
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One side of a comparison. client and expect: as in load.cc."""
+    """One side of a comparison.
+
+    client, expect, sni, chain: options of the load program.
+    resume: its connections resume sessions.
+    may_be_refused: a module that does not know this part of its configuration
+    yet, or leaves it out, is no error; the table says so.
+    rounds: in how many rounds it takes part; None is all.
+    single: of a server of many domains, the variant that is the same with one.
+    limit: seconds that it has to come up (or, in an update, to change).
+    """
 
     label: str
     gateway: Gateway
     client: str = "leaves"
     expect: str = "200"
     sni: str = "bench.test"
+    chain: str = "ecdsa_2"
+    resume: bool = False
+    may_be_refused: bool = False
+    rounds: typing.Optional[int] = None
+    single: str = ""
+    limit: float = 300.0
+
+    def load_options(self):
+        return {
+            "client": self.client, "expect": self.expect, "sni": self.sni, "chain": self.chain,
+            "protocol": "h2" if self.gateway.h2 else "http1",
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """That `label` costs at most `limit` times what `base` costs in `key`; with
+    base "", at most `limit` itself."""
+
+    label: str
+    base: str
+    limit: float
+    key: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One comparison; its first variant is what the others are divided by.
 
-    repeats: how many rounds where it is not as many as asked for.
+    rounds: how many where it is not as many as asked for.
     """
 
     name: str
     kind: str
     title: str
     variants: typing.List[Variant]
-    repeats: typing.Optional[int] = None
+    goals: typing.List[Goal] = ()
+    rounds: typing.Optional[int] = None
+
+    def truststore_sizes(self):
+        """Of the fixtures that it reads."""
+        names = " ".join(v.gateway.truststore for v in self.variants)
+        return {int(n) for n in re.findall(r"_(\d+)\.pem", names)}
+
+    def chains(self):
+        return {v.chain for v in self.variants}
 
 
-def _three(path, client="leaves", forwarding=False):
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How much is measured.
+
+    rounds: of a case; in each, every variant has two turns. connections,
+    requests: in one turn. sittings: how often the servers are started afresh
+    within a case, because where a process happens to lie in memory matters too.
+    idle: connections that are open at once. middle: the size of most
+    truststores; large: larger ones, at least two. domains: how many.
+    """
+
+    rounds: int = 40
+    connections: int = 125
+    requests: int = 1500
+    sittings: int = 4
+    idle: int = 1000
+    middle: int = 100
+    large: typing.Tuple[int, ...] = (1000, 10000, 100000)
+    domains: int = 1000
+
+    def leaves(self):
+        """Client certificates, so that none comes twice to one process."""
+        turns = 2 * -(-self.rounds // self.sittings)
+        return max((turns + 1) * self.connections, self.idle) + 100
+
+
+QUICK = Scale(
+    rounds=1, connections=8, requests=40, sittings=1, idle=20, middle=10, large=(900, 950),
+    domains=3,
+)
+
+
+def truststore(size):
+    return "truststore_%d.pem" % size
+
+
+def _number(value):
+    return format(value, ",")
+
+
+def _peers(options, **variant):
+    """nginx and HAProxy by the same options of Gateway and Variant."""
     return [
-        Variant(
-            LABEL_BUILT_IN,
-            Gateway(BUILT_IN, path, forwarding=forwarding),
-            client,
-        ),
-        Variant(
-            LABEL_VALIDATOR,
-            Gateway(SALLYPORT, path, forwarding=forwarding),
-            client,
-        ),
-        Variant(
-            LABEL_FULL,
-            Gateway(SALLYPORT, path, with_filter=True, forwarding=forwarding),
-            client,
-        ),
+        Variant(label, Gateway(server, **options), **variant) for server, label in PEERS.items()
     ]
 
 
-def all_cases(folder, leaf_sha256, sizes, domain_counts, shared_size):
-    """Every case, in the order in which they run.
+def _built_in(options, **variant):
+    """The base, and itself once more: what the method cannot tell apart."""
+    return [
+        Variant(label, Gateway(judge=BUILT_IN, **options), **variant) for label in (BUILT, AGAIN)
+    ]
 
-    folder: the fixtures. sizes: of truststores; at least two. shared_size: of the
-    truststore that many domains share.
-    """
 
-    def bundle(size):
-        return "%s/truststore_%d.pem" % (folder, size)
-
+def _handshakes(scale):
     cases = []
-    for size in sizes:
-        variants = _three(bundle(size))
-        if size == sizes[0]:
-            # How far two runs of the very same thing lie apart.
-            variants.insert(
-                1, Variant("built-in, once more", Gateway(BUILT_IN, bundle(size)))
-            )
+    for chain, title in (
+        ("ecdsa_2", "ECDSA P-256, 1 intermediate"),
+        ("ecdsa_3", "ECDSA P-256, 2 intermediates"),
+        ("rsa_2", "RSA-2048, 1 intermediate"),
+        ("rsa_3", "RSA-2048, 2 intermediates"),
+    ):
+        store = {"truststore": truststore(scale.middle)}
+        sallyport = {"judge": SALLYPORT, **store}
+        variants = _built_in(store, chain=chain) + [
+            Variant(PIN, Gateway(judge=PINNED, chain=chain), "one-leaf", chain=chain),
+            Variant(NEW, Gateway(**sallyport, with_filter=True), chain=chain),
+            Variant(SEEN, Gateway(**sallyport, with_filter=True), "one-leaf", chain=chain),
+        ]
+        if chain == "ecdsa_2":
+            variants += [
+                Variant("Sallyport, new chain, without the HTTP filter", Gateway(**sallyport)),
+                Variant(TLS, Gateway(judge=NOTHING), "none"),
+            ]
+        variants += _peers(store, chain=chain)
         cases.append(
             Case(
-                "handshake_%d" % size,
-                HANDSHAKES,
-                "truststore of %s, a new client chain each time" % format(size, ","),
+                chain, CONNECTIONS,
+                "%s, truststore of %s" % (title, _number(scale.middle)),
                 variants,
+                [Goal(SEEN, PIN, 1.05, "cpu_us"), Goal(NEW, BUILT, 1.02, "cpu_us")],
             )
         )
-    middle = sizes[1]
+    size = scale.large[1]
+    store = {"truststore": truststore(size)}
     cases.append(
         Case(
-            "seen",
-            HANDSHAKES,
-            "truststore of %s, a client chain that was seen before" % format(middle, ","),
-            _three(bundle(middle), client="one-leaf"),
+            "large_truststore", CONNECTIONS,
+            "ECDSA P-256, 1 intermediate, truststore of %s, names held back" % _number(size),
+            _built_in(store)
+            + [Variant(NEW, Gateway(judge=SALLYPORT, with_filter=True, **store))],
+            [Goal(NEW, BUILT, 1.02, "cpu_us")],
         )
     )
-    complete = "%s/complete_%d.pem" % (folder, middle)
+    complete = {"truststore": "complete_%d.pem" % scale.middle}
+    sallyport = Gateway(
+        judge=SALLYPORT, with_filter=True, chain_policy="COMPLETE_CHAIN", **complete
+    )
     cases.append(
         Case(
-            "complete",
-            HANDSHAKES,
-            "truststore of %s with the intermediate in it; Sallyport's default chain "
-            "policy, COMPLETE_CHAIN" % format(middle, ","),
-            [
-                Variant(LABEL_BUILT_IN, Gateway(BUILT_IN, complete)),
-                Variant(
-                    LABEL_FULL,
-                    Gateway(SALLYPORT, complete, chain_policy="COMPLETE_CHAIN", with_filter=True),
-                ),
+            "complete_chain", CONNECTIONS,
+            "the intermediate in the truststore of %s, Sallyport by COMPLETE_CHAIN"
+            % _number(scale.middle),
+            _built_in(complete) + [
+                Variant(PIN, Gateway(judge=PINNED), "one-leaf"),
+                Variant(NEW, sallyport),
+                Variant(SEEN, sallyport, "one-leaf"),
             ],
+            [Goal(SEEN, PIN, 1.05, "cpu_us"), Goal(NEW, BUILT, 1.02, "cpu_us")],
         )
     )
-    cases.append(
-        Case(
-            "forwarding",
-            HANDSHAKES,
-            "truststore of %s, a new chain each time, XFCC with certificate and chain"
-            % format(middle, ","),
-            _three(bundle(middle), forwarding=True),
-        )
+    return cases
+
+
+def _strangers(scale):
+    store = {"truststore": truststore(scale.middle)}
+    variants = _built_in(store, client="stranger", expect="refused")
+    alert = Gateway(judge=SALLYPORT, with_filter=True, rejection="HANDSHAKE", **store)
+    forbidden = Gateway(judge=SALLYPORT, with_filter=True, **store)
+    new_alert = "Sallyport, HANDSHAKE (TLS alert), new chain"
+    variants += [
+        Variant(new_alert, alert, "stranger", "refused", may_be_refused=True),
+        Variant(
+            "Sallyport, HANDSHAKE, chain seen before", alert, "one-stranger", "refused",
+            may_be_refused=True,
+        ),
+        Variant("Sallyport, FORBIDDEN (403), new chain", forbidden, "stranger", "403"),
+        Variant(
+            "Sallyport, FORBIDDEN, chain seen before", forbidden, "one-stranger", "403",
+        ),
+        Variant("nginx (400)", Gateway(NGINX, **store), "stranger", "400"),
+        Variant("HAProxy (TLS alert)", Gateway(HAPROXY, **store), "stranger", "refused"),
+    ]
+    return Case(
+        "stranger", CONNECTIONS,
+        "a stranger with 1 intermediate, ECDSA P-256, truststore of %s" % _number(scale.middle),
+        variants, [Goal(new_alert, BUILT, 1.05, "cpu_us")],
     )
-    cases.append(
-        Case(
-            "stranger",
-            HANDSHAKES,
-            "a stranger, truststore of %s: TLS alert by the built-in validator, a response "
-            "with 403 by Sallyport" % format(middle, ","),
-            [
-                Variant(LABEL_BUILT_IN, Gateway(BUILT_IN, bundle(middle)), "stranger", "refused"),
-                Variant(
-                    LABEL_FULL,
-                    Gateway(SALLYPORT, bundle(middle), with_filter=True),
-                    "stranger",
-                    "403",
-                ),
-            ],
-        )
+
+
+def _resumption(scale):
+    store = {"truststore": truststore(scale.middle), "resumption": True}
+    envoy = {"envoy_xfcc": True, **store}
+    sallyport = Gateway(judge=SALLYPORT, with_filter=True, **envoy)
+    resumed = {"client": "one-leaf", "resume": True}
+    peers = {"client": "one-leaf"}
+    variants = _built_in(envoy, client="one-leaf") + [
+        Variant("Envoy, built-in, resumed", Gateway(**envoy), **resumed),
+        Variant("Sallyport, full handshake, chain seen before", sallyport, "one-leaf"),
+        Variant("Sallyport, resumed", sallyport, **resumed, may_be_refused=True),
+    ]
+    for server, label in PEERS.items():
+        variants += [
+            Variant(label, Gateway(server, **store), **peers),
+            Variant(label + ", resumed", Gateway(server, **store), **resumed),
+        ]
+    return Case(
+        "resumption", CONNECTIONS,
+        "TLS 1.3 resumption (PSK with X25519) against full handshakes; tickets on, XFCC on",
+        variants,
     )
-    cases.append(
-        Case(
-            "limits",
-            HANDSHAKES,
-            "what lies below: truststore of %s" % format(sizes[0], ","),
-            [
-                Variant(LABEL_BUILT_IN, Gateway(BUILT_IN, bundle(sizes[0]))),
-                Variant(
-                    "Envoy, leaf pinned by hash, no chain check",
-                    Gateway(PINNED, leaf_sha256=leaf_sha256),
-                    "one-leaf",
-                ),
-                Variant(
-                    LABEL_FULL + ", chain seen before",
-                    Gateway(SALLYPORT, bundle(sizes[0]), with_filter=True),
-                    "one-leaf",
-                ),
-                Variant(LABEL_TLS, Gateway(NOTHING), "none"),
-            ],
-        )
-    )
-    for size in sizes:
-        cases.append(
-            Case(
-                "start_%d" % size,
-                STARTS,
-                "truststore of %s" % format(size, ","),
-                _three(bundle(size), client="one-leaf"),
-                # Slow in the built-in validator, and the ratios are far from 1.
-                repeats=3 if size >= 5000 else None,
+
+
+def _requests(scale):
+    """Per request, for every dialect."""
+    cases = []
+    store = {"truststore": truststore(scale.middle)}
+    for name, title, options, keeps_xfcc in (
+        ("requests_proxied", "HTTP/1.1, proxied; Envoy's own XFCC on", {"proxied": True}, True),
+        ("requests_direct", "HTTP/1.1, direct response; Envoy's own XFCC on", {}, True),
+        ("requests_proxied_alone",
+         "HTTP/1.1, proxied; Envoy's own XFCC off where Sallyport forwards", {"proxied": True},
+         False),
+        ("requests_direct_alone",
+         "HTTP/1.1, direct response; Envoy's own XFCC off where Sallyport forwards", {}, False),
+        ("requests_h2_proxied", "HTTP/2, proxied; Envoy's own XFCC on",
+         {"proxied": True, "h2": True}, True),
+    ):
+        common = {**store, **options}
+        base = {**common, "envoy_xfcc": True}
+        ours = {"judge": SALLYPORT, "with_filter": True, **common, "envoy_xfcc": keeps_xfcc}
+        variants = _built_in(base, client="one-leaf")
+        variants.append(
+            Variant(
+                "Envoy, built-in, nothing forwarded", Gateway(judge=BUILT_IN, **common),
+                "one-leaf",
             )
         )
-    for size in sizes[2:]:
+        goals = []
+        for dialect in config.DIALECTS:
+            label = "Sallyport, %s" % dialect
+            variants.append(
+                Variant(
+                    label, Gateway(dialect=dialect, **ours), "one-leaf",
+                    may_be_refused=dialect not in ("xfcc", "rfc9440", "alb"),
+                )
+            )
+            goals.append(Goal(label, BUILT, 1.02, "cpu_us"))
+        variants.append(Variant("Sallyport, nothing forwarded", Gateway(**ours), "one-leaf"))
+        if not options.get("h2") and keeps_xfcc:
+            variants += _peers({**common, "peer_header": True}, client="one-leaf")
+        cases.append(
+            Case(name, REQUESTS, title + ", truststore of %s" % _number(scale.middle), variants,
+                 goals)
+        )
+    return cases
+
+
+def _memory(scale):
+    store = {"truststore": truststore(scale.middle)}
+    xfcc = {"envoy_xfcc": True, **store}
+    ours = {"judge": SALLYPORT, "with_filter": True}
+    variants = _built_in(store) + [
+        Variant(PIN, Gateway(judge=PINNED), "one-leaf"),
+        Variant("Envoy, built-in, XFCC", Gateway(**xfcc)),
+        Variant("Sallyport", Gateway(**ours, **store)),
+        Variant("Sallyport, xfcc", Gateway(**ours, dialect="xfcc", **xfcc)),
+        Variant("Sallyport, every client the same", Gateway(**ours, **store), "one-leaf"),
+        Variant(TLS, Gateway(judge=NOTHING), "none"),
+    ]
+    return Case(
+        "idle_connections", MEMORY,
+        "%s open idle connections, each with another client certificate unless said"
+        % _number(scale.idle),
+        variants + _peers(store), rounds=6,
+    )
+
+
+def _starts(scale):
+    cases = []
+    largest = scale.large[-1]
+    for size in (1, *scale.large):
+        store = {"truststore": truststore(size)}
+        sallyport = Variant(
+            "Sallyport", Gateway(judge=SALLYPORT, with_filter=True, **store), "one-leaf"
+        )
+        if size == largest and size > 10000:
+            # The others need minutes: default_100000 shows how far they come.
+            cases.append(
+                Case(
+                    "start_%d" % size, STARTS, "truststore of %s" % _number(size),
+                    [sallyport], [Goal("Sallyport", "", 5.0, "seconds")], rounds=5,
+                )
+            )
+            continue
+        slow = size > 5000
+        built_in = _built_in(store, client="one-leaf")
+        if slow:
+            built_in = [dataclasses.replace(built_in[0], rounds=3)]
+        variants = built_in + [sallyport] + [
+            dataclasses.replace(peer, rounds=1 if slow else 3 if size > 500 else None)
+            for peer in _peers(store, client="one-leaf")
+        ]
+        goals = [Goal("Sallyport", BUILT, 0.1, "seconds")] if size == scale.large[1] else []
+        cases.append(
+            Case("start_%d" % size, STARTS,
+                 "truststore of %s, names held back" % _number(size), variants, goals, rounds=20)
+        )
+    return cases
+
+
+def _defaults(scale):
+    cases = []
+    for size in scale.large:
+        # Enough for whoever gets there at all, and not for ever.
+        limit = 60.0 if size <= 10000 else 30.0
+        store = {"truststore": truststore(size)}
         cases.append(
             Case(
-                "defaults_%d" % size,
-                DEFAULTS,
-                "truststore of %s" % format(size, ","),
+                "default_%d" % size, DEFAULTS, _number(size),
                 [
                     Variant(
-                        "built-in, as it comes",
-                        Gateway(BUILT_IN, bundle(size), send_names=True),
-                    ),
-                    Variant(LABEL_FULL, Gateway(SALLYPORT, bundle(size), with_filter=True)),
-                ],
-            )
-        )
-    for count in domain_counts:
-        sni = config.domain_name(count // 2)
-        path = bundle(shared_size)
-        cases.append(
-            Case(
-                "domains_%d" % count,
-                STARTS,
-                "%s domains, one truststore of %s"
-                % (format(count, ","), format(shared_size, ",")),
-                [
-                    Variant(
-                        LABEL_BUILT_IN,
-                        Gateway(BUILT_IN, path, domains=count),
-                        "one-leaf",
-                        sni=sni,
+                        "Envoy, built-in", Gateway(send_names=True, **store), "one-leaf",
+                        limit=limit,
                     ),
                     Variant(
-                        LABEL_FULL,
-                        Gateway(SALLYPORT, path, with_filter=True, domains=count),
-                        "one-leaf",
-                        sni=sni,
+                        "Sallyport", Gateway(judge=SALLYPORT, with_filter=True, **store),
+                        "one-leaf", limit=limit,
                     ),
-                    Variant(LABEL_TLS, Gateway(NOTHING, domains=count), "none", sni=sni),
-                ],
-                # As above.
-                repeats=3 if count >= 500 else None,
+                ]
+                + _peers({"send_names": True, **store}, client="one-leaf", limit=limit),
             )
         )
     return cases
+
+
+def _domains(scale):
+    size = scale.large[0]
+    store = {"truststore": truststore(size)}
+    ours = {"judge": SALLYPORT, "with_filter": True, **store}
+    count = scale.domains
+    sni = config.domain_name(count // 2)
+    variants = []
+    for label, options, rounds in (
+        (TLS, {"judge": NOTHING}, None),
+        ("Sallyport", ours, None),
+        (BUILT, store, 1),
+        ("HAProxy", {"server": HAPROXY, **store}, 1),
+    ):
+        client = "none" if label == TLS else "one-leaf"
+        single = label + ", 1 domain"
+        variants.append(
+            Variant(label, Gateway(domains=count, **options), client, sni=sni, single=single,
+                    rounds=rounds)
+        )
+        variants.append(
+            Variant(single, Gateway(domains=1, **options), client, sni=config.domain_name(0),
+                    rounds=2)
+        )
+    # The second of an order there and back is as good as another process.
+    variants.insert(
+        1, dataclasses.replace(variants[0], label=TLS + ", once more", single=variants[1].label)
+    )
+    return Case(
+        "domains_%d" % count, STARTS,
+        "%s domains, one truststore of %s" % (_number(count), _number(size)),
+        variants,
+        [Goal("Sallyport", TLS, 1.15, "rss"), Goal("Sallyport", TLS, 1.15, "seconds")],
+        rounds=10,
+    )
+
+
+def _updates(scale):
+    cases = []
+    for size in scale.large:
+        sallyport = {
+            "judge": SALLYPORT, "with_filter": True, "truststore": truststore(size),
+            "own_file": True,
+        }
+        variants = [
+            Variant("Sallyport, its file replaced", Gateway(**sallyport), "one-leaf"),
+            Variant("Sallyport, by SDS", Gateway(**sallyport, by_sds=True), "one-leaf"),
+        ]
+        if size <= 10000:
+            built_in = [
+                Variant(label, Gateway(truststore=truststore(size), own_file=True, by_sds=True),
+                        "one-leaf", rounds=None if size <= 5000 else 2)
+                for label in ("Envoy, built-in, by SDS", "Envoy, built-in, by SDS, once more")
+            ]
+            variants = built_in[: 2 if size <= 5000 else 1] + variants
+        cases.append(
+            Case(
+                "update_%d" % size, UPDATES, "truststore of %s" % _number(size), variants,
+                rounds=10 if size <= 10000 else 5,
+            )
+        )
+    return cases
+
+
+def all_cases(scale):
+    """Every case, in the order in which they run."""
+    return [
+        *_handshakes(scale),
+        _strangers(scale),
+        _resumption(scale),
+        *_requests(scale),
+        _memory(scale),
+        *_starts(scale),
+        _domains(scale),
+        *_defaults(scale),
+        *_updates(scale),
+    ]

@@ -30,6 +30,6 @@ def there_and_back(items, turn):
     What drifts evenly over a round then weighs the same on each item. Each turn
     begins with another item.
     """
-    start = turn % len(items)
+    start = turn % max(1, len(items))
     order = list(items[start:]) + list(items[:start])
     return order + order[::-1]

@@ -1,4 +1,4 @@
-"""Runs Envoy and the load program, and asks the kernel what they used."""
+"""Runs the servers and the load program, and asks the kernel what they used."""
 
 import contextlib
 import ctypes
@@ -6,19 +6,25 @@ import json
 import os
 import pathlib
 import random
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
-from measure import config
+from measure import config, peers
 
 _PR_SET_PDEATHSIG = 1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Failure(Exception):
-    """Something did not answer as it must; no number of this run counts."""
+    """Something did not answer as it must; no number of this case counts."""
+
+
+class Late(Failure):
+    """A server did not come up, or a change did not arrive, in the time given."""
 
 
 def choose_cpus():
@@ -62,53 +68,36 @@ def cpu_times(cpu):
     raise Failure("/proc/stat does not know CPU %d" % cpu)
 
 
+def _end(process, grace=0.0):
+    """Ends a child, with SIGKILL unless it goes by itself within `grace` seconds."""
+    with process:
+        try:
+            if grace:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(grace)
+        finally:
+            process.kill()
+
+
 class Load:
-    """The load program, on one CPU, with one folder of certificates."""
+    """The load program on one CPU, for one server; options as in load.cc."""
 
-    def __init__(self, program, certificates, cpu):
-        self._common = [str(program), "--certificates", str(certificates), "--cpu", str(cpu)]
-
-    def start(self, port, **options):
-        """Starts it with options as in load.cc; give the result to finish()."""
-        command = self._common + ["--port", str(port)]
+    def __init__(self, tools, cpu, port, **options):
+        command = [
+            str(tools.load), "--certificates", str(tools.certificates),
+            "--cpu", str(cpu), "--port", str(port),
+        ]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
-        return subprocess.Popen(
+        self._process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            bufsize=1,
+            preexec_fn=_on_cpu(cpu),
         )
-
-    @staticmethod
-    def finish(process):
-        with process:
-            try:
-                out, err = process.communicate()
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode != 0:
-            raise Failure(err.strip() or "load ended with %d" % process.returncode)
-        return json.loads(out)
-
-    def run(self, port, **options):
-        return self.finish(self.start(port, **options))
-
-
-class Server:
-    """One Envoy with one worker on one CPU."""
-
-    def __init__(self, envoy, module, gateway, certificates, folder, cpu):
-        self._envoy = envoy
-        self._module = module
-        self._gateway = gateway
-        self._certificates = certificates
-        self._folder = pathlib.Path(folder)
-        self._cpu = cpu
-        self._process = None
-        self.port = None
 
     def __enter__(self):
         return self
@@ -116,88 +105,191 @@ class Server:
     def __exit__(self, *_):
         self.stop()
 
-    def start(self, load, timeout=300.0, **client):
-        """Starts it and waits for the first answer.
+    def stop(self):
+        """Safe to call twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
 
-        client: options of the load program for that one connection. Returns what
-        the start took: {"seconds", "cpu_seconds", "rss", "anonymous", "peak"},
-        the last three in bytes, after the first answer.
-        """
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def send(self, *words):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(" ".join(str(w) for w in words) + "\n")
+            self._process.stdin.flush()
+
+    def answer(self, timeout=None):
+        """To the oldest command without one; None if it is not there in time."""
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
+        if not ready:
+            return None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        what = self._process.stderr.read().strip() or "load ended without a word"
+        raise (Late if "not in time" in what else Failure)(what)
+
+    def do(self, *words):
+        self.send(*words)
+        return self.answer()
+
+
+class Upstream:
+    """What gateways proxy to, on the CPU of the load."""
+
+    def __init__(self, tools, cpu):
         self.port = free_port()
-        settings = self._folder / "envoy.json"
-        tree = config.bootstrap(self._gateway, str(self._certificates), self.port)
+        self._process = subprocess.Popen(
+            [str(tools.upstream), "--port", str(self.port), "--cpu", str(cpu)],
+            stdin=subprocess.PIPE,
+            preexec_fn=_on_cpu(cpu),
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        _end(self._process, grace=2.0)
+
+
+class Server:
+    """One server with one worker on one CPU.
+
+    tools: program by config.ENVOY and so on, .module and .certificates, .load.
+    """
+
+    def __init__(self, tools, gateway, folder, cpu, upstream_port=0):
+        self._tools = tools
+        self.gateway = gateway
+        self._cpu = cpu
+        self._process = None
+        self.place = config.Place(
+            str(folder), str(tools.certificates), free_port(), upstream_port
+        )
+
+    @property
+    def port(self):
+        return self.place.port
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _command(self):
+        program = self._tools.programs[self.gateway.server]
+        if self.gateway.server != config.ENVOY:
+            return [str(program), *peers.arguments(self.gateway, self.place)]
+        settings = pathlib.Path(self.place.folder, "envoy.json")
+        tree = config.bootstrap(self.gateway, self.place)
         settings.write_text(json.dumps(tree), encoding="utf-8")
-        # It is waiting when Envoy is not there yet.
-        waiting = load.start(self.port, ready_within=timeout, **client)
+        return [
+            str(program), "-c", str(settings), "--concurrency", "1",
+            "--disable-hot-restart", "--log-level", "warning",
+        ]
+
+    def log(self):
+        path = pathlib.Path(self.place.folder, "server.log")
+        return path.read_text(encoding="utf-8", errors="replace")
+
+    def start(self, load, timeout=300.0):
+        """Starts it and waits for the first answer that `load` expects.
+
+        Returns what the start took: {"seconds", "cpu_seconds", "rss", "peak"},
+        the last two in bytes, after the first answer. Late: there was none
+        within `timeout` seconds.
+        """
+        folder = pathlib.Path(self.place.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.gateway.own_file:
+            self.replace_trust(self.gateway.truststore)
+        command = self._command()
+        # The load program has read its certificates before the clock starts.
+        load.do("nothing")
         try:
-            with open(self._folder / "envoy.log", "wb") as log:
+            with open(folder / "server.log", "wb") as log:
                 begin = time.monotonic_ns()
+                load.send("ready", timeout)
                 self._process = subprocess.Popen(
-                    [
-                        str(self._envoy), "-c", str(settings),
-                        "--concurrency", "1",
-                        "--disable-hot-restart",
-                        "--log-level", "warning",
-                    ],
-                    cwd=self._folder,
+                    command,
+                    cwd=folder,
                     env={
                         "PATH": os.environ.get("PATH", os.defpath),
-                        "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(self._module.parent),
+                        "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(self._tools.module.parent),
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     preexec_fn=_on_cpu(self._cpu),
                 )
-            while waiting.poll() is None:
+            ready = None
+            while ready is None:
                 if self._process.poll() is not None:
-                    raise Failure("Envoy ended with %d" % self._process.returncode)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    waiting.wait(0.05)
-            ready = load.finish(waiting)
+                    raise Failure(
+                        "%s ended with %d" % (self.gateway.server, self._process.returncode)
+                    )
+                ready = load.answer(timeout=0.05)
         except Failure as failure:
             self.stop()
-            log = (self._folder / "envoy.log").read_text(encoding="utf-8", errors="replace")
-            raise Failure("%s\n%s" % (failure, log[-3000:])) from failure
-        finally:
-            if waiting.poll() is None:
-                waiting.kill()
-                waiting.communicate()
+            raise type(failure)("%s\n%s" % (failure, self.log()[-3000:])) from failure
         return {
-            "seconds": (ready["ready_at_ns"] - begin) / 1e9,
+            "seconds": (ready["at_ns"] - begin) / 1e9,
             "cpu_seconds": self.cpu_seconds(),
-            **self._memory(),
+            **self.memory(),
         }
 
     def stop(self):
         """Safe to call twice."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with process:
-            # Nothing of an Envoy that was measured is needed any more, and an
+        if process is not None:
+            # Nothing of a server that was measured is needed any more, and an
             # orderly end of a thousand filter chains takes a while.
-            process.kill()
+            _end(process)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.place.folder + "/trust.pem")
+
+    def replace_trust(self, truststore):
+        """Puts another truststore in place, in one step; its source must be one
+        of its own (Gateway.own_file). Returns when, by the monotonic clock."""
+        folder = pathlib.Path(self.place.folder)
+        if self.gateway.by_sds:
+            gateway = config.with_truststore(self.gateway, truststore)
+            new, final = folder / "sds.json.new", folder / "sds.json"
+            new.write_text(json.dumps(config.sds_file(gateway, self.place)), encoding="utf-8")
+        else:
+            new, final = folder / "trust.pem.new", folder / "trust.pem"
+            shutil.copyfile(pathlib.Path(self.place.fixtures, truststore), new)
+        now = time.monotonic_ns()
+        os.replace(new, final)
+        return now
+
+    def cpu_by_thread(self):
+        """{"main", "worker", "other"}: seconds that its threads have used, to the
+        nanosecond. A program that is not Envoy has only "main"."""
+        out = {"main": 0.0, "worker": 0.0, "other": 0.0}
+        for task in pathlib.Path("/proc/%d/task" % self.pid).iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                used = int((task / "schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+                name = (task / "comm").read_text(encoding="utf-8", errors="replace")
+                if int(task.name) == self.pid:
+                    out["main"] += used
+                else:
+                    out["worker" if name.startswith("wrk:") else "other"] += used
+        return out
 
     def cpu_seconds(self):
-        """What all of its threads have used, to the nanosecond."""
-        total = 0
-        for task in pathlib.Path("/proc/%d/task" % self._process.pid).iterdir():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                total += int((task / "schedstat").read_text(encoding="ascii").split()[0])
-        return total / 1e9
+        """What all of its threads have used."""
+        return sum(self.cpu_by_thread().values())
 
-    def cpu_ticks(self):
-        """The same by /proc/PID/stat, in seconds, in steps of a clock tick."""
-        text = pathlib.Path("/proc/%d/stat" % self._process.pid).read_text(encoding="ascii")
-        fields = text.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def _memory(self):
-        names = {"VmRSS": "rss", "RssAnon": "anonymous", "VmHWM": "peak"}
+    def memory(self):
+        """{"rss", "peak"} in bytes."""
+        names = {"VmRSS": "rss", "VmHWM": "peak"}
         out = {}
-        text = pathlib.Path("/proc/%d/status" % self._process.pid).read_text(encoding="ascii")
+        text = pathlib.Path("/proc/%d/status" % self.pid).read_text(encoding="ascii")
         for line in text.splitlines():
             name, _, value = line.partition(":")
             if name in names:

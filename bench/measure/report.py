@@ -7,6 +7,9 @@ from measure import numbers
 
 _MIB = 1024 * 1024
 
+# How far over a goal the upper end of the interval may be.
+ALLOWANCE = 0.03
+
 
 def _table(header, rows):
     cells = [header] + rows
@@ -20,84 +23,246 @@ def _table(header, rows):
     )
 
 
-def ratio(result, key, label):
-    """(median, low, high) of a variant's paired ratios to the first variant."""
-    base = result["variants"][0]
-    values = [r[key][label] / r[key][base] for r in result["rounds"]]
-    return (statistics.median(values), *numbers.interval(values))
+def values(result, key, label):
+    return [r["values"][label][key] for r in result["rounds"] if label in r["values"]]
+
+
+def ratio(result, key, label, base=None):
+    """(median, low, high) of a variant's paired ratios to `base`, by default the
+    first variant; None without a round in which both took part."""
+    base = base or result["variants"][0]
+    pairs = [
+        r["values"][label][key] / r["values"][base][key]
+        for r in result["rounds"]
+        if label in r["values"] and base in r["values"] and r["values"][base][key] > 0
+    ]
+    if not pairs:
+        return None
+    return (statistics.median(pairs), *numbers.interval(pairs))
+
+
+def _interval_text(found):
+    if found is None:
+        return "-"
+    middle, low, high = found
+    digits = 3 if middle > 0.1 else 4
+    return "%.*f (%.*f to %.*f)" % (digits, middle, digits, low, digits, high)
 
 
 def _ratio_text(result, key, label):
-    if label == result["variants"][0]:
-        return "1"
-    middle, low, high = ratio(result, key, label)
-    return "%.*f (%.*f to %.*f)" % (
-        (3, middle, 3, low, 3, high) if middle > 0.1 else (4, middle, 4, low, 4, high)
-    )
+    return "1" if label == result["variants"][0] else _interval_text(ratio(result, key, label))
+
+
+def judge_goal(result, goal):
+    """{"measured": text, "goal": text, "met": True, False or None (not measured)}."""
+    label, base, limit, key = (goal[k] for k in ("label", "base", "limit", "key"))
+    names = {
+        "cpu_us": "CPU", "seconds": "start-up", "rss": "memory",
+    }
+    if not base:
+        out = {"goal": "%s at most %g s" % (names[key], limit), "measured": "-", "met": None}
+        found = values(result, key, label) if label in result["variants"] else []
+        if found:
+            low, high = numbers.interval(found)
+            out["measured"] = "%.2f s (%.2f to %.2f)" % (statistics.median(found), low, high)
+            out["met"] = high <= limit * (1 + ALLOWANCE)
+        return out
+    out = {"goal": "%s at most %g of \"%s\"" % (names[key], limit, base), "measured": "-",
+           "met": None}
+    if label in result["variants"] and base in result["variants"]:
+        found = ratio(result, key, label, base)
+        if found is not None:
+            out["measured"] = _interval_text(found)
+            out["met"] = found[2] <= limit + ALLOWANCE
+    return out
+
+
+def _met(met):
+    return {True: "met", False: "**not met**", None: "not measured"}[met]
+
+
+def _goal_cell(result, label):
+    cells = []
+    for goal in result["goals"]:
+        if goal["label"] != label:
+            continue
+        judged = judge_goal(result, goal)
+        text = _met(judged["met"])
+        # A ratio to the first variant stands in the row already.
+        if goal["base"] not in ("", result["variants"][0]) and judged["met"] is not None:
+            text = "%s, %s" % (judged["measured"], text)
+        cells.append("%s: %s" % (judged["goal"], text))
+    return "; ".join(cells)
+
+
+def _title(result, more=""):
+    return "**%s** (`%s`%s)" % (result["title"], result["name"], more)
 
 
 def _rounds_text(result):
     return "; %d rounds" % len(result["rounds"])
 
 
-def handshakes(result):
+def _notes(result):
+    if not result["notes"]:
+        return ""
+    return "\n\n" + "\n".join(
+        "- %s: %s" % (label, note) for label, note in result["notes"].items()
+    )
+
+
+def _turns(result):
+    told = result["request_bytes"]
+    requests = result["kind"] == kinds.REQUESTS
     rows = []
     for label in result["variants"]:
         turns = result["turns"][label]
         cpu = [t["cpu_us"] for t in turns]
-        rate = [t["per_second"] for t in turns]
-        rows.append(
-            [
-                label,
-                "%.0f" % statistics.median(cpu),
-                "%.0f" % numbers.quantile(cpu, 0.1),
-                _ratio_text(result, "cpu_us", label),
-                format(round(statistics.median(rate)), ","),
-                "%.2f" % statistics.median(t["busy"] for t in turns),
-            ]
-        )
-    header = ["", "CPU us, median", "quiet", "ratio (95 %)", "connections/s", "core busy"]
-    title = "**%s** (`%s`%s)" % (result["title"], result["name"], _rounds_text(result))
-    return title + "\n\n" + _table(header, rows)
+        digits = 1 if requests else 0
+        row = [
+            label,
+            "%.*f" % (digits, statistics.median(cpu)),
+            "%.*f" % (digits, numbers.quantile(cpu, 0.1)),
+            _ratio_text(result, "cpu_us", label),
+            format(round(statistics.median(t["per_second"] for t in turns)), ","),
+            "%.2f" % statistics.median(t["busy"] for t in turns),
+        ]
+        if told:
+            row.append(format(told[label], ",") if label in told else "")
+        rows.append(row + [_goal_cell(result, label)])
+    header = [
+        "", "CPU us, median", "quiet", "ratio (95 %)",
+        "requests/s" if requests else "connections/s", "core busy",
+    ]
+    if told:
+        header.append("bytes upstream")
+    return _title(result, _rounds_text(result)) + "\n\n" + _table(header + ["goal"], rows)
 
 
-def starts(result):
+def _memory(result):
     rows = []
     for label in result["variants"]:
-        every = result["starts"][label]
+        each = [v / 1024 for v in values(result, "per_connection", label)]
         rows.append(
             [
                 label,
-                "%.0f" % (statistics.median(s["seconds"] for s in every) * 1000),
-                "%.0f" % (min(s["seconds"] for s in every) * 1000),
-                _ratio_text(result, "seconds", label),
-                "%.0f" % (statistics.median(s["cpu_seconds"] for s in every) * 1000),
-                "%.1f" % (statistics.median(s["rss"] for s in every) / _MIB),
-                _ratio_text(result, "rss", label),
-                "%.1f" % (statistics.median(s["peak"] for s in every) / _MIB),
+                "%.1f" % statistics.median(each),
+                "%.1f to %.1f" % (min(each), max(each)),
+                _ratio_text(result, "per_connection", label),
+                "%.1f" % (statistics.median(values(result, "rss_before", label)) / _MIB),
             ]
         )
-    header = [
-        "", "start ms, median", "least", "ratio (95 %)", "CPU ms", "RSS MiB", "ratio (95 %)",
-        "peak MiB",
-    ]
-    title = "**%s** (`%s`%s, two starts in each)" % (
-        result["title"], result["name"], _rounds_text(result),
+    header = ["", "KiB a connection", "least to most", "ratio (95 %)", "RSS MiB before"]
+    return _title(result, _rounds_text(result)) + "\n\n" + _table(header, rows)
+
+
+def _starts(result):
+    rows = []
+    singles = result["singles"]
+    # The servers of one domain are there for their difference only.
+    shown = [v for v in result["variants"] if v not in singles.values()]
+    for label in shown:
+        rss = statistics.median(values(result, "rss", label))
+        row = [
+            label,
+            "%.0f" % (statistics.median(values(result, "seconds", label)) * 1000),
+            _ratio_text(result, "seconds", label),
+            "%.0f" % (statistics.median(values(result, "cpu_seconds", label)) * 1000),
+            "%.1f" % (rss / _MIB),
+            _ratio_text(result, "rss", label),
+            "%.1f" % (statistics.median(values(result, "peak", label)) / _MIB),
+        ]
+        if singles:
+            one = singles.get(label)
+            alone = values(result, "rss", one) if one in result["variants"] else []
+            row.append(
+                "%.1f" % ((rss - statistics.median(alone)) / (result["domains"] - 1) / 1024)
+                if alone else "-"
+            )
+        rows.append(row + [_goal_cell(result, label), str(len(values(result, "seconds", label)))])
+    header = ["", "start ms", "ratio (95 %)", "CPU ms", "RSS MiB", "ratio (95 %)", "peak MiB"]
+    if singles:
+        header.append("KiB a domain")
+    return _title(result) + "\n\n" + _table(header + ["goal", "rounds"], rows)
+
+
+def _updates(result):
+    rows = []
+    for label in result["variants"]:
+        row = [label]
+        for key in ("main_seconds", "other_seconds", "seconds"):
+            found = [v * 1000 for v in values(result, key, label)]
+            row.append("%.1f" % statistics.median(found))
+        rows.append(row + [_ratio_text(result, "main_seconds", label)])
+    header = ["", "main thread CPU ms", "other threads CPU ms", "new verdict after ms",
+              "main thread, ratio (95 %)"]
+    return _title(result, _rounds_text(result) + ", two updates in each") + "\n\n" + _table(
+        header, rows
     )
-    return title + "\n\n" + _table(header, rows)
 
 
-def defaults(result):
-    rows = [
-        [label, "works" if o["works"] else "no client gets in: " + o["what"]]
-        for label, o in result["outcomes"].items()
-    ]
-    title = "**%s** (`%s`)" % (result["title"], result["name"])
-    return title + "\n\n" + _table(["default settings", ""], rows)
+def _defaults(results):
+    """One table of all sizes."""
+    labels = []
+    for result in results:
+        labels += [label for label in result["outcomes"] if label not in labels]
+    rows = []
+    for label in labels:
+        row = [label]
+        for result in results:
+            outcome = result["outcomes"].get(label)
+            row.append(
+                "-" if outcome is None
+                else "%s: %s" % ("**yes**" if outcome["works"] else "no", outcome["what"])
+            )
+        rows.append(row)
+    return _table(["CAs"] + [result["title"] for result in results], rows)
+
+
+_KINDS = {
+    kinds.CONNECTIONS: ("Server CPU for one connection", _turns),
+    kinds.REQUESTS: ("Server CPU for one request on a kept-alive connection", _turns),
+    kinds.MEMORY: ("Memory of a connection", _memory),
+    kinds.STARTS: ("Start-up and memory", _starts),
+    kinds.DEFAULTS: (
+        "Does a client get an answer by default settings? Truststores with long names", None
+    ),
+    kinds.UPDATES: ("Replacing a truststore while clients come", _updates),
+}
+
+
+def one(result):
+    """The table of one case."""
+    if "failed" in result:
+        return "%s: **failed**: %s" % (_title(result), result["failed"].splitlines()[0])
+    if result["kind"] == kinds.DEFAULTS:
+        return _defaults([result]) + _notes(result)
+    return _KINDS[result["kind"]][1](result) + _notes(result)
+
+
+def goals(results):
+    """Every goal in one table, with whether it is met."""
+    rows = []
+    for result in results:
+        if "failed" in result:
+            continue
+        for goal in result["goals"]:
+            judged = judge_goal(result, goal)
+            rows.append(
+                ["`%s`" % result["name"], goal["label"], judged["goal"], judged["measured"],
+                 _met(judged["met"])]
+            )
+        if result["kind"] == kinds.DEFAULTS and "Sallyport" in result["outcomes"]:
+            outcome = result["outcomes"]["Sallyport"]
+            rows.append(
+                ["`%s`" % result["name"], "Sallyport", "%s CAs work" % result["title"],
+                 outcome["what"], _met(outcome["works"])]
+            )
+    return _table(["case", "", "goal", "measured (95 %)", ""], rows) if rows else ""
 
 
 def noise(results):
-    """What else the server's CPU did, in one paragraph."""
+    """What else the server's CPU did, and what the controls read."""
     rounds = [r for result in results for r in result.get("rounds", [])]
     if not rounds:
         return ""
@@ -116,19 +281,49 @@ def noise(results):
     )
     if disturbed * 5 > len(rounds):
         text += " **The machine was not idle: only the ratios mean something, and less than usual.**"
+    controls = []
+    for result in results:
+        if result["kind"] in (kinds.CONNECTIONS, kinds.REQUESTS) and "failed" not in result:
+            controls += [
+                ratio(result, "cpu_us", label)[0]
+                for label in result["variants"] if label == kinds.AGAIN
+            ]
+    if controls:
+        text += " The controls (built-in against itself) read %.3f to %.3f." % (
+            min(controls), max(controls),
+        )
     return text
 
 
-_KINDS = {
-    kinds.HANDSHAKES: ("### Server CPU for one connection, and connections a second", handshakes),
-    kinds.STARTS: ("### Start-up and memory", starts),
-    kinds.DEFAULTS: ("### Large truststores with default settings", defaults),
-}
+def machine(facts):
+    """What it was measured on, in one sentence."""
+    versions = ", ".join(
+        "%s %s" % (name, version) for name, version in facts["versions"].items() if version
+    )
+    return "%s: %s; %s, %d CPUs, %.1f GiB, Linux %s; server on CPU %d, load on CPU %d." % (
+        facts["date"], versions, facts["cpu"], facts["cpus"], facts["memory_gib"],
+        facts["kernel"], facts["server_cpu"], facts["load_cpu"],
+    )
 
 
-def one(result, before=None):
-    """The table of one case, with a heading unless `before`, the case above it,
-    is of the same kind."""
-    heading, table = _KINDS[result["kind"]]
-    same = before is not None and before["kind"] == result["kind"]
-    return ("" if same else heading + "\n\n") + table(result) + "\n"
+def everything(run):
+    """The whole document from what --json wrote."""
+    results = run["cases"]
+    parts = [machine(run["machine"]), noise(results)]
+    if len({r["module"] for r in results}) > 1:
+        parts.append("**Not all cases were measured with the same build of the module.**")
+    summary = goals(results)
+    if summary:
+        parts += ["### Goals", summary]
+    for kind, (heading, table) in _KINDS.items():
+        here = [r for r in results if r["kind"] == kind]
+        if not here:
+            continue
+        parts.append("### " + heading)
+        measured = [r for r in here if "failed" not in r]
+        if table is None and measured:
+            parts.append(_defaults(measured))
+            parts += [text for text in (_notes(r).strip() for r in measured[:1]) if text]
+            here = [r for r in here if "failed" in r]
+        parts += [one(r) for r in here]
+    return "\n\n".join(p for p in parts if p) + "\n"
