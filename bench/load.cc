@@ -139,7 +139,10 @@ Options ReadOptions(int argc, char** argv) {
     } else if (name == "--cpu") {
       options.cpu = std::stoi(value);
     } else {
-      Die("unknown option " + name + " " + value);
+      Die(std::string("unknown option ")
+              .append(name)
+              .append(" ")
+              .append(value));
     }
   }
   if (options.port < 1 || options.port > 65535) Die("--port is needed");
@@ -753,7 +756,10 @@ class Session {
       if (only_unless_listening &&
           connection->outcome() != Outcome::kNoConnect &&
           connection->outcome() != Outcome::kPending) {
-        Die("expected " + expect + ", got " + last);
+        Die(std::string("expected ")
+                .append(expect)
+                .append(", got ")
+                .append(last));
       }
       // A server that is at work must not be kept from it.
       const timespec pause{0, only_unless_listening ? 500000 : 5000000};

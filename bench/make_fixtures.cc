@@ -243,18 +243,19 @@ int Main(int argc, char** argv) {
   const int largest =
       sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
   std::vector<std::string> others;
+  others.reserve(static_cast<size_t>(largest));
   for (int i = 0; i < largest; ++i) {
     others.push_back(MakeRoot(now, i + 1, Kind::kEcdsa).pem);
   }
   for (const int size : sizes) {
-    const std::string end = absl::StrCat(size, ".pem");
-    Write(folder + "truststore_" + end,
+    Write(absl::StrCat(folder, "truststore_", size, ".pem"),
           Bundle(others, size, {ecdsa_root.pem, rsa_root.pem}));
     if (size >= 3 && !issuing.empty()) {
-      Write(folder + "complete_" + end,
+      Write(absl::StrCat(folder, "complete_", size, ".pem"),
             Bundle(others, size, {issuing, ecdsa_root.pem, rsa_root.pem}));
     }
-    Write(folder + "other_" + end, Bundle(others, size, {}));
+    Write(absl::StrCat(folder, "other_", size, ".pem"),
+          Bundle(others, size, {}));
   }
   return 0;
 }
