@@ -1,8 +1,10 @@
 """What the backend is told about the client, and what a client cannot tell it."""
 
 import base64
+import json
 import re
 import unittest
+import urllib.parse
 
 import gateway
 from harness import certificates
@@ -42,6 +44,9 @@ KNOWN = (
     "X-ARR-ClientCert",
     "X-Sallyport-Truststore",
     "X-Sallyport-Forwarding",
+    "X-Sallyport-Verdict",
+    "X-Sallyport-Client-Cert",
+    "X-Sallyport-Inbound-Xfcc",
     "X-Operators-Own",
 )
 
@@ -195,7 +200,8 @@ class Forwarded(gateway.GatewayTest):
 
     server_names = (
         "xfcc.test", "plain.test", "rfc.test", "leaf.test", "alb.test", "through.test",
-        "small.test", "all.test", "twin.test",
+        "small.test", "all.test", "twin.test", "nginx.test", "traefik.test", "cloudflare.test",
+        "gateway.test", "verified.test",
     )
 
     @classmethod
@@ -222,6 +228,14 @@ class Forwarded(gateway.GatewayTest):
                 "small.test", xfcc=xfcc, rfc9440={"chain": True}, max_header_bytes=512
             ),
             forwarding("all.test", xfcc=xfcc, rfc9440={"chain": True}, alb={}),
+            forwarding("nginx.test", ingress_nginx={"cert": True}),
+            forwarding("traefik.test", traefik={"pem": True, "info": True}),
+            forwarding("cloudflare.test", cloudflare={}),
+            forwarding("gateway.test", api_gateway={}),
+            forwarding(
+                "verified.test", xfcc={"chain": True}, rfc9440={"chain": True},
+                chain_source="VERIFIED",
+            ),
         ]
 
     identities = ("partner", "second_partner", "direct", "branch", "p384")
@@ -312,6 +326,96 @@ class Forwarded(gateway.GatewayTest):
                 got = [(k, v) for k, v in told.headers if k.startswith("x-amzn-mtls")]
                 value = certificates.url_encoded_pem(certificates.chain_pem(identity), safe="+=/")
                 self.assertEqual(got, [("x-amzn-mtls-clientcert", value)])
+
+    def test_ingress_nginx(self):
+        for who in self.identities:
+            with self.subTest(who=who):
+                identity = getattr(self.people, who)
+                told = self.told(who, "nginx.test")
+                got = {k: v for k, v in told.headers if k.startswith("ssl-client")}
+                self.assertEqual(
+                    got,
+                    {
+                        "ssl-client-verify": "SUCCESS",
+                        "ssl-client-subject-dn": identity.subject(),
+                        "ssl-client-issuer-dn": identity.issuer(),
+                        "ssl-client-cert": certificates.url_encoded_pem(identity.pem()),
+                    },
+                )
+
+    def test_traefik(self):
+        for who in self.identities:
+            with self.subTest(who=who):
+                identity = getattr(self.people, who)
+                told = self.told(who, "traefik.test")
+                ders = [identity.der()]
+                if who == "branch":
+                    ders.append(self.people.issuing.der())
+                self.assertEqual(
+                    told.header("x-forwarded-tls-client-cert"),
+                    ",".join(base64.b64encode(der).decode() for der in ders),
+                )
+                info = urllib.parse.unquote_plus(told.header("x-forwarded-tls-client-cert-info"))
+                fields = dict(re.findall(r'(\w+)="([^"]*)"', info))
+                before, after = (int(t.timestamp()) for t in identity.validity())
+                self.assertEqual(fields["NB"], str(before))
+                self.assertEqual(fields["NA"], str(after))
+                self.assertEqual(fields["SerialNumber"], str(int(identity.serial(), 16)))
+                if who == "direct":
+                    self.assertEqual(fields["Subject"], "O=Customer%2C Inc,CN=direct.example.org")
+                    self.assertEqual(fields["Issuer"], "O=Third Party,CN=Root CA")
+                    self.assertEqual(
+                        fields["SAN"],
+                        "direct.example.org,www.example.org,spiffe://example.org/direct",
+                    )
+
+    def test_cloudflare(self):
+        for who in self.identities:
+            with self.subTest(who=who):
+                identity = getattr(self.people, who)
+                told = self.told(who, "cloudflare.test")
+                self.assertEqual(
+                    [(k, v) for k, v in told.headers if k.startswith("cf-")],
+                    [
+                        ("cf-client-cert-der-base64", base64.b64encode(identity.der()).decode()),
+                        ("cf-client-cert-sha256", identity.fingerprint().upper()),
+                    ],
+                )
+
+    def test_api_gateway(self):
+        for who in self.identities:
+            with self.subTest(who=who):
+                identity = getattr(self.people, who)
+                told = self.told(who, "gateway.test")
+                serial = identity.serial().lower()
+                pairs = ":".join(serial[i:i + 2] for i in range(0, len(serial), 2))
+                before, after = (
+                    t.strftime("%b ") + "%2d" % t.day + t.strftime(" %H:%M:%S %Y GMT")
+                    for t in identity.validity()
+                )
+                self.assertEqual(
+                    json.loads(base64.b64decode(told.header("x-sallyport-client-cert"))),
+                    {
+                        "clientCertPem": identity.pem(),
+                        "subjectDN": identity.subject(),
+                        "issuerDN": identity.issuer(),
+                        "serialNumber": pairs,
+                        "validity": {"notBefore": before, "notAfter": after},
+                    },
+                )
+
+    def test_the_verified_path_in_place_of_what_was_sent(self):
+        # The issuing CA comes out of the truststore.
+        for who in ("branch", "branch_alone"):
+            told = self.told(who, "verified.test")
+            issuing = self.people.issuing
+            self.assertEqual(
+                told.header("client-cert-chain"),
+                ":%s:" % base64.b64encode(issuing.der()).decode(),
+            )
+            chain = certificates.url_encoded_pem(self.people.branch.pem() + issuing.pem())
+            self.assertIn('Chain="%s"' % chain, told.header("x-forwarded-client-cert"))
+        self.assertEqual(self.told("branch_alone", "rfc.test").all("client-cert-chain"), [])
 
     def test_over_the_budget_fields_are_left_out_and_the_backend_is_told(self):
         told = self.told("branch", "small.test")

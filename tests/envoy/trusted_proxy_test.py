@@ -1,0 +1,171 @@
+"""x-forwarded-client-cert of a client that is itself a proxy.
+
+The connection manager saves it before Envoy replaces it, as docs/headers.md
+says; the filter puts its own element after it when the client is trusted to
+speak for others.
+"""
+
+import unittest
+
+import gateway
+from harness import http2
+
+XFCC = "x-forwarded-client-cert"
+SAVED = "x-sallyport-inbound-xfcc"
+NOTE = "x-sallyport-forwarding"
+
+_TYPE = "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3."
+SAVE_INBOUND = {
+    "early_header_mutation_extensions": [
+        {
+            "name": "envoy.http.early_header_mutation.header_mutation",
+            "typed_config": {
+                "@type": _TYPE + "HeaderMutation",
+                "mutations": [
+                    {"remove": SAVED},
+                    {
+                        "append": {
+                            "header": {"key": SAVED, "value": "%REQ(x-forwarded-client-cert)%"},
+                            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                        }
+                    },
+                ],
+            },
+        }
+    ]
+}
+# What an Envoy in front of this one says of its client.
+CLIENT = 'Hash=%s;Subject="CN=the client,O=Behind\\, Inc";URI=spiffe://a/b' % ("ab" * 32)
+
+
+class TrustedProxy(gateway.GatewayTest):
+    server_names = ("proxied.test", "small.test", "untold.test", "unsaved.test", "optional.test")
+
+    @classmethod
+    def domains(cls):
+        # Of the people who are trusted, one is a proxy.
+        proxy = {"certificate_sha256": {"sha256": [cls.people.partner.fingerprint()]}}
+
+        def domain(name, manager=None, require=True, **options):
+            forwarding = {"xfcc": {"subject": True}, "trusted_proxy": proxy, **options}
+            mutual_tls = {"forwarding": {k: v for k, v in forwarding.items() if v is not None}}
+            if not require:
+                mutual_tls["client_certificate"] = "OPTIONAL"
+            return cls.domain(
+                name=name,
+                mutual_tls=mutual_tls,
+                require_client_certificate=require,
+                connection_manager=SAVE_INBOUND if manager is None else manager,
+            )
+
+        return [
+            domain("proxied.test"),
+            domain("small.test", max_header_bytes=512),
+            domain("untold.test", trusted_proxy=None),
+            domain("unsaved.test", manager={}),
+            domain("optional.test", require=False),
+        ]
+
+    def own(self, identity):
+        return 'Hash=%s;Subject="%s"' % (identity.fingerprint(), identity.subject())
+
+    def told(self, identity, *headers, name="proxied.test", **options):
+        response = self.get(identity, headers=headers, server_name=name, **options)
+        self.assertEqual(response.status, 200)
+        received = response.received()
+        self.assertEqual(received.all(SAVED), [])
+        self.assertEqual([h for h in received.headers if "forged" in h[1]], [])
+        return received
+
+    def assert_only_ours(self, received, identity, note=None):
+        self.assertEqual(received.all(XFCC), [self.own(identity)])
+        self.assertEqual(received.header(NOTE), note)
+
+    def test_our_element_comes_after_what_a_trusted_proxy_says(self):
+        proxy = self.people.partner
+        received = self.told(proxy, (XFCC, CLIENT))
+        self.assertEqual(received.all(XFCC), [CLIENT + "," + self.own(proxy)])
+        self.assertEqual(received.all(NOTE), [])
+
+    def test_several_headers_are_one_list(self):
+        proxy = self.people.partner
+        received = self.told(proxy, (XFCC, CLIENT), ("X-Forwarded-Client-Cert", "Hash=cd"))
+        self.assertEqual(received.all(XFCC), [CLIENT + ",Hash=cd," + self.own(proxy)])
+
+    def test_over_http_2(self):
+        proxy = self.people.partner
+        with http2.Connection(
+            self.port, self.server.certificate, proxy, server_name="proxied.test"
+        ) as connection:
+            received = connection.request(
+                [(XFCC, CLIENT), (XFCC, "Hash=cd"), (SAVED, "Hash=forged")],
+                authority="proxied.test",
+            )
+        self.assertEqual(received.all(XFCC), [CLIENT + ",Hash=cd," + self.own(proxy)])
+        self.assertEqual(received.all(SAVED), [])
+
+    def test_each_request_of_a_connection_speaks_for_its_own_client(self):
+        proxy = self.people.partner
+        with self.connect(proxy, server_name="proxied.test") as connection:
+            for i in (1, 2, None, 3):
+                headers = () if i is None else ((XFCC, "Hash=0%d" % i),)
+                received = connection.request(headers=headers, host="proxied.test").received()
+                first = [] if i is None else ["Hash=0%d" % i]
+                self.assertEqual(received.all(XFCC), [",".join(first + [self.own(proxy)])])
+
+    def test_nobody_else_speaks_for_others(self):
+        for who in ("second_partner", "direct", "branch"):
+            identity = getattr(self.people, who)
+            self.assert_only_ours(self.told(identity, (XFCC, "Hash=forged")), identity)
+
+    def test_a_client_without_a_certificate_speaks_for_nobody(self):
+        received = self.told(None, (XFCC, "Hash=forged"), name="optional.test")
+        self.assertEqual(received.all(XFCC), [])
+
+    def test_the_saved_header_is_envoys_alone(self):
+        proxy = self.people.partner
+        for forged in (
+            [(SAVED, "Hash=forged")],
+            [(SAVED, "Hash=forged"), (SAVED, "Hash=forged2")],
+            [("X-Sallyport-Inbound-XFCC", "Hash=forged")],
+            [("x_sallyport_inbound_xfcc", "Hash=forged")],
+            [("x-sallyport-inbound_xfcc", "Hash=forged")],
+        ):
+            self.assert_only_ours(self.told(proxy, *forged), proxy)
+            received = self.told(proxy, (XFCC, CLIENT), *forged)
+            self.assertEqual(received.all(XFCC), [CLIENT + "," + self.own(proxy)])
+
+    def test_what_could_swallow_our_element_is_left_out_and_said_so(self):
+        proxy = self.people.partner
+        counted = self.envoy.counter("inbound_xfcc_refused")
+        malformed = ('Subject="CN=forged', 'Hash=forged\\', 'Subject="CN=forged\\\\"', "-", "Hash=a,")
+        for value in malformed:
+            self.assert_only_ours(self.told(proxy, (XFCC, value)), proxy, note="truncated")
+        self.assertGreaterEqual(
+            self.envoy.counter("inbound_xfcc_refused"), counted + len(malformed)
+        )
+
+    def test_the_budget_is_for_both(self):
+        proxy = self.people.partner
+        # With the names of the headers.
+        room = 512 - len(XFCC) - len(self.own(proxy)) - len(",")
+        fits = "Hash=" + "a" * (room - len("Hash="))
+        received = self.told(proxy, (XFCC, fits), name="small.test")
+        self.assertEqual(received.all(XFCC), [fits + "," + self.own(proxy)])
+        self.assertEqual(received.all(NOTE), [])
+        received = self.told(proxy, (XFCC, fits + "a"), name="small.test")
+        self.assert_only_ours(received, proxy, note="truncated")
+
+    def test_where_no_proxy_is_trusted_nothing_is_kept(self):
+        proxy = self.people.partner
+        received = self.told(proxy, (XFCC, "Hash=forged"), name="untold.test")
+        self.assert_only_ours(received, proxy)
+
+    def test_without_the_connection_managers_help_nothing_is_kept(self):
+        proxy = self.people.partner
+        received = self.told(proxy, (XFCC, "Hash=forged"), name="unsaved.test")
+        self.assert_only_ours(received, proxy)
+
+
+if __name__ == "__main__":
+    unittest.main()
