@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/text.h"
 #include "pki/x509/pem.h"
 
 namespace sallyport::pki {
@@ -143,6 +144,29 @@ std::string TestKey::Pem() const {
   return std::string(reinterpret_cast<const char*>(data), len);
 }
 
+std::string TestDer(uint8_t tag, const std::string& contents) {
+  std::string out(1, static_cast<char>(tag));
+  const size_t size = contents.size();
+  Check(size <= 0xffffff, "length");
+  if (size >= 0x80) {
+    const int octets = size > 0xffff ? 3 : size > 0xff ? 2 : 1;
+    out += static_cast<char>(0x80 | octets);
+    for (int i = octets - 1; i > 0; --i) {
+      out += static_cast<char>((size >> (8 * i)) & 0xff);
+    }
+  }
+  out += static_cast<char>(size & 0xff);
+  return out + contents;
+}
+
+std::string TestAltNames(const std::vector<TestAltName>& names) {
+  std::string contents;
+  for (const TestAltName& name : names) {
+    contents += TestDer(name.kind, name.bytes);
+  }
+  return "DER:" + HexLower(TestDer(0x30, contents));
+}
+
 TestCertificateSpec TestLeafSpec(const std::string& name) {
   TestCertificateSpec spec;
   spec.subject = {{"CN", name}};
@@ -161,7 +185,10 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
   bssl::UniquePtr<X509> x509(X509_new());
   Check(X509_set_version(x509.get(), spec.version - 1), "version");
   bssl::UniquePtr<BIGNUM> number(BN_new());
-  Check(BN_set_u64(number.get(), spec.serial) &&
+  BIGNUM* number_ptr = number.get();
+  Check((spec.serial_hex.empty()
+             ? BN_set_u64(number_ptr, spec.serial)
+             : BN_hex2bn(&number_ptr, spec.serial_hex.c_str()) > 0) &&
             BN_to_ASN1_INTEGER(number.get(),
                                X509_get_serialNumber(x509.get())) != nullptr,
         "serial");
@@ -171,6 +198,13 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
               subject, type.c_str(), MBSTRING_UTF8,
               reinterpret_cast<const uint8_t*>(value.data()),
               static_cast<int>(value.size()), -1, 0),
+          "subject");
+  }
+  if (!spec.subject_der.empty()) {
+    const auto* p = reinterpret_cast<const uint8_t*>(spec.subject_der.data());
+    bssl::UniquePtr<X509_NAME> name(
+        d2i_X509_NAME(nullptr, &p, static_cast<long>(spec.subject_der.size())));
+    Check(name != nullptr && X509_set_subject_name(x509.get(), name.get()),
           "subject");
   }
   bssl::UniquePtr<X509> issuer_x509;

@@ -43,8 +43,10 @@ enum class TestDigest { kSha256, kSha384, kSha1 };
 struct TestCertificateSpec {
   // Attributes in order: {"CN", "x"}, {"O", "y"}.
   std::vector<std::pair<std::string, std::string>> subject;
+  std::string subject_der;  // the whole Name, in place of `subject`
   int version = 3;
   uint64_t serial = 1;
+  std::string serial_hex;  // in place of `serial`; "-" before it
   absl::Time not_before = TestNow() - absl::Hours(24);
   absl::Time not_after = TestNow() + absl::Hours(24 * 365);
   bool ca = false;
@@ -52,13 +54,33 @@ struct TestCertificateSpec {
   bool basic_constraints = true;   // leave the extension out when false
   std::string key_usage;           // OpenSSL text: "critical,keyCertSign"
   std::string extended_key_usage;  // "clientAuth"
-  std::string alt_names;           // "DNS:a,URI:spiffe://b"
-  std::string name_constraints;    // "permitted;DNS:x"
+  // "DNS:a,URI:spiffe://b", or what TestAltNames() makes.
+  std::string alt_names;
+  std::string name_constraints;  // "permitted;DNS:x"
   bool key_identifiers = true;
   // More extensions: {OID or name, value in OpenSSL's text form}.
   std::vector<std::pair<std::string, std::string>> extensions;
   TestDigest digest = TestDigest::kSha256;
 };
+
+// One subject alternative name by its tag (RFC 5280, 4.2.1.6), any bytes.
+struct TestAltName {
+  enum Kind : uint8_t {
+    kEmail = 0x81,
+    kDns = 0x82,
+    kUri = 0x86,
+    kIp = 0x87,
+    kRegisteredId = 0x88,
+  };
+  Kind kind;
+  std::string bytes;
+};
+
+// TestCertificateSpec::alt_names of exactly these names.
+std::string TestAltNames(const std::vector<TestAltName>& names);
+
+// The DER element of a tag and its contents, for names made by hand.
+std::string TestDer(uint8_t tag, const std::string& contents);
 
 // A certificate with its key.
 struct TestCertificate {
