@@ -93,6 +93,8 @@ enum class MetricsResult : uint32_t {
 enum class Attribute : uint32_t {
   // connection.mtls (bool): the peer presented a certificate.
   kConnectionMtls = 29,
+  // connection.tls_version (string): "TLSv1.3".
+  kConnectionTlsVersion = 31,
 };
 
 // envoy_dynamic_module_type_on_http_filter_{request,response}_headers_status
@@ -114,6 +116,36 @@ enum class BodyStatus : uint32_t {
 enum class TrailersStatus : uint32_t {
   kContinue = 0,
   kStopIteration = 1,
+};
+
+// envoy_dynamic_module_type_on_network_filter_data_status.
+enum class NetworkStatus : uint32_t {
+  kContinue = 0,
+  kStopIteration = 1,
+};
+
+// envoy_dynamic_module_type_network_connection_event.
+enum class ConnectionEvent : uint32_t {
+  kRemoteClose = 0,
+  kLocalClose = 1,
+  // With TLS: the handshake is done.
+  kConnected = 2,
+  kConnectedZeroRtt = 3,
+};
+
+// envoy_dynamic_module_type_network_connection_close_type
+// (Network::ConnectionCloseType): the ones we use.
+enum class CloseType : uint32_t {
+  // At once; what is still to be written is dropped.
+  kNoFlush = 1,
+};
+
+// envoy_dynamic_module_type_network_read_disable_status.
+enum class ReadDisableStatus : uint32_t {
+  kNoTransition = 0,
+  kStillReadDisabled = 1,
+  kTransitionedToReadEnabled = 2,
+  kTransitionedToReadDisabled = 3,
 };
 
 // envoy_dynamic_module_type_cert_validator_validation_status.
@@ -157,6 +189,12 @@ struct CertValidatorCall;
 struct HttpFilterConfig;
 // One stream's filter in Envoy; lives until http_filter_destroy.
 struct HttpFilter;
+// A network filter's configuration in Envoy; as HttpFilterConfig.
+struct NetworkFilterConfig;
+// One connection's filter in Envoy; lives until network_filter_destroy.
+struct NetworkFilter;
+// What wakes a network filter from another thread; ours to delete.
+struct NetworkFilterScheduler;
 
 }  // namespace sallyport::abi
 
@@ -291,6 +329,52 @@ SALLYPORT_ABI_EXPORT void
 envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter);
 
+// --- Hooks: network filter ---------------------------------------------------
+// source/extensions/filters/network/dynamic_modules/. Envoy refuses the module
+// when one of these is missing, but for _scheduled.
+
+// Main thread. As cert_validator_config_new.
+SALLYPORT_ABI_EXPORT const void*
+envoy_dynamic_module_on_network_filter_config_new(
+    sallyport::abi::NetworkFilterConfig* envoy_config,
+    sallyport::abi::EnvoyBuffer name, sallyport::abi::EnvoyBuffer config);
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_network_filter_config_destroy(
+    const void* config);
+
+// Worker, one for each connection, before the filters after ours exist. Null
+// makes Envoy close the connection.
+SALLYPORT_ABI_EXPORT const void* envoy_dynamic_module_on_network_filter_new(
+    const void* config, sallyport::abi::NetworkFilter* envoy_filter);
+
+// Worker. The connection is accepted; with TLS the handshake is still to come.
+// kStopIteration: the filters after ours are not told before
+// network_filter_continue_reading, network_filter_inject_read_data, or a read
+// that answers kContinue.
+SALLYPORT_ABI_EXPORT sallyport::abi::NetworkStatus
+envoy_dynamic_module_on_network_filter_new_connection(
+    sallyport::abi::NetworkFilter* envoy_filter, const void* filter);
+// Worker. Data from the client: `data_length` bytes are in the read buffer.
+SALLYPORT_ABI_EXPORT sallyport::abi::NetworkStatus
+envoy_dynamic_module_on_network_filter_read(
+    sallyport::abi::NetworkFilter* envoy_filter, const void* filter,
+    size_t data_length, bool end_stream);
+// Worker. Data for the client.
+SALLYPORT_ABI_EXPORT sallyport::abi::NetworkStatus
+envoy_dynamic_module_on_network_filter_write(
+    sallyport::abi::NetworkFilter* envoy_filter, const void* filter,
+    size_t data_length, bool end_stream);
+// Worker. Comes within a callback too, when that closes the connection.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_network_filter_event(
+    sallyport::abi::NetworkFilter* envoy_filter, const void* filter,
+    sallyport::abi::ConnectionEvent event);
+// Worker: what network_filter_scheduler_commit asked for.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_network_filter_scheduled(
+    sallyport::abi::NetworkFilter* envoy_filter, const void* filter,
+    uint64_t event_id);
+// Worker; the last call for a filter.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_network_filter_destroy(
+    const void* filter);
+
 // --- Callbacks: logging ------------------------------------------------------
 // source/extensions/dynamic_modules/abi_impl.cc. Any thread.
 
@@ -376,6 +460,87 @@ envoy_dynamic_module_callback_http_filter_increment_counter(
     sallyport::abi::ModuleBuffer* label_values, size_t num_labels,
     uint64_t value);
 
+// --- Callbacks: network filter -----------------------------------------------
+// source/extensions/filters/network/dynamic_modules/abi_impl.cc. Only on the
+// connection's worker, within one of its hooks, unless a line says otherwise.
+
+// Lets the filters after ours begin; what was read already goes to them.
+void envoy_dynamic_module_callback_network_filter_continue_reading(
+    sallyport::abi::NetworkFilter* filter);
+// Gives `data` to the filters after ours as if the client had sent it. They
+// begin if they have not.
+void envoy_dynamic_module_callback_network_filter_inject_read_data(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::ModuleBuffer data,
+    bool end_stream);
+// Whether Envoy reads from the client. It counts how often reading was
+// switched off, and reads when every one was taken back.
+bool envoy_dynamic_module_callback_network_filter_read_enabled(
+    sallyport::abi::NetworkFilter* filter);
+sallyport::abi::ReadDisableStatus
+envoy_dynamic_module_callback_network_filter_read_disable(
+    sallyport::abi::NetworkFilter* filter, bool disable);
+// Closes the connection. `details` becomes %CONNECTION_TERMINATION_DETAILS%.
+// The event hook is called before this returns.
+void envoy_dynamic_module_callback_network_filter_close_with_details(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::CloseType type,
+    sallyport::abi::ModuleBuffer details);
+
+bool envoy_dynamic_module_callback_network_filter_is_ssl(
+    sallyport::abi::NetworkFilter* filter);
+// The SNI, when a tls_inspector saw it.
+bool envoy_dynamic_module_callback_network_filter_get_requested_server_name(
+    sallyport::abi::NetworkFilter* filter,
+    sallyport::abi::EnvoyBuffer* out_name);
+// The client's address and port; the listener's. Text form, IPv6 without
+// brackets. False: it is no IP address.
+bool envoy_dynamic_module_callback_network_filter_get_remote_address(
+    sallyport::abi::NetworkFilter* filter,
+    sallyport::abi::EnvoyBuffer* out_address, uint32_t* out_port);
+bool envoy_dynamic_module_callback_network_filter_get_local_address(
+    sallyport::abi::NetworkFilter* filter,
+    sallyport::abi::EnvoyBuffer* out_address, uint32_t* out_port);
+// False: the attribute is not known for this connection.
+bool envoy_dynamic_module_callback_network_filter_get_attribute_bool(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::Attribute attribute,
+    bool* out_value);
+bool envoy_dynamic_module_callback_network_filter_get_attribute_string(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::Attribute attribute,
+    sallyport::abi::EnvoyBuffer* out_value);
+
+// A string of the connection's filter state. False: there is none.
+bool envoy_dynamic_module_callback_network_get_filter_state_bytes(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::ModuleBuffer key,
+    sallyport::abi::EnvoyBuffer* out_value);
+// Sets one, read-only: a key is set once.
+bool envoy_dynamic_module_callback_network_set_filter_state_bytes(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::ModuleBuffer key,
+    sallyport::abi::ModuleBuffer value);
+// As http_set_dynamic_metadata_string, for the connection.
+void envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
+    sallyport::abi::NetworkFilter* filter, sallyport::abi::ModuleBuffer ns,
+    sallyport::abi::ModuleBuffer key, sallyport::abi::ModuleBuffer value);
+
+// Defines a counter, within network_filter_config_new only. It has no labels.
+sallyport::abi::MetricsResult
+envoy_dynamic_module_callback_network_filter_config_define_counter(
+    sallyport::abi::NetworkFilterConfig* config,
+    sallyport::abi::ModuleBuffer name, size_t* out_id);
+sallyport::abi::MetricsResult
+envoy_dynamic_module_callback_network_filter_increment_counter(
+    sallyport::abi::NetworkFilter* filter, size_t id, uint64_t value);
+
+// What can wake the filter; null when there is no worker for it.
+sallyport::abi::NetworkFilterScheduler*
+envoy_dynamic_module_callback_network_filter_scheduler_new(
+    sallyport::abi::NetworkFilter* filter);
+// Any thread, also when the filter is gone: calls network_filter_scheduled on
+// its worker soon, if it still lives then. Not after scheduler_delete.
+void envoy_dynamic_module_callback_network_filter_scheduler_commit(
+    sallyport::abi::NetworkFilterScheduler* scheduler, uint64_t event_id);
+// Any thread.
+void envoy_dynamic_module_callback_network_filter_scheduler_delete(
+    sallyport::abi::NetworkFilterScheduler* scheduler);
+
 }  // extern "C"
 
 namespace sallyport::abi {
@@ -421,7 +586,9 @@ static_assert(sizeof(HeaderMap) == 4 && sizeof(LogLevel) == 4 &&
               sizeof(MetricsResult) == 4 && sizeof(Attribute) == 4 &&
               sizeof(HeadersStatus) == 4 && sizeof(BodyStatus) == 4 &&
               sizeof(TrailersStatus) == 4 && sizeof(ValidationStatus) == 4 &&
-              sizeof(ClientValidation) == 4);
+              sizeof(ClientValidation) == 4 && sizeof(NetworkStatus) == 4 &&
+              sizeof(ConnectionEvent) == 4 && sizeof(CloseType) == 4 &&
+              sizeof(ReadDisableStatus) == 4);
 
 }  // namespace sallyport::abi
 

@@ -154,6 +154,83 @@ void FakeStream::ScrambleHandedOut() {
   for (auto& text : handed_out_) std::fill(text->begin(), text->end(), '#');
 }
 
+FakeNetworkFilterConfig::FakeNetworkFilterConfig() : alive_(kAlive) {}
+FakeNetworkFilterConfig::~FakeNetworkFilterConfig() { alive_ = 0; }
+FakeNetworkFilterConfig& FakeNetworkFilterConfig::From(
+    abi::NetworkFilterConfig* config) {
+  auto* out = reinterpret_cast<FakeNetworkFilterConfig*>(config);
+  Check(out != nullptr && out->alive_ == kAlive, "config is not alive");
+  return *out;
+}
+
+uint64_t FakeNetworkFilterConfig::Value(absl::string_view name) const {
+  for (const Counter& counter : counters) {
+    if (counter.name == name) return counter.value;
+  }
+  return 0;
+}
+
+uint64_t FakeNetworkFilterConfig::Total() const {
+  uint64_t total = 0;
+  for (const Counter& counter : counters) total += counter.value;
+  return total;
+}
+
+// Outlives the connection, as Envoy's schedulers do.
+struct FakeTcpConnection::Wakeups {
+  absl::Mutex mu;
+  std::vector<uint64_t> events ABSL_GUARDED_BY(mu);
+  int schedulers ABSL_GUARDED_BY(mu) = 0;
+};
+
+FakeTcpConnection::FakeTcpConnection(FakeNetworkFilterConfig* of,
+                                     FakeConnection* on)
+    : config(of),
+      connection(on),
+      wakeups_(std::make_shared<Wakeups>()),
+      alive_(kAlive) {}
+FakeTcpConnection::~FakeTcpConnection() {
+  ScrambleHandedOut();
+  alive_ = 0;
+}
+FakeTcpConnection& FakeTcpConnection::From(abi::NetworkFilter* filter) {
+  auto* out = reinterpret_cast<FakeTcpConnection*>(filter);
+  Check(out != nullptr && out->alive_ == kAlive, "connection is not alive");
+  return *out;
+}
+
+void FakeTcpConnection::UpstreamConnects() {
+  Check(read_disabled_ > 0, "reading is switched on more often than off");
+  --read_disabled_;
+}
+
+void FakeTcpConnection::BeginProxy() {
+  if (proxy_began || closed_with.has_value()) return;
+  proxy_began = true;
+  if (on_proxy_begins) on_proxy_begins();
+}
+
+std::vector<uint64_t> FakeTcpConnection::TakeScheduled() {
+  absl::MutexLock lock(&wakeups_->mu);
+  std::vector<uint64_t> out;
+  out.swap(wakeups_->events);
+  return out;
+}
+
+int FakeTcpConnection::num_schedulers() const {
+  absl::MutexLock lock(&wakeups_->mu);
+  return wakeups_->schedulers;
+}
+
+absl::string_view FakeTcpConnection::HandOut(const std::string& text) {
+  handed_out_.push_back(std::make_unique<std::string>(text));
+  return *handed_out_.back();
+}
+
+void FakeTcpConnection::ScrambleHandedOut() {
+  for (auto& text : handed_out_) std::fill(text->begin(), text->end(), '#');
+}
+
 }  // namespace sallyport::shim
 
 // The callbacks.
@@ -162,7 +239,9 @@ using sallyport::shim::Copy;
 using sallyport::shim::CopyAll;
 using sallyport::shim::FakeHandshake;
 using sallyport::shim::FakeHttpFilterConfig;
+using sallyport::shim::FakeNetworkFilterConfig;
 using sallyport::shim::FakeStream;
+using sallyport::shim::FakeTcpConnection;
 namespace sabi = sallyport::abi;
 
 extern "C" {
@@ -355,6 +434,207 @@ sabi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
   }
   counter.values[CopyAll(label_values, num_labels)] += value;
   return sabi::MetricsResult::kSuccess;
+}
+
+void envoy_dynamic_module_callback_network_filter_continue_reading(
+    sabi::NetworkFilter* filter) {
+  FakeTcpConnection::From(filter).BeginProxy();
+}
+
+void envoy_dynamic_module_callback_network_filter_inject_read_data(
+    sabi::NetworkFilter* filter, sabi::ModuleBuffer data, bool end_stream) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (fake.closed_with.has_value()) return;
+  sallyport::shim::Check(!end_stream, "the module ends no stream");
+  const bool drops = !fake.proxy_began && fake.read_disabled_ > 0;
+  fake.BeginProxy();
+  if (!drops) fake.proxied += Copy(data);
+}
+
+bool envoy_dynamic_module_callback_network_filter_read_enabled(
+    sabi::NetworkFilter* filter) {
+  return FakeTcpConnection::From(filter).reads();
+}
+
+sabi::ReadDisableStatus
+envoy_dynamic_module_callback_network_filter_read_disable(
+    sabi::NetworkFilter* filter, bool disable) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  const bool before = fake.reads();
+  if (disable) {
+    ++fake.read_disabled_;
+  } else {
+    fake.UpstreamConnects();
+  }
+  if (before == fake.reads()) {
+    return fake.reads() ? sabi::ReadDisableStatus::kNoTransition
+                        : sabi::ReadDisableStatus::kStillReadDisabled;
+  }
+  return fake.reads() ? sabi::ReadDisableStatus::kTransitionedToReadEnabled
+                      : sabi::ReadDisableStatus::kTransitionedToReadDisabled;
+}
+
+void envoy_dynamic_module_callback_network_filter_close_with_details(
+    sabi::NetworkFilter* filter, sabi::CloseType type,
+    sabi::ModuleBuffer details) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  sallyport::shim::Check(type == sabi::CloseType::kNoFlush,
+                         "another way to close than at once");
+  if (fake.closed_with.has_value()) return;
+  fake.closed_with = Copy(details);
+  if (fake.on_close) fake.on_close();
+}
+
+bool envoy_dynamic_module_callback_network_filter_is_ssl(
+    sabi::NetworkFilter* filter) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (fake.throws) throw std::bad_alloc();
+  return fake.is_ssl;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_requested_server_name(
+    sabi::NetworkFilter* filter, sabi::EnvoyBuffer* out_name) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  const absl::string_view text = fake.HandOut(fake.server_name);
+  *out_name = {text.data(), text.size()};
+  return !text.empty();
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_remote_address(
+    sabi::NetworkFilter* filter, sabi::EnvoyBuffer* out_address,
+    uint32_t* out_port) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  const absl::string_view text = fake.HandOut(fake.remote_address);
+  *out_address = {text.data(), text.size()};
+  *out_port = fake.remote_port;
+  return !text.empty();
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_local_address(
+    sabi::NetworkFilter* filter, sabi::EnvoyBuffer* out_address,
+    uint32_t* out_port) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  const absl::string_view text = fake.HandOut(fake.local_address);
+  *out_address = {text.data(), text.size()};
+  *out_port = fake.local_port;
+  return !text.empty();
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_attribute_bool(
+    sabi::NetworkFilter* filter, sabi::Attribute attribute, bool* out_value) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (attribute != sabi::Attribute::kConnectionMtls ||
+      fake.connection == nullptr || !fake.connection->mtls.has_value()) {
+    return false;
+  }
+  *out_value = *fake.connection->mtls;
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_attribute_string(
+    sabi::NetworkFilter* filter, sabi::Attribute attribute,
+    sabi::EnvoyBuffer* out_value) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (attribute != sabi::Attribute::kConnectionTlsVersion ||
+      fake.tls_version.empty()) {
+    return false;
+  }
+  const absl::string_view text = fake.HandOut(fake.tls_version);
+  *out_value = {text.data(), text.size()};
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_get_filter_state_bytes(
+    sabi::NetworkFilter* filter, sabi::ModuleBuffer key,
+    sabi::EnvoyBuffer* out_value) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (fake.throws) throw std::bad_alloc();
+  if (fake.connection == nullptr) return false;
+  const auto it = fake.connection->filter_state.find(Copy(key));
+  if (it == fake.connection->filter_state.end()) return false;
+  const absl::string_view text = fake.HandOut(it->second);
+  *out_value = {text.data(), text.size()};
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_set_filter_state_bytes(
+    sabi::NetworkFilter* filter, sabi::ModuleBuffer key,
+    sabi::ModuleBuffer value) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (fake.connection == nullptr) return false;
+  auto& state = fake.connection->filter_state;
+  sallyport::shim::Check(state.count(Copy(key)) == 0,
+                         "filter state is set a second time");
+  const std::string text = Copy(value);
+  fake.ScrambleHandedOut();
+  state[Copy(key)] = text;
+  return true;
+}
+
+void envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
+    sabi::NetworkFilter* filter, sabi::ModuleBuffer ns, sabi::ModuleBuffer key,
+    sabi::ModuleBuffer value) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  const std::string name = absl::StrCat(Copy(ns), ":", Copy(key));
+  const std::string text = Copy(value);
+  fake.ScrambleHandedOut();
+  fake.metadata[name] = text;
+}
+
+sabi::MetricsResult
+envoy_dynamic_module_callback_network_filter_config_define_counter(
+    sabi::NetworkFilterConfig* config, sabi::ModuleBuffer name,
+    size_t* out_id) {
+  FakeNetworkFilterConfig& fake = FakeNetworkFilterConfig::From(config);
+  if (fake.frozen) return sabi::MetricsResult::kFrozen;
+  fake.counters.push_back({Copy(name), 0});
+  *out_id = fake.counters.size();
+  return sabi::MetricsResult::kSuccess;
+}
+
+sabi::MetricsResult
+envoy_dynamic_module_callback_network_filter_increment_counter(
+    sabi::NetworkFilter* filter, size_t id, uint64_t value) {
+  auto& counters = FakeNetworkFilterConfig::From(
+                       FakeTcpConnection::From(filter).config->config())
+                       .counters;
+  if (id == 0 || id > counters.size()) {
+    return sabi::MetricsResult::kMetricNotFound;
+  }
+  counters[id - 1].value += value;
+  return sabi::MetricsResult::kSuccess;
+}
+
+sabi::NetworkFilterScheduler*
+envoy_dynamic_module_callback_network_filter_scheduler_new(
+    sabi::NetworkFilter* filter) {
+  FakeTcpConnection& fake = FakeTcpConnection::From(filter);
+  if (fake.has_no_worker) return nullptr;
+  auto* scheduler =
+      new std::shared_ptr<FakeTcpConnection::Wakeups>(fake.wakeups());
+  absl::MutexLock lock(&(*scheduler)->mu);
+  ++(*scheduler)->schedulers;
+  return reinterpret_cast<sabi::NetworkFilterScheduler*>(scheduler);
+}
+
+void envoy_dynamic_module_callback_network_filter_scheduler_commit(
+    sabi::NetworkFilterScheduler* scheduler, uint64_t event_id) {
+  auto& wakeups =
+      *reinterpret_cast<std::shared_ptr<FakeTcpConnection::Wakeups>*>(
+          scheduler);
+  absl::MutexLock lock(&wakeups->mu);
+  wakeups->events.push_back(event_id);
+}
+
+void envoy_dynamic_module_callback_network_filter_scheduler_delete(
+    sabi::NetworkFilterScheduler* scheduler) {
+  auto* own =
+      reinterpret_cast<std::shared_ptr<FakeTcpConnection::Wakeups>*>(scheduler);
+  {
+    absl::MutexLock lock(&(*own)->mu);
+    --(*own)->schedulers;
+  }
+  delete own;
 }
 
 }  // extern "C"

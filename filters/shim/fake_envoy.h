@@ -11,6 +11,7 @@
 #define SALLYPORT_FILTERS_SHIM_FAKE_ENVOY_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -147,6 +148,98 @@ class FakeStream {
   void ScrambleHandedOut();
 
  private:
+  std::vector<std::unique_ptr<std::string>> handed_out_;
+  uint64_t alive_;
+};
+
+// A network filter's configuration in Envoy.
+class FakeNetworkFilterConfig {
+ public:
+  FakeNetworkFilterConfig();
+  ~FakeNetworkFilterConfig();
+  FakeNetworkFilterConfig(const FakeNetworkFilterConfig&) = delete;
+
+  abi::NetworkFilterConfig* config() {
+    return reinterpret_cast<abi::NetworkFilterConfig*>(this);
+  }
+  static FakeNetworkFilterConfig& From(abi::NetworkFilterConfig* config);
+
+  struct Counter {
+    std::string name;
+    uint64_t value = 0;
+  };
+  std::vector<Counter> counters;
+  // Set by the test when config_new has returned: definitions then fail.
+  bool frozen = false;
+
+  // The value of one counter; 0 when there is none.
+  uint64_t Value(absl::string_view name) const;
+  // The sum of all.
+  uint64_t Total() const;
+
+ private:
+  uint64_t alive_;
+};
+
+// One connection with its filter, and a tcp_proxy after it.
+class FakeTcpConnection {
+ public:
+  FakeTcpConnection(FakeNetworkFilterConfig* of, FakeConnection* on);
+  ~FakeTcpConnection();
+  FakeTcpConnection(const FakeTcpConnection&) = delete;
+
+  abi::NetworkFilter* filter() {
+    return reinterpret_cast<abi::NetworkFilter*>(this);
+  }
+  static FakeTcpConnection& From(abi::NetworkFilter* filter);
+
+  // As tcp_proxy without max_early_data_bytes is made: it has switched reading
+  // off, and drops what comes before its upstream.
+  void ProxyDisablesReads() { read_disabled_ = 1; }
+  // What the proxy does when its upstream is there.
+  void UpstreamConnects();
+
+  FakeNetworkFilterConfig* config;
+  FakeConnection* connection;
+  bool is_ssl = true;
+  std::string server_name = "db.example.com";
+  std::string remote_address = "192.0.2.7";
+  uint32_t remote_port = 40000;
+  std::string local_address = "192.0.2.1";
+  uint32_t local_port = 5432;
+  std::string tls_version = "TLSv1.3";
+  // Calls the hooks would throw in.
+  bool throws = false;
+  // There is no worker to be woken on.
+  bool has_no_worker = false;
+
+  // What came of it.
+  // Whether the filters after ours began.
+  bool proxy_began = false;
+  // What they were given.
+  std::string proxied;
+  absl::optional<std::string> closed_with;
+  std::map<std::string, std::string> metadata;  // "ns:key" -> value
+  bool reads() const { return read_disabled_ == 0; }
+  // Events that were committed and not yet run, oldest first.
+  std::vector<uint64_t> TakeScheduled();
+  // Schedulers that exist.
+  int num_schedulers() const;
+  // Called within close_with_details, as Envoy calls the event hook.
+  std::function<void()> on_close;
+  // Called when the filters after ours begin.
+  std::function<void()> on_proxy_begins;
+
+  // For the callbacks.
+  void BeginProxy();
+  absl::string_view HandOut(const std::string& text);
+  void ScrambleHandedOut();
+  int read_disabled_ = 0;
+  struct Wakeups;
+  const std::shared_ptr<Wakeups>& wakeups() const { return wakeups_; }
+
+ private:
+  std::shared_ptr<Wakeups> wakeups_;
   std::vector<std::unique_ptr<std::string>> handed_out_;
   uint64_t alive_;
 };

@@ -28,6 +28,10 @@ ROOMS = {
         "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
         "filters/forwarding", "filters/cert_validator",
     ),
+    "filters/mtls_tcp": (
+        "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
+        "filters/cert_validator",
+    ),
     "filters/module": ("base", "pki", "proto/sallyport/filter", "filters"),
     "cli": ("base", "pki"),
     "config_service": ("base", "pki", "proto"),
