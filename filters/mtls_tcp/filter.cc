@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/read_client_rule.h"
 #include "filters/mtls_tcp/proxy_header.h"
 #include "filters/shim/buffers.h"
 #include "filters/shim/domain.h"
@@ -139,8 +140,10 @@ void Close(abi::NetworkFilter* envoy, absl::string_view why) {
 Filter::Filter(const v1::MutualTlsTcp& config,
                std::shared_ptr<DomainTrust> domain,
                absl::optional<absl::Duration> end_after)
-    : config_(config),
-      domain_(std::move(domain)),
+    : domain_(std::move(domain)),
+      certificate_is_optional_(config.client_certificate() == v1::OPTIONAL),
+      finishes_(config.finish()),
+      sends_certificate_(config.proxy_protocol().client_certificate()),
       writes_header_(config.has_proxy_protocol() &&
                      config.proxy_protocol().carrier() !=
                          v1::MutualTlsTcp::ProxyProtocol::FILTER_STATE),
@@ -159,13 +162,15 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     return At("proxy_protocol.carrier",
               "is nothing that this version knows; IN_STREAM or FILTER_STATE");
   }
-  if (config.has_allow()) {
-    return At("allow", "is nothing that this version can do yet");
-  }
   const auto end_after = ReadEndAfter(config);
   if (!end_after.ok()) return end_after.status();
   std::shared_ptr<Filter> filter(
       new Filter(config, DomainTrust::For(*domain), *end_after));
+  if (config.has_allow()) {
+    auto rule = cert_validator::ReadClientRule(config.allow(), "allow");
+    if (!rule.ok()) return rule.status();
+    filter->allow_ = *std::move(rule);
+  }
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
   return std::shared_ptr<const Filter>(std::move(filter));
 }
@@ -323,7 +328,7 @@ Connection::Judgement Connection::JudgeWithoutRecord() const {
   }
   decision.reason = Reason::kNoCertificate;
   decision.detail = "the client sent no certificate";
-  judgement.allowed = filter_->config_.client_certificate() == v1::OPTIONAL;
+  judgement.allowed = filter_->certificate_is_optional_;
   return judgement;
 }
 
@@ -333,9 +338,19 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
     return JudgeWithoutRecord();
   }
   Judgement judgement;
-  judgement.decision =
+  Decision& decision = judgement.decision;
+  decision =
       cert_validator::Decide(*filter_->domain_, record, now, Need::kChain);
-  judgement.allowed = judgement.decision.trusted();
+  if (decision.trusted() && filter_->allow_ != nullptr) {
+    const pki::Certificate* const client = ClientCertificateOf(decision);
+    if (client == nullptr ||
+        !filter_->allow_->Matches(*client, decision.checked->truststore_name)) {
+      decision.reason = Reason::kNotAllowed;
+      decision.detail = absl::StrCat("the client is trusted, but not allowed: ",
+                                     filter_->allow_->Describe());
+    }
+  }
+  judgement.allowed = decision.trusted();
   return judgement;
 }
 
@@ -364,7 +379,7 @@ void Connection::Begin(absl::Time now) {
                            pki::ReasonName(decision.reason), "}"));
     return;
   }
-  if (decision.trusted() && !filter_->config_.finish()) {
+  if (decision.trusted() && !filter_->finishes_) {
     scheduler_ =
         envoy_dynamic_module_callback_network_filter_scheduler_new(envoy_);
     if (scheduler_ == nullptr) {
@@ -426,7 +441,7 @@ void Connection::SendHeader(const Decision& decision) {
     info.trusted = decision.trusted();
     common_name = client->CommonName();
     info.common_name = common_name;
-    if (filter_->config_.proxy_protocol().client_certificate()) {
+    if (filter_->sends_certificate_) {
       info.certificate = client->der();
     }
   }

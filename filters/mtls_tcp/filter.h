@@ -29,6 +29,7 @@
 #include "filters/cert_validator/decision.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/cert_validator/trust_watch.h"
+#include "pki/chain/client_rule.h"
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
@@ -96,12 +97,16 @@ class Filter {
 
   absl::Status DefineCounters(abi::NetworkFilterConfig* envoy_config);
 
-  const filter::v1::MutualTlsTcp config_;
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
+  const bool certificate_is_optional_;
+  const bool finishes_;
+  const bool sends_certificate_;
   const bool writes_header_;
   const bool leaves_ssl_value_;
   // Unset: the connection is closed at once.
   const absl::optional<absl::Duration> end_after_;
+  // Null: every trusted client is allowed.
+  std::shared_ptr<const pki::ClientRule> allow_;
 
   // Ids of counters; 0 for none.
   size_t allowed_trusted_ = 0;
@@ -147,6 +152,8 @@ class Connection {
   struct Judgement {
     bool allowed = false;
     bool resumed = false;
+    // Its reason is TRUSTED for a client that is allowed, too, or
+    // NO_CERTIFICATE for one that needs none.
     cert_validator::Decision decision;
   };
 

@@ -483,6 +483,29 @@ TEST_F(MtlsTcpHooks, ReadTheHandshakeWhereTheProxyDoesNotReadYet) {
   EXPECT_TRUE(client.tcp.reads());
 }
 
+TEST_F(MtlsTcpHooks, CloseATrustedClientThatIsNotAllowed) {
+  const LoadedValidator validator(
+      absl::StrCat(root_, Certificates().partner.pem));
+  auto config = Config();
+  config.mutable_allow()->mutable_issuer()->add_exact("CN=Root CA");
+  config.mutable_proxy_protocol();
+  LoadedFilter filter(config);
+  Client client(filter);
+  client.Arrive(validator, client_);
+  EXPECT_TRUE(client.is_in());
+  Client partner(filter);
+  partner.Arrive(validator, Certificates().partner.der);
+  EXPECT_EQ(partner.ended_by(), "sallyport_denied{NOT_ALLOWED}");
+  EXPECT_FALSE(partner.tcp.proxy_began);
+  EXPECT_EQ(filter.Value("denied.NOT_ALLOWED"), 1u);
+  EXPECT_EQ(partner.tcp.metadata["sallyport:reason"], "NOT_ALLOWED");
+  EXPECT_EQ(partner.tcp.metadata["sallyport:subject"], "CN=partner");
+  // Who is not trusted stays that, whatever the rule says.
+  Client stranger(filter);
+  stranger.Arrive(validator, stranger_);
+  EXPECT_EQ(stranger.ended_by(), "sallyport_denied{UNTRUSTED_ISSUER}");
+}
+
 // Identity.
 
 TEST_F(MtlsTcpHooks, TellAccessLogsAndRbacWhoItIs) {
@@ -827,6 +850,9 @@ TEST_F(MtlsTcpHooks, RefuseAConfigurationThatIsWrong) {
   config.mutable_proxy_protocol()->set_carrier(
       static_cast<v1::MutualTlsTcp::ProxyProtocol::Carrier>(9));
   EXPECT_TRUE(absl::StrContains(refused(config), "proxy_protocol.carrier: "));
+  config = Config();
+  config.mutable_allow()->mutable_san_dns();
+  EXPECT_TRUE(absl::StrContains(refused(config), "allow.san_dns"));
   config = Config();
   config.mutable_end_after()->set_seconds(1);
   config.set_finish(true);
