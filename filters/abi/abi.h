@@ -95,6 +95,9 @@ enum class Attribute : uint32_t {
   kConnectionMtls = 29,
   // connection.tls_version (string): "TLSv1.3".
   kConnectionTlsVersion = 31,
+  // connection.sha256_peer_certificate_digest (string): of the peer's own
+  // certificate, lower-case hexadecimal.
+  kConnectionSha256PeerCertificate = 38,
 };
 
 // envoy_dynamic_module_type_on_http_filter_{request,response}_headers_status
@@ -102,6 +105,12 @@ enum class Attribute : uint32_t {
 enum class HeadersStatus : uint32_t {
   kContinue = 0,
   kStopIteration = 1,
+};
+
+// envoy_dynamic_module_type_http_filter_stream_reset_reason.
+enum class StreamReset : uint32_t {
+  kLocalReset = 0,
+  kLocalRefusedStreamReset = 1,
 };
 
 // envoy_dynamic_module_type_on_http_filter_{request,response}_body_status.
@@ -195,6 +204,8 @@ struct NetworkFilterConfig;
 struct NetworkFilter;
 // What wakes a network filter from another thread; ours to delete.
 struct NetworkFilterScheduler;
+// What posts events to one stream's worker; ours to delete.
+struct HttpFilterScheduler;
 
 }  // namespace sallyport::abi
 
@@ -258,6 +269,17 @@ SALLYPORT_ABI_EXPORT const void* envoy_dynamic_module_on_http_filter_config_new(
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_config_destroy(
     const void* config);
 
+// Main thread. The configuration of a route (typed_per_filter_config,
+// DynamicModuleHttpFilterPerRoute); `name` is its per_route_config_name. Null
+// refuses the route configuration.
+SALLYPORT_ABI_EXPORT const void*
+envoy_dynamic_module_on_http_filter_per_route_config_new(
+    sallyport::abi::EnvoyBuffer name, sallyport::abi::EnvoyBuffer config);
+// Any thread.
+SALLYPORT_ABI_EXPORT void
+envoy_dynamic_module_on_http_filter_per_route_config_destroy(
+    const void* config);
+
 // Worker, one for each stream. Null makes Envoy end the stream.
 SALLYPORT_ABI_EXPORT const void* envoy_dynamic_module_on_http_filter_new(
     const void* config, sallyport::abi::HttpFilter* envoy_filter);
@@ -284,6 +306,11 @@ envoy_dynamic_module_on_http_filter_response_body(
 SALLYPORT_ABI_EXPORT sallyport::abi::TrailersStatus
 envoy_dynamic_module_on_http_filter_response_trailers(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter);
+
+// Worker: what http_filter_scheduler_commit posted, unless the filter is gone.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_scheduled(
+    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t event_id);
 
 // Worker; before destroy and before access logs are written.
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_stream_complete(
@@ -319,9 +346,6 @@ envoy_dynamic_module_on_http_filter_http_stream_complete(
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_http_stream_reset(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter,
     uint64_t stream_id, uint32_t reason);
-SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_scheduled(
-    sallyport::abi::HttpFilter* envoy_filter, const void* filter,
-    uint64_t event_id);
 SALLYPORT_ABI_EXPORT void
 envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter);
@@ -446,6 +470,38 @@ void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
 bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
     sallyport::abi::HttpFilter* filter, sallyport::abi::Attribute attribute,
     bool* out_value);
+// The same for a string.
+bool envoy_dynamic_module_callback_http_filter_get_attribute_string(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::Attribute attribute,
+    sallyport::abi::EnvoyBuffer* out_value);
+
+// What per_route_config_new returned for the most specific part of the route
+// (route, virtual host, route configuration) that has one; null when none has,
+// or there is no route. Lives as long as the hook that asks.
+const void* envoy_dynamic_module_callback_get_most_specific_route_config(
+    sallyport::abi::HttpFilter* filter);
+
+// Resets the stream: RST_STREAM, or the end of an HTTP/1 connection. `details`
+// as in send_response. The filter may be destroyed before it returns.
+void envoy_dynamic_module_callback_http_filter_reset_stream(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::StreamReset reason,
+    sallyport::abi::ModuleBuffer details);
+// Ends the connection without an answer: GOAWAY, if the protocol has it, and a
+// close; with `graceful` only once open streams have ended. The filter may be
+// destroyed before it returns.
+void envoy_dynamic_module_callback_http_filter_send_go_away_and_close(
+    sallyport::abi::HttpFilter* filter, bool graceful);
+
+// A scheduler for the stream. Worker; commit from any thread: it makes Envoy
+// call http_filter_scheduled with `event_id` on the worker, or not at all when
+// the filter is gone by then.
+sallyport::abi::HttpFilterScheduler*
+envoy_dynamic_module_callback_http_filter_scheduler_new(
+    sallyport::abi::HttpFilter* filter);
+void envoy_dynamic_module_callback_http_filter_scheduler_delete(
+    sallyport::abi::HttpFilterScheduler* scheduler);
+void envoy_dynamic_module_callback_http_filter_scheduler_commit(
+    sallyport::abi::HttpFilterScheduler* scheduler, uint64_t event_id);
 
 // Defines a counter with labels, within http_filter_config_new only.
 sallyport::abi::MetricsResult
@@ -584,11 +640,11 @@ static_assert(std::is_trivially_copyable_v<ValidationResult> &&
 // C enumerations are four bytes wide here.
 static_assert(sizeof(HeaderMap) == 4 && sizeof(LogLevel) == 4 &&
               sizeof(MetricsResult) == 4 && sizeof(Attribute) == 4 &&
-              sizeof(HeadersStatus) == 4 && sizeof(BodyStatus) == 4 &&
-              sizeof(TrailersStatus) == 4 && sizeof(ValidationStatus) == 4 &&
-              sizeof(ClientValidation) == 4 && sizeof(NetworkStatus) == 4 &&
-              sizeof(ConnectionEvent) == 4 && sizeof(CloseType) == 4 &&
-              sizeof(ReadDisableStatus) == 4);
+              sizeof(HeadersStatus) == 4 && sizeof(StreamReset) == 4 &&
+              sizeof(BodyStatus) == 4 && sizeof(TrailersStatus) == 4 &&
+              sizeof(ValidationStatus) == 4 && sizeof(ClientValidation) == 4 &&
+              sizeof(NetworkStatus) == 4 && sizeof(ConnectionEvent) == 4 &&
+              sizeof(CloseType) == 4 && sizeof(ReadDisableStatus) == 4);
 
 }  // namespace sallyport::abi
 

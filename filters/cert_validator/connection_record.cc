@@ -9,6 +9,7 @@ namespace {
 constexpr absl::string_view kMagic = "SPC2";
 constexpr size_t kMaxText = 65535;
 constexpr size_t kMaxCertificates = 255;
+constexpr uint8_t kNoShadow = 255;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 template <typename Number>
@@ -79,6 +80,10 @@ bool ReadHead(Reader& in, RecordHead& out) {
   const uint8_t reason = in.TakeNumber<uint8_t>();
   if (reason >= pki::kNumReasons) return false;
   out.reason = static_cast<pki::Reason>(reason);
+  const uint8_t shadow = in.TakeNumber<uint8_t>();
+  if (shadow != kNoShadow && shadow >= pki::kNumReasons) return false;
+  out.shadow = absl::nullopt;
+  if (shadow != kNoShadow) out.shadow = static_cast<pki::Reason>(shadow);
   out.state_id = in.TakeNumber<uint64_t>();
   out.lineage = in.TakeNumber<uint64_t>();
   out.verified_at = TimeFromNanos(in.TakeNumber<int64_t>());
@@ -114,6 +119,9 @@ std::string EncodeRecord(const ConnectionRecord& record) {
   out.reserve(size);
   out.append(kMagic.data(), kMagic.size());
   PutNumber<uint8_t>(out, static_cast<uint8_t>(record.reason));
+  PutNumber<uint8_t>(out, record.shadow.has_value()
+                              ? static_cast<uint8_t>(*record.shadow)
+                              : kNoShadow);
   PutNumber<uint64_t>(out, record.state_id);
   PutNumber<uint64_t>(out, record.lineage);
   PutNumber<int64_t>(out, TimeToNanos(record.verified_at));

@@ -2,9 +2,10 @@
 // under kConnectionKey, for the HTTP filter of the same connection.
 //
 // The bytes never leave the process. The format (numbers big-endian):
-//   "SPC2" | reason u8 | state id u64 | lineage u64 | verified at i64 |
-//   recheck at i64 | chain digest 32 | domain, detail (each u16 length and
-//   bytes) | number of certificates u8 | each: u32 length and DER.
+//   "SPC2" | reason u8 | shadow u8 (255: none) | state id u64 | lineage u64 |
+//   verified at i64 | recheck at i64 | chain digest 32 | domain, detail (each
+//   u16 length and bytes) | number of certificates u8 | each: u32 length and
+//   DER.
 // Times are nanoseconds since 1970; INT64_MAX is never.
 
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_CONNECTION_RECORD_H_
@@ -16,6 +17,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "pki/chain/verify.h"
 #include "pki/x509/certificate.h"
@@ -39,6 +41,8 @@ inline constexpr absl::string_view kTruststoreKey = "sallyport.truststore";
 // text.
 struct RecordHead {
   pki::Reason reason = pki::Reason::kConfigurationMissing;
+  // What the shadow would have said; absent without one.
+  absl::optional<pki::Reason> shadow;
   // TrustState::id() and lineage() of the state that gave the verdict.
   uint64_t state_id = 0;
   uint64_t lineage = 0;

@@ -26,6 +26,7 @@ void Apply(std::shared_ptr<const CheckedChain> checked, uint64_t state_id,
   decision.reason = checked->verdict.reason;
   if (!decision.trusted()) decision.detail = checked->verdict.detail;
   decision.recheck_at = checked->verdict.recheck_at;
+  decision.shadow = checked->shadow;
   decision.state_id = state_id;
   decision.checked = std::move(checked);
 }
@@ -63,6 +64,7 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
       now < head.recheck_at && need == Need::kVerdict) {
     decision.reason = head.reason;
     if (!decision.trusted()) decision.detail = Printable(head.detail);
+    decision.shadow = head.shadow;
     decision.state_id = current_id;
     decision.recheck_at = head.recheck_at;
     return decision;

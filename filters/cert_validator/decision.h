@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/trust_state.h"
@@ -25,6 +26,8 @@ struct Decision {
   // The chain and its verdict. Null when the handshake's verdict sufficed
   // (Need::kVerdict), and when nothing could be looked at.
   std::shared_ptr<const CheckedChain> checked;
+  // What the shadow would have said; absent without one.
+  absl::optional<pki::Reason> shadow;
   // For TrustWatch: the decision is as good as new while the domain's
   // current_id() is `state_id` and it is before `recheck_at`.
   uint64_t state_id = 0;

@@ -130,6 +130,7 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
   const pki::Verdict& verdict = checked->verdict;
 
   record.reason = verdict.reason;
+  record.shadow = checked->shadow;
   record.state_id = state->id();
   record.lineage = state->lineage();
   record.verified_at = checked->verified_at;

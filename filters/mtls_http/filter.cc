@@ -1,14 +1,11 @@
 #include "filters/mtls_http/filter.h"
 
-#include <array>
 #include <atomic>
+#include <tuple>
 #include <utility>
-#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -16,8 +13,10 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "filters/cert_validator/connection_record.h"
-#include "filters/cert_validator/decision.h"
+#include "filters/cert_validator/read_client_rule.h"
 #include "filters/cert_validator/recent_map.h"
+#include "filters/forwarding/append_xfcc.h"
+#include "filters/mtls_http/stream_access.h"
 #include "filters/shim/buffers.h"
 #include "filters/shim/domain.h"
 #include "filters/shim/log.h"
@@ -26,69 +25,24 @@ namespace sallyport::mtls_http {
 namespace {
 
 namespace v1 = ::sallyport::filter::v1;
+using cert_validator::CheckedChain;
+using cert_validator::Decision;
 using cert_validator::DomainTrust;
+using cert_validator::Need;
 using pki::Reason;
 using shim::Buffer;
 using shim::View;
 
-// Encoded headers that each thread remembers.
+constexpr absl::string_view kXfcc = "x-forwarded-client-cert";
+constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
+
+// Encoded headers, and answers of client rules, that each thread remembers.
 constexpr size_t kMaxRememberedForwarded = 512;
 constexpr size_t kMaxRememberedForwardedBytes = size_t{16} << 20;
+constexpr size_t kMaxRememberedRules = 2048;
+constexpr size_t kMaxRememberedRulesBytes = size_t{8} << 20;
 
 std::atomic<uint64_t> next_id{1};
-
-constexpr uint32_t kForbidden = 403;
-constexpr uint32_t kMisdirectedRequest = 421;
-constexpr absl::string_view kForbiddenBody = R"({"message":"Forbidden"})";
-constexpr absl::string_view kMisdirectedBody =
-    R"({"message":"Misdirected Request"})";
-constexpr absl::string_view kMisdirectedDetails = "sallyport_misdirected";
-constexpr absl::string_view kJson = "application/json";
-// Codes of gRPC: UNKNOWN (what 421 stands for) and PERMISSION_DENIED.
-constexpr absl::string_view kGrpcUnknown = "2";
-constexpr absl::string_view kGrpcPermissionDenied = "7";
-
-// The value of a request header; dead after the first change to the stream.
-absl::string_view GetHeader(abi::HttpFilter* stream, absl::string_view name) {
-  abi::EnvoyBuffer value{nullptr, 0};
-  if (!envoy_dynamic_module_callback_http_get_header(
-          stream, abi::HeaderMap::kRequest, Buffer(name), &value, 0, nullptr)) {
-    return absl::string_view();
-  }
-  return View(value);
-}
-
-// Envoy's own rule (Grpc::Common::hasGrpcContentType), by which it turns a
-// local reply into a gRPC status.
-bool IsGrpc(abi::HttpFilter* stream) {
-  constexpr absl::string_view kGrpc = "application/grpc";
-  const absl::string_view type = GetHeader(stream, "content-type");
-  return absl::StartsWith(type, kGrpc) &&
-         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
-}
-
-abi::ModuleHeader Header(absl::string_view name, absl::string_view value) {
-  return {name.data(), name.size(), value.data(), value.size()};
-}
-
-// Envoy makes the answer to a gRPC request one of HTTP 200 with `message` as
-// grpc-message. It takes the grpc-status from our headers, and 0 (that is OK)
-// when there is none.
-void AnswerGrpc(abi::HttpFilter* stream, uint32_t status_code,
-                absl::string_view grpc_status, absl::string_view message,
-                absl::string_view details) {
-  abi::ModuleHeader status = Header("grpc-status", grpc_status);
-  envoy_dynamic_module_callback_http_send_response(
-      stream, status_code, &status, 1, Buffer(message), Buffer(details));
-}
-
-void Count(abi::HttpFilter* stream, size_t id,
-           absl::Span<const absl::string_view> labels, uint64_t n = 1) {
-  absl::InlinedVector<abi::ModuleBuffer, 4> values;
-  for (const absl::string_view label : labels) values.push_back(Buffer(label));
-  envoy_dynamic_module_callback_http_filter_increment_counter(
-      stream, id, values.data(), values.size(), n);
-}
 
 absl::Status Define(abi::HttpFilterConfig* config, absl::string_view name,
                     absl::Span<const absl::string_view> labels, size_t& id) {
@@ -109,16 +63,105 @@ void SetMetadata(abi::HttpFilter* stream, absl::string_view key,
       stream, Buffer(kMetadata), Buffer(key), Buffer(value));
 }
 
+absl::Status CheckClientCertificate(v1::ClientCertificate value) {
+  switch (value) {
+    case v1::CLIENT_CERTIFICATE_UNSPECIFIED:
+    case v1::REQUIRED:
+    case v1::OPTIONAL:
+      return absl::OkStatus();
+    default:
+      return absl::InvalidArgumentError(
+          "client_certificate: is nothing that this version knows; REQUIRED or "
+          "OPTIONAL");
+  }
+}
+
+absl::StatusOr<std::unique_ptr<const ForwardingPlan>> ReadForwarding(
+    const v1::Forwarding& config) {
+  SALLYPORT_RETURN_IF_ERROR(forwarding::ValidateForwarding(config));
+  auto plan = std::make_unique<ForwardingPlan>();
+  plan->config = config;
+  plan->id = next_id.fetch_add(1);
+  plan->forwards = forwarding::ForwardsAnything(config);
+  if (config.has_trusted_proxy()) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        plan->trusted_proxy,
+        cert_validator::ReadClientRule(config.trusted_proxy(),
+                                       "forwarding.trusted_proxy"));
+    if (!config.has_xfcc()) {
+      return absl::InvalidArgumentError(
+          "forwarding.trusted_proxy: needs forwarding.xfcc, to which the "
+          "proxy's own x-forwarded-client-cert is joined");
+    }
+  }
+  forwarding::Client client;
+  client.verdict = Reason::kNoCertificate;
+  plan->without_certificate = forwarding::Encode(config, client);
+  client.passed_on = true;
+  plan->without_certificate_passed_on = forwarding::Encode(config, client);
+  return std::unique_ptr<const ForwardingPlan>(std::move(plan));
+}
+
+forwarding::HeaderFilter ReadClaims(const v1::Forwarding& config) {
+  return forwarding::HeaderFilter(std::vector<std::string>(
+      config.remove_headers().begin(), config.remove_headers().end()));
+}
+
+// What is remembered by rule and chain. The chain is held, so that no other one
+// can have its address while the entry lives.
+struct RuleAnswer {
+  std::shared_ptr<const CheckedChain> checked;
+  bool allowed = false;
+};
+
+bool Matches(const pki::ClientRule& rule,
+             const std::shared_ptr<const CheckedChain>& checked) {
+  if (checked == nullptr || checked->leaf() == nullptr) return false;
+  // By content, since the address of a rule may be another one's later.
+  using Key = std::tuple<pki::Sha256Digest, const CheckedChain*>;
+  static thread_local cert_validator::RecentMap<Key, RuleAnswer> memory(
+      kMaxRememberedRules, kMaxRememberedRulesBytes);
+  const Key key{rule.digest(), checked.get()};
+  if (const auto found = memory.Find(key)) return found->allowed;
+  auto answer = std::make_shared<RuleAnswer>();
+  answer->checked = checked;
+  answer->allowed = rule.Matches(*checked->leaf(), checked->truststore_name);
+  size_t bytes = 1024;
+  for (const auto& certificate : checked->sent) {
+    bytes += 4 * certificate->der().size();
+  }
+  memory.Put(key, answer, bytes);
+  return answer->allowed;
+}
+
 }  // namespace
 
+struct Filter::Encoded {
+  std::shared_ptr<const CheckedChain> checked;
+  forwarding::Forwarded forwarded;
+};
+
+absl::StatusOr<std::unique_ptr<const RouteFilter>> RouteFilter::Create(
+    const v1::MutualTlsRoute& config) {
+  std::unique_ptr<RouteFilter> route(new RouteFilter);
+  SALLYPORT_RETURN_IF_ERROR(
+      CheckClientCertificate(config.client_certificate()));
+  route->client_certificate_ = config.client_certificate();
+  if (config.has_allow()) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        route->allow_, cert_validator::ReadClientRule(config.allow(), "allow"));
+  }
+  if (config.has_forwarding()) {
+    SALLYPORT_ASSIGN_OR_RETURN(route->forwarding_,
+                               ReadForwarding(config.forwarding()));
+    route->claims_ = std::make_unique<const forwarding::HeaderFilter>(
+        ReadClaims(config.forwarding()));
+  }
+  return std::unique_ptr<const RouteFilter>(std::move(route));
+}
+
 Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
-    : id_(next_id.fetch_add(1)),
-      config_(config),
-      domain_(std::move(domain)),
-      claims_(
-          std::vector<std::string>(config.forwarding().remove_headers().begin(),
-                                   config.forwarding().remove_headers().end())),
-      forwards_(forwarding::ForwardsAnything(config.forwarding())) {}
+    : domain_(std::move(domain)), claims_(ReadClaims(config.forwarding())) {}
 
 absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     const v1::MutualTls& config, abi::HttpFilterConfig* envoy_config) {
@@ -127,30 +170,87 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     return absl::Status(domain.status().code(),
                         absl::StrCat("domain: ", domain.status().message()));
   }
-  switch (config.client_certificate()) {
-    case v1::CLIENT_CERTIFICATE_UNSPECIFIED:
-    case v1::REQUIRED:
-    case v1::OPTIONAL:
-      break;
-    default:
-      return absl::InvalidArgumentError(
-          "client_certificate: is nothing that this version knows; REQUIRED or "
-          "OPTIONAL");
-  }
   SALLYPORT_RETURN_IF_ERROR(
       forwarding::ValidateForwarding(config.forwarding()));
   std::shared_ptr<Filter> filter(new Filter(config, DomainTrust::For(*domain)));
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kDecisions,
-                                   {"domain", "verdict", "reason"},
-                                   filter->decisions_id_));
-  SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kMisdirected, {"domain"}, filter->misdirected_id_));
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kForwardingTruncated,
-                                   {"domain"}, filter->truncated_id_));
+  SALLYPORT_RETURN_IF_ERROR(filter->Read(config));
+  SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
-bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
+absl::Status Filter::Read(const v1::MutualTls& config) {
+  SALLYPORT_RETURN_IF_ERROR(
+      CheckClientCertificate(config.client_certificate()));
+  certificate_required_ = config.client_certificate() != v1::OPTIONAL;
+  switch (config.rejection()) {
+    case v1::REJECTION_STYLE_UNSPECIFIED:
+      rejection_ = v1::FORBIDDEN;
+      break;
+    case v1::FORBIDDEN:
+    case v1::HANDSHAKE:
+    case v1::BAD_REQUEST:
+    case v1::PASS:
+      rejection_ = config.rejection();
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          "rejection: is nothing that this version knows; FORBIDDEN, "
+          "HANDSHAKE, BAD_REQUEST or PASS");
+  }
+  if (config.has_bad_request() && rejection_ != v1::BAD_REQUEST) {
+    return absl::InvalidArgumentError(
+        "bad_request: counts only with rejection: BAD_REQUEST");
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(bad_request_,
+                             BadRequestAnswer::Create(config.bad_request()));
+  if (config.has_allow()) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        allow_, cert_validator::ReadClientRule(config.allow(), "allow"));
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(paths_,
+                             PathRules::Create(config.paths(), "paths"));
+  SALLYPORT_ASSIGN_OR_RETURN(forwarding_, ReadForwarding(config.forwarding()));
+  if (config.has_end_streams_after()) {
+    const absl::Duration after =
+        absl::Seconds(config.end_streams_after().seconds()) +
+        absl::Nanoseconds(config.end_streams_after().nanos());
+    if (after < absl::ZeroDuration() || after > kMaxEndStreamsAfter) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "end_streams_after: is ", absl::FormatDuration(after),
+          "; from 0s to ", absl::ToInt64Seconds(kMaxEndStreamsAfter), "s"));
+    }
+    end_streams_after_ = after;
+  }
+  strict_handshake_ = config.strict_handshake();
+  return absl::OkStatus();
+}
+
+absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kDecisions,
+                                   {"domain", "verdict", "reason"},
+                                   decisions_id_));
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kMisdirected, {"domain"}, misdirected_id_));
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kForwardingTruncated, {"domain"}, truncated_id_));
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kInboundXfccRefused,
+                                   {"domain"}, inbound_refused_id_));
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kResumed, {"domain"}, resumed_id_));
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kShadowDifferences,
+                                   {"domain", "active", "shadow"}, shadow_id_));
+  return Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_);
+}
+
+bool Filter::MatchesClaims(absl::string_view name,
+                           const RouteFilter* route) const {
+  return claims_.Matches(name) ||
+         (route != nullptr && route->claims_ != nullptr &&
+          route->claims_->Matches(name));
+}
+
+bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
+                          const RouteFilter* route) const {
   const size_t size =
       envoy_dynamic_module_callback_http_get_headers_size(stream, map);
   if (size == 0) return true;
@@ -163,7 +263,7 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
   absl::InlinedVector<std::string, 4> names;
   for (const abi::EnvoyHeader& header : headers) {
     const absl::string_view name(header.key_ptr, header.key_length);
-    if (claims_.Matches(name)) names.emplace_back(name);
+    if (MatchesClaims(name, route)) names.emplace_back(name);
   }
   for (const std::string& name : names) {
     if (!envoy_dynamic_module_callback_http_set_header(
@@ -171,13 +271,14 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const {
       return false;
     }
   }
-  return map != abi::HeaderMap::kRequest || RemoveNominations(stream);
+  return map != abi::HeaderMap::kRequest || RemoveNominations(stream, route);
 }
 
 // Envoy lets `connection` through when the request asks for an upgrade, and
 // the next hop removes every header that it names (RFC 9110, 7.6.1): ours too,
 // if the client names them.
-bool Filter::RemoveNominations(abi::HttpFilter* stream) const {
+bool Filter::RemoveNominations(abi::HttpFilter* stream,
+                               const RouteFilter* route) const {
   constexpr absl::string_view kConnection = "connection";
   std::vector<std::string> kept;
   bool changed = false;
@@ -189,7 +290,7 @@ bool Filter::RemoveNominations(abi::HttpFilter* stream) const {
        ++i) {
     for (const absl::string_view token : absl::StrSplit(View(value), ',')) {
       const absl::string_view name = absl::StripAsciiWhitespace(token);
-      if (claims_.Matches(name)) {
+      if (MatchesClaims(name, route)) {
         changed = true;
       } else if (!name.empty()) {
         kept.emplace_back(name);
@@ -211,56 +312,192 @@ bool Filter::ServesHost(absl::string_view authority) const {
          !DomainTrust::IsServed(shim::HostOf(authority));
 }
 
-Filter::Decision Filter::DecideWithoutRecord(abi::HttpFilter* stream) const {
-  Decision decision;
+Filter::Identity Filter::IdentifyWithoutRecord(abi::HttpFilter* stream,
+                                               absl::Time now) const {
+  Identity identity;
+  Decision& decision = identity.decision;
   if (domain_->current_id() == 0) {
     decision.detail = "no truststore is bound to the domain";
-    return decision;
+    return identity;
   }
   bool presented = false;
   if (!envoy_dynamic_module_callback_http_filter_get_attribute_bool(
           stream, abi::Attribute::kConnectionMtls, &presented)) {
     decision.detail = "it is not known whether the client sent a certificate";
-    return decision;
+    return identity;
   }
-  if (presented) {
-    decision.detail =
-        "the session was resumed (or another validator checked it), so there "
-        "is no verdict for this connection";
-    return decision;
+  if (!presented) {
+    identity.without_certificate = true;
+    decision.reason = Reason::kNoCertificate;
+    decision.detail = "the client sent no certificate";
+    return identity;
   }
-  decision.reason = Reason::kNoCertificate;
-  decision.detail = "the client sent no certificate";
-  decision.allowed = config_.client_certificate() == v1::OPTIONAL;
-  return decision;
+  // A resumed session, or another validator than ours: judged as a full
+  // handshake would be.
+  Count(stream, resumed_id_, {domain()});
+  if (strict_handshake_) {
+    decision.detail = "the session was resumed, which strict_handshake forbids";
+    return identity;
+  }
+  auto resumed = ReadResumed(stream);
+  if (!resumed.ok()) {
+    decision.detail = absl::StrCat(
+        "the session was resumed (or another validator checked "
+        "it), and ",
+        resumed.status().message());
+    return identity;
+  }
+  identity.resumed = *std::move(resumed);
+  decision = DecideChain(*domain_, identity.resumed->chain.certificates(),
+                         identity.resumed->digest, now);
+  return identity;
 }
 
-Filter::Decision Filter::Decide(abi::HttpFilter* stream, absl::Time now) const {
+Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
+                                  const RouteFilter* route) const {
   abi::EnvoyBuffer bytes{nullptr, 0};
   if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
           stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
-    return DecideWithoutRecord(stream);
+    return IdentifyWithoutRecord(stream, now);
   }
-  auto decided =
-      cert_validator::Decide(*domain_, View(bytes), now,
-                             forwards_ ? cert_validator::Need::kChain
-                                       : cert_validator::Need::kVerdict);
-  Decision decision;
-  decision.allowed = decided.trusted();
-  decision.reason = decided.reason;
-  decision.detail = std::move(decided.detail);
-  decision.checked = std::move(decided.checked);
-  return decision;
+  const ForwardingPlan& plan = route != nullptr && route->forwarding_ != nullptr
+                                   ? *route->forwarding_
+                                   : *forwarding_;
+  const bool needs_chain =
+      plan.forwards || allow_ != nullptr || !paths_->empty() ||
+      (route != nullptr && route->allow_ != nullptr) || rejection_ == v1::PASS;
+  Identity identity;
+  identity.decision = Decide(*domain_, View(bytes), now,
+                             needs_chain ? Need::kChain : Need::kVerdict);
+  return identity;
 }
 
-abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
-                                            absl::Time now) const {
-  if (!RemoveClaims(stream, abi::HeaderMap::kRequest)) {
+Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
+                                           const RouteFilter* route) const {
+  Requirement requirement;
+  requirement.forwarding = forwarding_.get();
+  v1::ClientCertificate certificate =
+      certificate_required_ ? v1::REQUIRED : v1::OPTIONAL;
+  if (allow_ != nullptr) requirement.rules.push_back(allow_.get());
+  if (!paths_->empty()) {
+    const PathRequirement path = paths_->For(GetHeader(stream, ":path"));
+    if (path.client_certificate != v1::CLIENT_CERTIFICATE_UNSPECIFIED) {
+      certificate = path.client_certificate;
+    }
+    requirement.rules.insert(requirement.rules.end(), path.rules.begin(),
+                             path.rules.end());
+  }
+  if (route != nullptr) {
+    if (route->client_certificate_ != v1::CLIENT_CERTIFICATE_UNSPECIFIED) {
+      certificate = route->client_certificate_;
+    }
+    if (route->allow_ != nullptr) {
+      requirement.rules.push_back(route->allow_.get());
+    }
+    if (route->forwarding_ != nullptr) {
+      requirement.forwarding = route->forwarding_.get();
+    }
+  }
+  // A rule is about a certificate: without one, none lets anybody in.
+  requirement.certificate =
+      certificate != v1::OPTIONAL || !requirement.rules.empty();
+  return requirement;
+}
+
+bool Filter::IsAllowed(
+    const Requirement& requirement,
+    const std::shared_ptr<const CheckedChain>& checked) const {
+  for (const pki::ClientRule* rule : requirement.rules) {
+    if (!Matches(*rule, checked)) return false;
+  }
+  return true;
+}
+
+void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
+                  Reason reason, absl::string_view verdict) const {
+  const absl::string_view name = pki::ReasonName(reason);
+  const Decision& decision = identity.decision;
+  const CheckedChain* checked = decision.checked.get();
+  Count(stream, decisions_id_, {domain(), verdict, name});
+  SetMetadata(stream, "reason", name);
+  if (decision.shadow.has_value() &&
+      (*decision.shadow == Reason::kTrusted) != decision.trusted()) {
+    Count(stream, shadow_id_,
+          {domain(), pki::ReasonName(decision.reason),
+           pki::ReasonName(*decision.shadow)});
+  }
+  if (checked != nullptr && !checked->truststore.empty()) {
+    SetMetadata(stream, "truststore", checked->truststore);
+  }
+  const bool allowed = reason == Reason::kTrusted;
+  if (allowed && identity.resumed == nullptr) return;
+  if (!decision.detail.empty()) {
+    SetMetadata(stream, "detail", Printable(decision.detail));
+  }
+  if (checked == nullptr) return;
+  if (checked->verdict.depth >= 0) {
+    SetMetadata(stream, "depth", absl::StrCat(checked->verdict.depth));
+  }
+  const pki::Certificate* leaf = checked->leaf();
+  if (leaf == nullptr) return;
+  SetMetadata(stream, "subject", Printable(leaf->Subject(), 1024));
+  SetMetadata(stream, "issuer", Printable(leaf->Issuer(), 1024));
+  SetMetadata(stream, "serial", leaf->SerialHex());
+  SetMetadata(stream, "fingerprint",
+              HexLower(pki::AsBytes(leaf->fingerprint())));
+}
+
+void Filter::Reject(abi::HttpFilter* stream, Reason reason,
+                    bool by_requirement) const {
+  const absl::string_view name = pki::ReasonName(reason);
+  // The same in every style.
+  if (reason == Reason::kConfigurationMissing ||
+      reason == Reason::kNotAllowed) {
+    AnswerForbidden(stream, name);
+    return;
+  }
+  switch (rejection_) {
+    case v1::BAD_REQUEST:
+      bad_request_->Send(stream, name);
+      return;
+    case v1::HANDSHAKE:
+      // The handshake was in order; only this request is not.
+      if (by_requirement) break;
+      envoy_dynamic_module_callback_http_filter_send_go_away_and_close(stream,
+                                                                       false);
+      return;
+    default:
+      break;
+  }
+  AnswerForbidden(stream, name);
+}
+
+Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
+                                        absl::Time now) const {
+  Result result;
+  const auto* route = static_cast<const RouteFilter*>(
+      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
+  // What is read of the client's headers is read before they are removed.
+  result.identity = Identify(stream, now, route);
+  const Decision& decision = result.identity.decision;
+  const Requirement requirement = RequirementFor(stream, route);
+  std::string inbound_xfcc;
+  if (requirement.forwarding->trusted_proxy != nullptr && decision.trusted() &&
+      Matches(*requirement.forwarding->trusted_proxy, decision.checked)) {
+    size_t count = 1;
+    for (size_t i = 0; i < count; ++i) {
+      absl::StrAppend(
+          &inbound_xfcc, i == 0 ? "" : ",",
+          GetHeader(stream, forwarding::kInboundXfccHeader, i, &count));
+    }
+  }
+
+  if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be read"));
-    AnswerForbidden(stream, "INTERNAL_ERROR");
-    return abi::HeadersStatus::kStopIteration;
+    AnswerForbidden(stream, kInternalError);
+    return result;
   }
 
   if (!ServesHost(GetHeader(stream, ":authority"))) {
@@ -270,64 +507,126 @@ abi::HeadersStatus Filter::OnRequestHeaders(abi::HttpFilter* stream,
           absl::StrCat("request for ", domain(), ": misdirected, Host \"",
                        Printable(GetHeader(stream, ":authority"), 260), "\""));
     }
+    Count(stream, misdirected_id_, {domain()});
     AnswerMisdirected(stream);
-    return abi::HeadersStatus::kStopIteration;
+    return result;
   }
 
-  const Decision decision = Decide(stream, now);
-  const absl::string_view reason = pki::ReasonName(decision.reason);
-  Count(stream, decisions_id_,
-        {domain(), decision.allowed ? "allowed" : "denied", reason});
+  Reason reason = decision.reason;
+  bool goes_on = decision.trusted();
+  bool passed_on = false;
+  // Only a path, a route or a rule stands in the way.
+  bool by_requirement = false;
+  if (decision.trusted()) {
+    if (!IsAllowed(requirement, decision.checked)) {
+      goes_on = false;
+      reason = Reason::kNotAllowed;
+    }
+  } else if (result.identity.without_certificate && !requirement.certificate) {
+    goes_on = true;
+  } else if (rejection_ == v1::PASS &&
+             reason != Reason::kConfigurationMissing) {
+    // A rule lets only trusted clients in.
+    passed_on = goes_on = requirement.rules.empty();
+    by_requirement = !goes_on;
+  } else {
+    by_requirement =
+        result.identity.without_certificate && !certificate_required_;
+  }
+
   if (shim::LogEnabled(shim::LogLevel::kDebug)) {
-    const bool named =
-        decision.checked != nullptr && decision.checked->has_client_certificate;
+    const pki::Certificate* leaf =
+        decision.checked == nullptr ? nullptr : decision.checked->leaf();
     shim::Log(
         shim::LogLevel::kDebug,
         absl::StrCat(
-            "request for ", domain(), ": ",
-            decision.allowed ? "allowed" : "denied", ", ", reason,
-            decision.detail.empty() ? "" : ", ", Printable(decision.detail),
-            named ? ", client \"" : "",
-            named ? Printable(decision.checked->sent.front()->Subject(), 256)
-                  : "",
-            named ? "\"" : "", ", path \"",
+            "request for ", domain(), ": ", goes_on ? "allowed" : "denied",
+            ", ", pki::ReasonName(reason), decision.detail.empty() ? "" : ", ",
+            Printable(decision.detail), leaf != nullptr ? ", client \"" : "",
+            leaf != nullptr ? Printable(leaf->Subject(), 256) : "",
+            leaf != nullptr ? "\"" : "",
+            result.identity.resumed != nullptr ? ", resumed" : "", ", path \"",
             Printable(GetHeader(stream, ":path"), 256), "\""));
   }
-  SetMetadata(stream, "reason", reason);
-  if (!decision.allowed) {
-    SetMetadata(stream, "detail", Printable(decision.detail));
-    AnswerForbidden(stream, reason);
-    return abi::HeadersStatus::kStopIteration;
+  Tell(stream, result.identity, reason,
+       goes_on ? (passed_on ? "passed" : "allowed") : "denied");
+  if (!goes_on) {
+    Reject(stream, reason, by_requirement);
+    return result;
   }
-  if (!Forward(stream, decision)) {
+  if (!Forward(stream, *requirement.forwarding, result.identity, inbound_xfcc,
+               passed_on || rejection_ == v1::PASS)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be written"));
-    AnswerForbidden(stream, "INTERNAL_ERROR");
-    return abi::HeadersStatus::kStopIteration;
+    AnswerForbidden(stream, kInternalError);
+    return result;
   }
-  return abi::HeadersStatus::kContinue;
+  result.status = abi::HeadersStatus::kContinue;
+  result.trusted = decision.trusted();
+  return result;
 }
 
 bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
-  return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers);
+  const auto* route = static_cast<const RouteFilter*>(
+      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
+  return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers, route);
+}
+
+Decision Filter::DecideAgain(abi::HttpFilter* stream,
+                             const ResumedChain* resumed,
+                             absl::Time now) const {
+  if (resumed != nullptr) {
+    return DecideChain(*domain_, resumed->chain.certificates(), resumed->digest,
+                       now);
+  }
+  abi::EnvoyBuffer bytes{nullptr, 0};
+  if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
+          stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
+    Decision decision;
+    decision.detail = "the connection's record is gone";
+    return decision;
+  }
+  return Decide(*domain_, View(bytes), now, Need::kVerdict);
+}
+
+void Filter::EndStream(abi::HttpFilter* stream,
+                       const Decision& decision) const {
+  const absl::string_view reason = pki::ReasonName(decision.reason);
+  Count(stream, ended_id_, {domain(), reason});
+  SetMetadata(stream, "reason", reason);
+  SetMetadata(stream, "detail", Printable(decision.detail));
+  if (shim::LogEnabled(shim::LogLevel::kInfo)) {
+    shim::Log(shim::LogLevel::kInfo,
+              absl::StrCat("open stream of ", domain(),
+                           " ended, its client is not trusted any more: ",
+                           reason, ", ", Printable(decision.detail)));
+  }
+  const std::string details =
+      absl::StrCat("sallyport_trust_lost{", reason, "}");
+  envoy_dynamic_module_callback_http_filter_reset_stream(
+      stream, abi::StreamReset::kLocalReset, Buffer(details));
 }
 
 std::shared_ptr<const Filter::Encoded> Filter::Encode(
-    const std::shared_ptr<const cert_validator::CheckedChain>& checked) const {
-  using Key = std::pair<uint64_t, const cert_validator::CheckedChain*>;
+    const ForwardingPlan& plan,
+    const std::shared_ptr<const CheckedChain>& checked, Reason reason,
+    bool passed_on) const {
+  using Key = std::tuple<uint64_t, const CheckedChain*, Reason, bool>;
   static thread_local cert_validator::RecentMap<Key, Encoded> memory(
       kMaxRememberedForwarded, kMaxRememberedForwardedBytes);
-  const Key key{id_, checked.get()};
+  const Key key{plan.id, checked.get(), reason, passed_on};
   if (auto found = memory.Find(key)) return found;
   auto encoded = std::make_shared<Encoded>();
   // Held, so that no other chain can have its address while the entry lives.
   encoded->checked = checked;
   forwarding::Client client;
-  client.sent = checked->sent;
+  if (checked->has_client_certificate) client.sent = checked->sent;
   client.path = checked->verdict.path;
-  client.verdict = checked->verdict.reason;
-  encoded->forwarded = forwarding::Encode(config_.forwarding(), client);
+  client.truststore = checked->truststore;
+  client.verdict = reason;
+  client.passed_on = passed_on;
+  encoded->forwarded = forwarding::Encode(plan.config, client);
   size_t bytes = 1024;
   for (const auto& certificate : checked->sent) {
     bytes += 4 * certificate->der().size();
@@ -339,49 +638,43 @@ std::shared_ptr<const Filter::Encoded> Filter::Encode(
   return encoded;
 }
 
-bool Filter::Forward(abi::HttpFilter* stream, const Decision& decision) const {
-  if (!forwards_ || decision.checked == nullptr ||
-      !decision.checked->has_client_certificate) {
-    return true;
-  }
-  const std::shared_ptr<const Encoded> encoded = Encode(decision.checked);
-  const forwarding::Forwarded& forwarded = encoded->forwarded;
+bool Filter::AddHeaders(abi::HttpFilter* stream,
+                        const forwarding::Forwarded& forwarded) const {
   for (const forwarding::Header& header : forwarded.headers) {
-    if (!envoy_dynamic_module_callback_http_set_header(
-            stream, abi::HeaderMap::kRequest, Buffer(header.name),
-            Buffer(header.value))) {
-      return false;
-    }
+    if (!SetHeader(stream, header.name, header.value)) return false;
   }
   if (forwarded.truncated) Count(stream, truncated_id_, {domain()});
   return true;
 }
 
-void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason) {
-  const std::string details = absl::StrCat("sallyport_denied{", reason, "}");
-  if (IsGrpc(stream)) {
-    AnswerGrpc(stream, kForbidden, kGrpcPermissionDenied, "Forbidden", details);
-    return;
+bool Filter::Forward(abi::HttpFilter* stream, const ForwardingPlan& plan,
+                     const Identity& identity, absl::string_view inbound_xfcc,
+                     bool passed_on) const {
+  if (identity.without_certificate) {
+    return AddHeaders(stream, passed_on ? plan.without_certificate_passed_on
+                                        : plan.without_certificate);
   }
-  std::array<abi::ModuleHeader, 2> headers = {
-      Header("content-type", kJson),
-      Header("x-amzn-errortype", "ForbiddenException")};
-  envoy_dynamic_module_callback_http_send_response(
-      stream, kForbidden, headers.data(), headers.size(),
-      Buffer(kForbiddenBody), Buffer(details));
-}
-
-void Filter::AnswerMisdirected(abi::HttpFilter* stream) const {
-  Count(stream, misdirected_id_, {domain()});
-  if (IsGrpc(stream)) {
-    AnswerGrpc(stream, kMisdirectedRequest, kGrpcUnknown, "Misdirected Request",
-               kMisdirectedDetails);
-    return;
+  if (!plan.forwards && !passed_on) return true;
+  const auto& checked = identity.decision.checked;
+  // Decide() gives the chain of whatever goes on here.
+  if (checked == nullptr) return false;
+  const std::shared_ptr<const Encoded> encoded =
+      Encode(plan, checked, identity.decision.reason, passed_on);
+  if (!AddHeaders(stream, encoded->forwarded)) return false;
+  if (inbound_xfcc.empty()) return true;
+  std::string joined;
+  switch (forwarding::AppendXfcc(inbound_xfcc, encoded->forwarded,
+                                 forwarding::MaxHeaderBytes(plan.config),
+                                 &joined)) {
+    case forwarding::InboundXfcc::kNone:
+      return true;
+    case forwarding::InboundXfcc::kKept:
+      return SetHeader(stream, kXfcc, joined);
+    default:
+      Count(stream, inbound_refused_id_, {domain()});
+      return SetHeader(stream, forwarding::kNoteHeader,
+                       forwarding::kNoteTruncated);
   }
-  abi::ModuleHeader type = Header("content-type", kJson);
-  envoy_dynamic_module_callback_http_send_response(
-      stream, kMisdirectedRequest, &type, 1, Buffer(kMisdirectedBody),
-      Buffer(kMisdirectedDetails));
 }
 
 }  // namespace sallyport::mtls_http

@@ -5,23 +5,34 @@
 //   1. every header by which some dialect carries a client certificate is
 //      removed (and again in the trailers);
 //   2. the Host: another one than the domain's gets 421;
-//   3. the verdict: an untrusted client gets 403;
-//   4. the forwarding headers are added.
+//   3. the verdict: an untrusted client is answered in the domain's rejection
+//      style, one without a certificate too where one is required;
+//   4. the client rules: 403 for a trusted client that no rule lets in;
+//   5. the forwarding headers are added.
 
 #ifndef SALLYPORT_FILTERS_MTLS_HTTP_FILTER_H_
 #define SALLYPORT_FILTERS_MTLS_HTTP_FILTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
+#include "filters/cert_validator/decision.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/forwarding/forwarding.h"
+#include "filters/mtls_http/answers.h"
+#include "filters/mtls_http/path_rules.h"
+#include "filters/mtls_http/resumed.h"
+#include "pki/chain/client_rule.h"
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
@@ -30,23 +41,64 @@ namespace sallyport::mtls_http {
 // Counters, with the labels they have. The prefix is the metrics_namespace of
 // Envoy's configuration.
 //   decisions{domain,verdict,reason}: requests for the domain; verdict is
-//     "allowed" or "denied".
+//     "allowed", "denied", or "passed" (not trusted, style PASS).
 //   misdirected{domain}: requests with another Host.
 //   forwarding_truncated{domain}: requests whose forwarding headers did not fit
 //     max_header_bytes.
+//   inbound_xfcc_refused{domain}: requests of a trusted proxy whose own
+//     x-forwarded-client-cert was left out, malformed or over the budget.
+//   resumed{domain}: requests on connections that resumed a session.
+//   shadow_differences{domain,active,shadow}: requests that the shadow would
+//     have decided differently; the labels are the two reasons.
+//   streams_ended{domain,reason}: open streams that were reset because the
+//     client lost its trust.
 inline constexpr absl::string_view kDecisions = "decisions";
 inline constexpr absl::string_view kMisdirected = "misdirected";
 inline constexpr absl::string_view kForwardingTruncated =
     "forwarding_truncated";
+inline constexpr absl::string_view kInboundXfccRefused = "inbound_xfcc_refused";
+inline constexpr absl::string_view kResumed = "resumed";
+inline constexpr absl::string_view kShadowDifferences = "shadow_differences";
+inline constexpr absl::string_view kStreamsEnded = "streams_ended";
 
 // %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request, which is
-// newer than the handshake's in the filter state; "detail" when it was denied.
+// newer than the handshake's in the filter state. Also `truststore`, where it
+// is known, and for a request that was denied or came on a resumed session
+// `detail`, `depth`, `subject`, `issuer`, `serial` and `fingerprint`.
 inline constexpr absl::string_view kMetadata = "sallyport";
 
-// AnswerForbidden: the 403 of API Gateway, or PERMISSION_DENIED for a gRPC
-// request. `reason` goes into the response-code details,
-// "sallyport_denied{EXPIRED}", and nowhere else.
-void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason);
+// The longest MutualTls.end_streams_after.
+inline constexpr absl::Duration kMaxEndStreamsAfter = absl::Hours(24);
+
+// A compiled Forwarding.
+struct ForwardingPlan {
+  filter::v1::Forwarding config;
+  bool forwards = false;
+  std::shared_ptr<const pki::ClientRule> trusted_proxy;  // null: none
+  // For a client that sent no certificate and needs none.
+  forwarding::Forwarded without_certificate;
+  forwarding::Forwarded without_certificate_passed_on;
+  uint64_t id = 0;  // unique in the process for ever
+};
+
+// A route's configuration (MutualTlsRoute). Immutable; thread-safe.
+class RouteFilter {
+ public:
+  // InvalidArgument: a message that starts with the field.
+  static absl::StatusOr<std::unique_ptr<const RouteFilter>> Create(
+      const filter::v1::MutualTlsRoute& config);
+
+ private:
+  friend class Filter;
+  RouteFilter() = default;
+
+  filter::v1::ClientCertificate client_certificate_ =
+      filter::v1::CLIENT_CERTIFICATE_UNSPECIFIED;
+  std::shared_ptr<const pki::ClientRule> allow_;      // null: none
+  std::unique_ptr<const ForwardingPlan> forwarding_;  // null: the domain's
+  // remove_headers of it.
+  std::unique_ptr<const forwarding::HeaderFilter> claims_;
+};
 
 // Immutable; thread-safe.
 class Filter {
@@ -60,58 +112,115 @@ class Filter {
   Filter(const Filter&) = delete;
 
   const std::string& domain() const { return domain_->domain(); }
+  const std::shared_ptr<cert_validator::DomainTrust>& trust() const {
+    return domain_;
+  }
+  // Unset: open streams finish.
+  const absl::optional<absl::Duration>& end_streams_after() const {
+    return end_streams_after_;
+  }
 
-  // Decides about the request of `stream`: kContinue, or kStopIteration when an
-  // answer was sent.
-  abi::HeadersStatus OnRequestHeaders(abi::HttpFilter* stream,
-                                      absl::Time now) const;
+  // What is known about the client of a connection.
+  struct Identity {
+    cert_validator::Decision decision;
+    // The chain of a resumed session; null otherwise.
+    std::shared_ptr<const ResumedChain> resumed;
+    bool without_certificate = false;
+  };
+
+  // What became of a request.
+  struct Result {
+    abi::HeadersStatus status = abi::HeadersStatus::kStopIteration;
+    // It goes on because the client is trusted. False when it was answered, or
+    // goes on for another reason.
+    bool trusted = false;
+    Identity identity;
+  };
+  // Decides about the request of `stream`. When it does not go on, the stream
+  // may be gone on return.
+  Result OnRequestHeaders(abi::HttpFilter* stream, absl::Time now) const;
   // Removes claims from the trailers; false when that cannot be done.
   bool OnRequestTrailers(abi::HttpFilter* stream) const;
 
+  // The decision of OnRequestHeaders() about the same connection, again.
+  // `resumed` is the Identity's.
+  cert_validator::Decision DecideAgain(abi::HttpFilter* stream,
+                                       const ResumedChain* resumed,
+                                       absl::Time now) const;
+  // Resets the stream, whose client lost its trust. The stream may be gone on
+  // return.
+  void EndStream(abi::HttpFilter* stream,
+                 const cert_validator::Decision& decision) const;
+
  private:
-  // What is known about the client of a request.
-  struct Decision {
-    bool allowed = false;
-    pki::Reason reason = pki::Reason::kConfigurationMissing;
-    // For the operator; printable.
-    std::string detail;
-    // The chain, when it was looked at; null when the handshake's verdict
-    // sufficed or there is no chain.
-    std::shared_ptr<const cert_validator::CheckedChain> checked;
+  // What a request has to meet.
+  struct Requirement {
+    bool certificate = true;
+    absl::InlinedVector<const pki::ClientRule*, 8> rules;
+    const ForwardingPlan* forwarding = nullptr;
   };
-
-  explicit Filter(const filter::v1::MutualTls& config,
-                  std::shared_ptr<cert_validator::DomainTrust> domain);
-
   // The forwarding headers of one chain.
-  struct Encoded {
-    std::shared_ptr<const cert_validator::CheckedChain> checked;
-    forwarding::Forwarded forwarded;
-  };
+  struct Encoded;
+
+  Filter(const filter::v1::MutualTls& config,
+         std::shared_ptr<cert_validator::DomainTrust> domain);
+
+  absl::Status Read(const filter::v1::MutualTls& config);
+  absl::Status DefineCounters(abi::HttpFilterConfig* envoy_config);
 
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
+  bool MatchesClaims(absl::string_view name, const RouteFilter* route) const;
   // False: it may still name some.
-  bool RemoveNominations(abi::HttpFilter* stream) const;
+  bool RemoveNominations(abi::HttpFilter* stream,
+                         const RouteFilter* route) const;
   // False: some may be left.
-  bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map) const;
-  Decision Decide(abi::HttpFilter* stream, absl::Time now) const;
-  Decision DecideWithoutRecord(abi::HttpFilter* stream) const;
+  bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
+                    const RouteFilter* route) const;
+  Identity Identify(abi::HttpFilter* stream, absl::Time now,
+                    const RouteFilter* route) const;
+  Identity IdentifyWithoutRecord(abi::HttpFilter* stream, absl::Time now) const;
+  Requirement RequirementFor(abi::HttpFilter* stream,
+                             const RouteFilter* route) const;
+  // False: a rule does not let the client in.
+  bool IsAllowed(
+      const Requirement& requirement,
+      const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
   // Encodes once for each chain that this thread remembers.
   std::shared_ptr<const Encoded> Encode(
-      const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
+      const ForwardingPlan& plan,
+      const std::shared_ptr<const cert_validator::CheckedChain>& checked,
+      pki::Reason reason, bool passed_on) const;
   // False: the backend would not be told who calls.
-  bool Forward(abi::HttpFilter* stream, const Decision& decision) const;
-  void AnswerMisdirected(abi::HttpFilter* stream) const;
+  bool Forward(abi::HttpFilter* stream, const ForwardingPlan& plan,
+               const Identity& identity, absl::string_view inbound_xfcc,
+               bool passed_on) const;
+  bool AddHeaders(abi::HttpFilter* stream,
+                  const forwarding::Forwarded& forwarded) const;
+  void Tell(abi::HttpFilter* stream, const Identity& identity,
+            pki::Reason reason, absl::string_view verdict) const;
+  // Answers a client that is not let in, in the domain's style.
+  void Reject(abi::HttpFilter* stream, pki::Reason reason,
+              bool by_requirement) const;
 
-  const uint64_t id_;  // unique in the process for ever
-  const filter::v1::MutualTls config_;
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
   const forwarding::HeaderFilter claims_;
-  const bool forwards_;
+  bool certificate_required_ = true;
+  filter::v1::RejectionStyle rejection_ = filter::v1::FORBIDDEN;
+  absl::optional<BadRequestAnswer> bad_request_;
+  std::shared_ptr<const pki::ClientRule> allow_;  // null: none
+  std::unique_ptr<const PathRules> paths_;
+  std::unique_ptr<const ForwardingPlan> forwarding_;
+  absl::optional<absl::Duration> end_streams_after_;
+  bool strict_handshake_ = false;
+
   size_t decisions_id_ = 0;
   size_t misdirected_id_ = 0;
   size_t truncated_id_ = 0;
+  size_t inbound_refused_id_ = 0;
+  size_t resumed_id_ = 0;
+  size_t shadow_id_ = 0;
+  size_t ended_id_ = 0;
 };
 
 }  // namespace sallyport::mtls_http

@@ -9,7 +9,9 @@
 #include "absl/strings/string_view.h"
 #include "base/text.h"
 #include "filters/abi/abi.h"
+#include "filters/mtls_http/answers.h"
 #include "filters/mtls_http/filter.h"
+#include "filters/mtls_http/stream.h"
 #include "filters/shim/barrier.h"
 #include "filters/shim/buffers.h"
 #include "filters/shim/clock.h"
@@ -22,12 +24,16 @@ namespace {
 
 constexpr absl::string_view kName = "sallyport.mtls";
 
-// What Envoy holds for a configuration and for each stream: a reference of its
-// own to the configuration, so that neither order of their ends matters.
+// What Envoy holds for a configuration.
 using Handle = std::shared_ptr<const Filter>;
 
 const Handle* FromEnvoy(const void* handle) {
   return static_cast<const Handle*>(handle);
+}
+
+// What it holds for a stream; it hands it back as it got it.
+Stream* StreamFromEnvoy(const void* stream) {
+  return const_cast<Stream*>(static_cast<const Stream*>(stream));
 }
 
 shim::HookSite config_new_site("http_filter_config_new");
@@ -36,6 +42,10 @@ shim::HookSite new_site("http_filter_new");
 shim::HookSite destroy_site("http_filter_destroy");
 shim::HookSite headers_site("http_filter_request_headers");
 shim::HookSite trailers_site("http_filter_request_trailers");
+shim::HookSite scheduled_site("http_filter_scheduled");
+shim::HookSite complete_site("http_filter_stream_complete");
+shim::HookSite route_new_site("http_filter_per_route_config_new");
+shim::HookSite route_destroy_site("http_filter_per_route_config_destroy");
 shim::HookSite refuse_site("http_filter_request_headers (answering)");
 
 absl::StatusOr<Handle> Load(abi::HttpFilterConfig* envoy_config,
@@ -61,6 +71,31 @@ const void* ConfigNew(abi::HttpFilterConfig* envoy_config,
     return nullptr;
   }
   return new Handle(*std::move(filter));
+}
+
+absl::StatusOr<std::unique_ptr<const RouteFilter>> LoadRoute(
+    absl::string_view name, absl::string_view bytes) {
+  if (name != kName) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("per_route_config_name: \"", Printable(name, 80),
+                     "\" is not known; use ", kName));
+  }
+  filter::v1::MutualTlsRoute config;
+  const absl::Status read = shim::ReadConfig(bytes, config);
+  if (!read.ok()) return read;
+  return RouteFilter::Create(config);
+}
+
+const void* RouteConfigNew(absl::string_view name, absl::string_view bytes) {
+  absl::StatusOr<std::unique_ptr<const RouteFilter>> route =
+      LoadRoute(name, bytes);
+  if (!route.ok()) {
+    shim::Log(shim::LogLevel::kError,
+              absl::StrCat(kName, ": route configuration refused: ",
+                           Printable(route.status().message(), 2048)));
+    return nullptr;
+  }
+  return route->release();
 }
 
 }  // namespace
@@ -90,12 +125,27 @@ const void* envoy_dynamic_module_on_http_filter_new(
   return shim::Guarded<const void*>(
       sp::new_site, nullptr, [&]() -> const void* {
         if (config == nullptr) return nullptr;
-        return new sp::Handle(*sp::FromEnvoy(config));
+        return new sp::Stream(*sp::FromEnvoy(config));
       });
 }
 
 void envoy_dynamic_module_on_http_filter_destroy(const void* filter) {
-  shim::GuardedVoid(sp::destroy_site, [&] { delete sp::FromEnvoy(filter); });
+  shim::GuardedVoid(sp::destroy_site,
+                    [&] { delete sp::StreamFromEnvoy(filter); });
+}
+
+const void* envoy_dynamic_module_on_http_filter_per_route_config_new(
+    sabi::EnvoyBuffer name, sabi::EnvoyBuffer config) {
+  return shim::Guarded<const void*>(sp::route_new_site, nullptr, [&] {
+    return sp::RouteConfigNew(shim::View(name), shim::View(config));
+  });
+}
+
+void envoy_dynamic_module_on_http_filter_per_route_config_destroy(
+    const void* config) {
+  shim::GuardedVoid(sp::route_destroy_site, [&] {
+    delete static_cast<const sp::RouteFilter*>(config);
+  });
 }
 
 sabi::HeadersStatus envoy_dynamic_module_on_http_filter_request_headers(
@@ -106,8 +156,8 @@ sabi::HeadersStatus envoy_dynamic_module_on_http_filter_request_headers(
   const sabi::HeadersStatus status =
       shim::Guarded(sp::headers_site, kFailed, [&] {
         if (envoy_filter == nullptr || filter == nullptr) return kFailed;
-        return (*sp::FromEnvoy(filter))
-            ->OnRequestHeaders(envoy_filter, shim::ModuleClock().Now());
+        return sp::StreamFromEnvoy(filter)->OnRequestHeaders(
+            envoy_filter, shim::ModuleClock().Now());
       });
   if (status != kFailed) return status;
   shim::GuardedVoid(sp::refuse_site, [&] {
@@ -131,7 +181,7 @@ sabi::TrailersStatus envoy_dynamic_module_on_http_filter_request_trailers(
       sp::trailers_site, sabi::TrailersStatus::kStopIteration, [&] {
         const bool clean =
             envoy_filter != nullptr && filter != nullptr &&
-            (*sp::FromEnvoy(filter))->OnRequestTrailers(envoy_filter);
+            sp::StreamFromEnvoy(filter)->OnRequestTrailers(envoy_filter);
         return clean ? sabi::TrailersStatus::kContinue
                      : sabi::TrailersStatus::kStopIteration;
       });
@@ -155,7 +205,11 @@ sabi::TrailersStatus envoy_dynamic_module_on_http_filter_response_trailers(
 }
 
 void envoy_dynamic_module_on_http_filter_stream_complete(
-    sabi::HttpFilter* /*envoy_filter*/, const void* /*filter*/) {}
+    sabi::HttpFilter* /*envoy_filter*/, const void* filter) {
+  shim::GuardedVoid(sp::complete_site, [&] {
+    if (filter != nullptr) sp::StreamFromEnvoy(filter)->OnComplete();
+  });
+}
 
 void envoy_dynamic_module_on_http_filter_http_callout_done(
     sabi::HttpFilter* /*envoy_filter*/, const void* /*filter*/,
@@ -187,8 +241,22 @@ void envoy_dynamic_module_on_http_filter_http_stream_reset(
     uint64_t /*stream_id*/, uint32_t /*reason*/) {}
 
 void envoy_dynamic_module_on_http_filter_scheduled(
-    sabi::HttpFilter* /*envoy_filter*/, const void* /*filter*/,
-    uint64_t /*event_id*/) {}
+    sabi::HttpFilter* envoy_filter, const void* filter, uint64_t /*event_id*/) {
+  const bool done = shim::Guarded(sp::scheduled_site, false, [&] {
+    if (envoy_filter != nullptr && filter != nullptr) {
+      sp::StreamFromEnvoy(filter)->OnScheduled(envoy_filter,
+                                               shim::ModuleClock().Now());
+    }
+    return true;
+  });
+  if (done) return;
+  // Whether its client is still trusted is not known.
+  shim::GuardedVoid(sp::refuse_site, [&] {
+    envoy_dynamic_module_callback_http_filter_reset_stream(
+        envoy_filter, sabi::StreamReset::kLocalReset,
+        shim::Buffer("sallyport_trust_lost{INTERNAL_ERROR}"));
+  });
+}
 
 void envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(  // NOLINT
     sabi::HttpFilter* /*envoy_filter*/, const void* /*filter*/) {}

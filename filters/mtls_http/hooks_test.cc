@@ -407,7 +407,9 @@ TEST_F(MtlsHooks, RefuseAClientWithoutACertificateUnlessItIsOptional) {
   stream.request_headers =
       Headers("api.example.com", {{"client-cert", ":forged:"}});
   EXPECT_TRUE(Request(optional, stream));
-  EXPECT_EQ(stream.request_headers, Headers());
+  EXPECT_EQ(
+      stream.request_headers,
+      Headers("api.example.com", {{"x-sallyport-verdict", "NO_CERTIFICATE"}}));
   EXPECT_EQ(optional.Decisions("allowed", "NO_CERTIFICATE"), 1u);
 }
 

@@ -150,6 +150,18 @@ absl::string_view FakeStream::HandOut(const std::string& text) {
   return *handed_out_.back();
 }
 
+// Outlives the stream, as Envoy's does: commits after its end do nothing.
+struct FakeStream::Scheduler {
+  absl::Mutex mu;
+  std::vector<uint64_t> events ABSL_GUARDED_BY(mu);
+};
+
+std::vector<uint64_t> FakeStream::TakeEvents() {
+  if (scheduler == nullptr) return {};
+  absl::MutexLock lock(&scheduler->mu);
+  return std::exchange(scheduler->events, {});
+}
+
 void FakeStream::ScrambleHandedOut() {
   for (auto& text : handed_out_) std::fill(text->begin(), text->end(), '#');
 }
@@ -407,6 +419,61 @@ bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
   }
   *out_value = *stream.connection->mtls;
   return true;
+}
+
+bool envoy_dynamic_module_callback_http_filter_get_attribute_string(
+    sabi::HttpFilter* filter, sabi::Attribute attribute,
+    sabi::EnvoyBuffer* out_value) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (attribute != sabi::Attribute::kConnectionSha256PeerCertificate ||
+      stream.connection == nullptr || stream.connection->peer_sha256.empty()) {
+    return false;
+  }
+  const absl::string_view text = stream.HandOut(stream.connection->peer_sha256);
+  *out_value = {text.data(), text.size()};
+  return true;
+}
+
+const void* envoy_dynamic_module_callback_get_most_specific_route_config(
+    sabi::HttpFilter* filter) {
+  return FakeStream::From(filter).route_config;
+}
+
+void envoy_dynamic_module_callback_http_filter_reset_stream(
+    sabi::HttpFilter* filter, sabi::StreamReset /*reason*/,
+    sabi::ModuleBuffer details) {
+  FakeStream& stream = FakeStream::From(filter);
+  sallyport::shim::Check(!stream.reset.has_value(), "two resets");
+  stream.reset = Copy(details);
+}
+
+void envoy_dynamic_module_callback_http_filter_send_go_away_and_close(
+    sabi::HttpFilter* filter, bool /*graceful*/) {
+  FakeStream::From(filter).closed = true;
+}
+
+sabi::HttpFilterScheduler*
+envoy_dynamic_module_callback_http_filter_scheduler_new(
+    sabi::HttpFilter* filter) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (stream.scheduler == nullptr) {
+    stream.scheduler = std::make_shared<FakeStream::Scheduler>();
+  }
+  return reinterpret_cast<sabi::HttpFilterScheduler*>(
+      new std::shared_ptr<FakeStream::Scheduler>(stream.scheduler));
+}
+
+void envoy_dynamic_module_callback_http_filter_scheduler_delete(
+    sabi::HttpFilterScheduler* scheduler) {
+  delete reinterpret_cast<std::shared_ptr<FakeStream::Scheduler>*>(scheduler);
+}
+
+void envoy_dynamic_module_callback_http_filter_scheduler_commit(
+    sabi::HttpFilterScheduler* scheduler, uint64_t event_id) {
+  auto& fake =
+      **reinterpret_cast<std::shared_ptr<FakeStream::Scheduler>*>(scheduler);
+  absl::MutexLock lock(&fake.mu);
+  fake.events.push_back(event_id);
 }
 
 sabi::MetricsResult

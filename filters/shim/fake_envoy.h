@@ -54,6 +54,8 @@ struct FakeConnection {
   std::map<std::string, std::string> filter_state;
   // connection.mtls; absent: Envoy does not know.
   absl::optional<bool> mtls = true;
+  // connection.sha256_peer_certificate_digest; empty: Envoy does not know.
+  std::string peer_sha256;
 };
 
 // One call of do_verify_cert_chain.
@@ -129,6 +131,14 @@ class FakeStream {
     std::string details;
   };
   absl::optional<Response> response;
+  // Details of reset_stream.
+  absl::optional<std::string> reset;
+  // Whether send_go_away_and_close was called.
+  bool closed = false;
+  // What per_route_config_new returned; null: the route has none.
+  const void* route_config = nullptr;
+  // Event ids of commits that were not delivered yet; by any thread.
+  std::vector<uint64_t> TakeEvents();
   // "ns:key" -> value.
   std::map<std::string, std::string> metadata;
 
@@ -142,7 +152,10 @@ class FakeStream {
   bool fails_get_headers = false;
   bool throws = false;
 
-  // For the callbacks: what getters handed out, scrambled by setters.
+  // For the callbacks.
+  struct Scheduler;
+  std::shared_ptr<Scheduler> scheduler;
+  // What getters handed out, scrambled by setters.
   Headers& MapFor(abi::HeaderMap map);
   absl::string_view HandOut(const std::string& text);
   void ScrambleHandedOut();
