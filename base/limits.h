@@ -58,6 +58,21 @@ constexpr size_t kMaxPathIterations = 200;
 // alone.
 constexpr size_t kMaxWarningSignatureChecks = 20000;
 
+// Revocation lists of one truststore, together: bytes as given (PEM or DER)
+// and entries. Configurable.
+constexpr size_t kMaxRevocationBytes = size_t{64} << 20;
+constexpr size_t kMaxRevocationEntries = 500000;
+// Lists, together and of one issuer's name. A check looks at each list of the
+// issuer.
+constexpr size_t kMaxRevocationLists = 10000;
+constexpr size_t kMaxRevocationListsOfOneIssuer = 1000;
+// Keys for which a list remembers whether they signed it. With more keys of
+// one name each further one is checked again each time.
+constexpr size_t kMaxRevocationSigners = 64;
+
+// Entries of a deny list.
+constexpr size_t kMaxDenyListEntries = 500000;
+
 // A certificate that expires within this time gets a warning.
 constexpr absl::Duration kExpiresSoon = absl::Hours(24 * 30);
 

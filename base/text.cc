@@ -44,4 +44,8 @@ std::string Printable(absl::string_view text, size_t max_len) {
   return out;
 }
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
 }  // namespace sallyport

@@ -1,4 +1,4 @@
-// Text that came from outside, made safe to print.
+// Text for people: what came from outside made safe to print, and times.
 
 #ifndef SALLYPORT_BASE_TEXT_H_
 #define SALLYPORT_BASE_TEXT_H_
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace sallyport {
 
@@ -19,6 +20,9 @@ std::string Printable(absl::string_view text, size_t max_len = 512);
 // HexLower, HexUpper: two digits for each byte of `bytes`.
 std::string HexLower(absl::string_view bytes);
 std::string HexUpper(absl::string_view bytes);
+
+// TimeText: `time` in UTC to the second, "2026-01-31T12:00:00Z".
+std::string TimeText(absl::Time time);
 
 }  // namespace sallyport
 

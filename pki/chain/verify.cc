@@ -5,9 +5,10 @@
 #include <set>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/text.h"
+#include "pki/x509/der.h"
 #include "third_party_boringssl/pki/cert_errors.h"
 #include "third_party_boringssl/pki/certificate_policies.h"
 #include "third_party_boringssl/pki/common_cert_errors.h"
@@ -34,15 +35,14 @@ constexpr char kWeakKey[] = "weak key";
 constexpr char kUnsupportedKey[] = "unsupported key";
 constexpr char kNotACa[] = "not a CA";
 constexpr char kTooLong[] = "chain too long";
+constexpr char kDenied[] = "on the deny list";
+constexpr char kRevoked[] = "revoked";
+constexpr char kNotCovered[] = "no usable revocation list";
+constexpr char kUnchecked[] = "too many revocation lists to check";
 }  // namespace our
 namespace theirs = bssl::cert_errors;
 
 using CertificatePtr = std::shared_ptr<const Certificate>;
-
-absl::string_view View(bssl::der::Input input) {
-  return absl::string_view(reinterpret_cast<const char*>(input.data()),
-                           input.size());
-}
 
 // A rule that a path can break: what it is called to the outside and to
 // people. In the order in which one is chosen when several are broken.
@@ -54,6 +54,7 @@ struct Rule {
 
 const std::vector<Rule>& Rules() {
   static const auto* const kRules = new std::vector<Rule>{
+      {our::kDenied, Reason::kRevoked, "is on the deny list"},
       {our::kMalformed, Reason::kMalformed, "is against the rules of X.509"},
       {theirs::kSignatureAlgorithmMismatch, Reason::kMalformed,
        "names two different signature algorithms"},
@@ -104,6 +105,11 @@ const std::vector<Rule>& Rules() {
       {theirs::kSubjectDoesNotMatchIssuer, Reason::kUntrustedIssuer,
        "was issued under another name than its issuer's"},
       {theirs::kCertificateRevoked, Reason::kRevoked, "has a blocked key"},
+      {our::kRevoked, Reason::kRevoked, "is revoked"},
+      {our::kUnchecked, Reason::kLimitExceeded,
+       "has too many revocation lists to check"},
+      {our::kNotCovered, Reason::kRevoked,
+       "counts as revoked, since no usable revocation list covers it"},
       {theirs::kNoIssuersFound, Reason::kUntrustedIssuer,
        "has no trusted issuer"},
       {theirs::kCertIsNotTrustAnchor, Reason::kUntrustedIssuer,
@@ -116,6 +122,12 @@ const std::vector<Rule>& Rules() {
        "took too much work to check"},
   };
   return *kRules;
+}
+
+// Whether Search::RevocationNote() is about this rule.
+bool IsOfRevocation(const Rule& rule) {
+  return rule.id == our::kDenied || rule.id == our::kRevoked ||
+         rule.id == our::kNotCovered || rule.id == our::kUnchecked;
 }
 
 // The rule that a path broke, by the order of Rules(), then from the client's
@@ -184,7 +196,8 @@ class Search final : public bssl::TrustStore,
                      public bssl::SimplePathBuilderDelegate {
  public:
   Search(const Truststore& truststore, const VerifyPolicy& policy,
-         absl::Time now, SignatureMemory* memory, Explanation* explanation)
+         absl::Time now, SignatureMemory* memory,
+         const RevocationInputs* revocation, Explanation* explanation)
       : bssl::SimplePathBuilderDelegate(
             2048, bssl::SimplePathBuilderDelegate::DigestPolicy::kStrong),
         truststore_(truststore),
@@ -192,6 +205,7 @@ class Search final : public bssl::TrustStore,
         now_(now),
         explanation_(explanation),
         memory_(memory),
+        revocation_(revocation),
         signatures_(memory) {}
 
   Verdict Run(absl::Span<const absl::string_view> chain);
@@ -234,6 +248,10 @@ class Search final : public bssl::TrustStore,
   std::string Name(const Member* member, size_t depth) const;
   void FillPath(const bssl::CertPathBuilderResultPath& path,
                 Verdict* verdict) const;
+  void CheckDenied(bssl::CertPathBuilderResultPath* path);
+  void CheckRevoked(bssl::CertPathBuilderResultPath* path);
+  void NoteRevocation(const Certificate& certificate, std::string note);
+  const std::string* RevocationNote(const Certificate& certificate) const;
   void Trust(const bssl::CertPathBuilderResultPath& path, Verdict* verdict);
   void Refuse(const bssl::CertPathBuilder::Result& result, Verdict* verdict);
   void RefuseWithoutAnchor(bool from_truststore, Verdict* verdict);
@@ -244,8 +262,9 @@ class Search final : public bssl::TrustStore,
   const Truststore& truststore_;
   const VerifyPolicy& policy_;
   const absl::Time now_;
-  Explanation* const explanation_;  // may be null
-  SignatureMemory* const memory_;   // may be null
+  Explanation* const explanation_;            // may be null
+  SignatureMemory* const memory_;             // may be null
+  const RevocationInputs* const revocation_;  // may be null
 
   absl::Span<const absl::string_view> chain_;
   CertificatePtr leaf_;
@@ -270,15 +289,14 @@ class Search final : public bssl::TrustStore,
     bool other_key;
   };
   std::vector<FailedCheck> failed_checks_;
+  // Why certificates are REVOKED, for people.
+  std::vector<std::pair<const Certificate*, std::string>> revocation_notes_;
+  size_t revocation_checks_ = 0;
   absl::Time recheck_at_ = absl::InfiniteFuture();
 };
 
 std::string DescribeCertificate(const Certificate& certificate) {
   return Printable(absl::StrCat("'", certificate.Subject(), "'"), 300);
-}
-
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
 // Whether checks with this certificate's key have a bounded cost, though nobody
@@ -581,20 +599,7 @@ bssl::CertificateTrust Search::GetTrust(
 
 bool Search::IsSignatureAlgorithmAcceptable(bssl::SignatureAlgorithm algorithm,
                                             bssl::CertErrors* /*errors*/) {
-  switch (algorithm) {
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha256:
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha384:
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha512:
-    case bssl::SignatureAlgorithm::kEcdsaSha256:
-    case bssl::SignatureAlgorithm::kEcdsaSha384:
-    case bssl::SignatureAlgorithm::kEcdsaSha512:
-    case bssl::SignatureAlgorithm::kRsaPssSha256:
-    case bssl::SignatureAlgorithm::kRsaPssSha384:
-    case bssl::SignatureAlgorithm::kRsaPssSha512:
-      return true;
-    default:
-      return false;
-  }
+  return StrengthOf(algorithm) == SignatureStrength::kStrong;
 }
 
 bool Search::IsPublicKeyAcceptable(const EVP_PKEY* /*key*/,
@@ -665,6 +670,152 @@ void Search::CheckPathAfterVerification(
                                    below.subject_alt_names(),
                                    path->errors.GetErrorsForCert(j));
     }
+  }
+  if (revocation_ == nullptr) return;
+  CheckDenied(path);
+  // Lists are for a path that would be good without them: their signatures
+  // count only when made with a key that is trusted.
+  if (path->IsValid()) CheckRevoked(path);
+}
+
+void Search::NoteRevocation(const Certificate& certificate, std::string note) {
+  if (RevocationNote(certificate) == nullptr) {
+    revocation_notes_.emplace_back(&certificate, std::move(note));
+  }
+}
+
+const std::string* Search::RevocationNote(
+    const Certificate& certificate) const {
+  for (const auto& [noted, note] : revocation_notes_) {
+    if (noted == &certificate) return &note;
+  }
+  return nullptr;
+}
+
+std::string DenyNote(DenyList::Match match) {
+  return absl::StrCat("by ", DenyMatchText(match));
+}
+
+void Search::CheckDenied(bssl::CertPathBuilderResultPath* path) {
+  if (revocation_->deny == nullptr) return;
+  for (size_t i = 0; i < path->certs.size(); ++i) {
+    const Member* member = FindMember(path->certs[i].get());
+    if (member == nullptr) continue;
+    const DenyList::Match match = revocation_->deny->Find(*member->certificate);
+    if (match == DenyList::Match::kNone) continue;
+    NoteRevocation(*member->certificate, DenyNote(match));
+    path->errors.GetErrorsForCert(i)->AddError(our::kDenied);
+  }
+}
+
+// What a list said, for people.
+std::string AnswerNote(const RevocationLists::Answer& answer,
+                       const Certificate& certificate) {
+  using Kind = RevocationLists::Answer::Kind;
+  if (answer.list == nullptr) {
+    return absl::StrCat("there is none of the issuer '",
+                        Printable(certificate.Issuer(), 300), "' for it");
+  }
+  const RevocationLists::List& list = *answer.list;
+  const std::string name = absl::StrCat(
+      "the list of '", Printable(list.Issuer(), 300), "' of ",
+      TimeText(list.this_update()), " (source ", list.source(),
+      list.block() == 0 ? "" : absl::StrCat(", block ", list.block()), ")");
+  switch (answer.kind) {
+    case Kind::kGood:
+      return "";
+    case Kind::kRevoked: {
+      const absl::string_view reason = RevocationReasonText(answer.reason_code);
+      return absl::StrCat("by ", name, ", since ", TimeText(answer.revoked_at),
+                          reason.empty() ? "" : ", ", reason);
+    }
+    case Kind::kMissing:
+      break;
+    case Kind::kNotYet:
+      return absl::StrCat(name, " does not count before its thisUpdate");
+    case Kind::kOutOfDate:
+      return absl::StrCat(name, " is past its nextUpdate, ",
+                          TimeText(list.next_update()));
+    case Kind::kNotSigned:
+      return absl::StrCat(name,
+                          " is signed by another key than the issuer's, or "
+                          "the issuer may not sign lists");
+    case Kind::kWeak:
+      return absl::StrCat(name, " is signed with ",
+                          list.SignatureAlgorithmName());
+    case Kind::kLimit:
+      return absl::StrCat("the check ended at ", name);
+  }
+  return "";
+}
+
+void Search::CheckRevoked(bssl::CertPathBuilderResultPath* path) {
+  using Kind = RevocationLists::Answer::Kind;
+  if (revocation_->lists == nullptr) return;
+  // A certificate that vouches for itself is the anchor too; a pinned one that
+  // a CA issued is still asked about, if the truststore has the CA.
+  const bool alone = path->certs.size() == 1;
+  const size_t end = alone ? 1
+                     : revocation_->scope == RevocationScope::kLeaf
+                         ? 1
+                         : path->certs.size() - 1;
+  for (size_t i = 0; i < end; ++i) {
+    const Member* member = FindMember(path->certs[i].get());
+    if (member == nullptr) continue;
+    const Certificate& c = *member->certificate;
+    const bssl::der::Input name = c.parsed()->normalized_issuer();
+    absl::InlinedVector<const Certificate*, 8> issuers;
+    if (alone) {
+      if (c.IsSelfSigned()) return;
+      for (const uint32_t position : truststore_.FindBySubject(View(name))) {
+        const CertificatePtr& issuer =
+            truststore_.entries()[position].certificate();
+        if (revocation_checks_ >= policy_.max_signature_checks) break;
+        if (issuer->parsed() == nullptr || !issuer->is_ca() ||
+            issuer->parsed()->normalized_subject() != name ||
+            !CheckFitness(*issuer, OwnSignature::kIgnored).ok()) {
+          continue;
+        }
+        ++revocation_checks_;
+        ++extra_checks_;
+        if (SignedBy(c, *issuer)) issuers.push_back(issuer.get());
+      }
+    }
+    for (size_t j = i + 1; j < path->certs.size(); ++j) {
+      const Member* above = FindMember(path->certs[j].get());
+      if (above != nullptr &&
+          above->certificate->parsed()->normalized_subject() == name) {
+        issuers.push_back(above->certificate.get());
+      }
+    }
+    size_t left = policy_.max_signature_checks -
+                  std::min(policy_.max_signature_checks, revocation_checks_);
+    const size_t before = left;
+    const RevocationLists::Answer answer =
+        revocation_->lists->Check(c, issuers, now_, &left);
+    revocation_checks_ += before - left;
+    extra_checks_ += before - left;
+    recheck_at_ = std::min(recheck_at_, answer.next_list_at);
+    const bool hard = revocation_->rule == RevocationRule::kHardFail && !alone;
+    bssl::CertErrorId error = nullptr;
+    switch (answer.kind) {
+      case Kind::kGood:
+        if (hard) recheck_at_ = std::min(recheck_at_, answer.good_until);
+        break;
+      case Kind::kRevoked:
+        error = our::kRevoked;
+        break;
+      case Kind::kLimit:
+        // What was checked is remembered, so the next try gets further.
+        error = our::kUnchecked;
+        recheck_at_ = std::min(recheck_at_, now_ + absl::Seconds(1));
+        break;
+      default:
+        if (hard) error = our::kNotCovered;
+    }
+    if (error == nullptr) continue;
+    NoteRevocation(c, AnswerNote(answer, c));
+    path->errors.GetErrorsForCert(i)->AddError(error);
   }
 }
 
@@ -741,7 +892,8 @@ bool Search::ClientSentAWayIn() {
   policy.chain_policy = ChainPolicy::kAnyAnchor;
   policy.max_signature_checks -= candidates_;
   const Verdict verdict =
-      Search(truststore_, policy, now_, nullptr, nullptr).Run(chain_);
+      Search(truststore_, policy, now_, nullptr, revocation_, nullptr)
+          .Run(chain_);
   extra_checks_ += verdict.signature_checks;
   return verdict.path.size() > 1 &&
          truststore_.FindExact(verdict.path.back()->fingerprint()) != nullptr;
@@ -880,7 +1032,10 @@ void Search::Refuse(const bssl::CertPathBuilder::Result& result,
     verdict->detail = absl::StrCat(Name(member, at), " ", rule->sentence);
     if (member == nullptr) return;
     const Certificate& c = *member->certificate;
-    if (rule->reason == Reason::kExpired) {
+    if (const std::string* note = RevocationNote(c);
+        note != nullptr && IsOfRevocation(*rule)) {
+      absl::StrAppend(&verdict->detail, ": ", *note);
+    } else if (rule->reason == Reason::kExpired) {
       absl::StrAppend(&verdict->detail, ": not after ",
                       TimeText(c.not_after()));
     } else if (rule->reason == Reason::kNotYetValid) {
@@ -917,6 +1072,10 @@ void Search::Describe(const bssl::CertPathBuilderResultPath& path) {
     for (const Rule& rule : Rules()) {
       if (errors == nullptr || !errors->ContainsError(rule.id)) continue;
       std::string failure = rule.sentence;
+      if (const std::string* note = RevocationNote(*member->certificate);
+          note != nullptr && IsOfRevocation(rule)) {
+        absl::StrAppend(&failure, ": ", *note);
+      }
       if (std::find(step.failures.begin(), step.failures.end(), failure) ==
           step.failures.end()) {
         step.failures.push_back(std::move(failure));
@@ -988,6 +1147,18 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
         absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_),
                      " is ", leaf_->problem());
     return Finish(std::move(verdict));
+  }
+  if (revocation_ != nullptr && revocation_->deny != nullptr) {
+    const DenyList::Match match = revocation_->deny->Find(*leaf_);
+    if (match != DenyList::Match::kNone) {
+      verdict.reason = Reason::kRevoked;
+      verdict.depth = 0;
+      verdict.path.push_back(leaf_);
+      verdict.detail =
+          absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_),
+                       " is on the deny list: ", DenyNote(match));
+      return Finish(std::move(verdict));
+    }
   }
   for (const absl::string_view der : chain.subspan(1)) {
     // One that cannot be read cannot help; the others may.
@@ -1096,7 +1267,9 @@ std::string AdviceFor(const Verdict& verdict) {
       return "The CA named above may not issue this certificate: have it "
              "issued by one that may.";
     case Reason::kRevoked:
-      return "Have a new certificate issued with a new key.";
+      return "If it is revoked or denied, have a new certificate issued with a "
+             "new key. If a revocation list is missing or out of date, get the "
+             "issuer's current one, or use the rule soft-fail.";
     case Reason::kNotAllowed:
       return "The client is trusted, but no rule lets it in here.";
     case Reason::kLimitExceeded:
@@ -1181,16 +1354,20 @@ void SignatureMemory::Add(
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
                     const VerifyPolicy& policy, absl::Time now,
-                    SignatureMemory* memory) {
-  return Search(truststore, policy, now, memory, nullptr).Run(chain);
+                    SignatureMemory* memory,
+                    const RevocationInputs* revocation) {
+  return Search(truststore, policy, now, memory, revocation, nullptr)
+      .Run(chain);
 }
 
 Explanation ExplainChain(const Truststore& truststore,
                          absl::Span<const absl::string_view> chain,
-                         const VerifyPolicy& policy, absl::Time now) {
+                         const VerifyPolicy& policy, absl::Time now,
+                         const RevocationInputs* revocation) {
   Explanation explanation;
   explanation.verdict =
-      Search(truststore, policy, now, nullptr, &explanation).Run(chain);
+      Search(truststore, policy, now, nullptr, revocation, &explanation)
+          .Run(chain);
   explanation.advice = AdviceFor(explanation.verdict);
   return explanation;
 }

@@ -12,7 +12,8 @@
 //    for every certificate of the chain;
 //  * an anchor's own validity, CA bit, path length, key usage, extended key
 //    usage and name constraints count;
-//  * no revocation check.
+//  * revoked or denied is refused, by the lists and the deny list that the
+//    caller hands over; without any, nothing is looked up.
 //
 // What the caller must still do: prove that the client holds the leaf's key
 // (the TLS handshake does), and check again at Verdict::recheck_at.
@@ -32,6 +33,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/limits.h"
+#include "pki/truststore/deny_list.h"
+#include "pki/truststore/revocation.h"
 #include "pki/truststore/truststore.h"
 #include "pki/x509/certificate.h"
 
@@ -84,6 +87,32 @@ struct VerifyPolicy {
   size_t max_path_iterations = limits::kMaxPathIterations;
 };
 
+// What it means that no list covers a certificate (RevocationLists::Answer:
+// anything but kGood and kRevoked).
+enum class RevocationRule {
+  kSoftFail,  // it counts as not revoked
+  kHardFail,  // REVOKED
+};
+
+// Which certificates of a path the revocation lists are asked about. One that
+// vouches for itself is its own anchor.
+enum class RevocationScope {
+  kChain,  // every one but the anchor
+  kLeaf,   // the client's
+};
+
+// What can take trust away. Views: the objects must outlive the call.
+struct RevocationInputs {
+  // Null: no list is looked at, whatever `rule` says.
+  const RevocationLists* lists = nullptr;
+  RevocationRule rule = RevocationRule::kSoftFail;
+  RevocationScope scope = RevocationScope::kChain;
+  // Looked at before the lists, for the client's certificate before anything
+  // else is checked, and for every certificate of a path, the anchor included.
+  // May be null.
+  const DenyList* deny = nullptr;
+};
+
 struct Verdict {
   Reason reason = Reason::kConfigurationMissing;
   // A sentence for the operator: which rule failed on which certificate.
@@ -96,11 +125,14 @@ struct Verdict {
   // best path that was tried, possibly only the client's certificate; empty
   // when that could not be read.
   std::vector<std::shared_ptr<const Certificate>> path;
-  // The next instant at which a date that was looked at could change the
-  // answer; InfiniteFuture when none can. Never in the past of `now`.
+  // The next instant at which a date that was looked at, of a certificate or
+  // of a revocation list, could change the answer; InfiniteFuture when none
+  // can. Never in the past of `now`. A second later when there were too many
+  // revocation lists to check at once: what was checked is remembered.
   absl::Time recheck_at = absl::InfiniteFuture();
   bool extended_key_usage_warning = false;
-  // Work done.
+  // Work done. The first check includes those of revocation lists that nobody
+  // had checked yet.
   size_t signature_checks = 0;
   size_t path_iterations = 0;
 
@@ -162,16 +194,19 @@ class SignatureMemory {
 
 // `chain`: DER, the client's certificate first, then whatever it sent.
 // `memory` may be null; it changes what the check costs, never the verdict.
+// `revocation` null: nobody is revoked.
 // Thread-safe but for `memory`; no I/O; no global state; never throws.
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
                     const VerifyPolicy& policy, absl::Time now,
-                    SignatureMemory* memory = nullptr);
+                    SignatureMemory* memory = nullptr,
+                    const RevocationInputs* revocation = nullptr);
 
 // The same decision with everything that led to it. Slower; for people.
 Explanation ExplainChain(const Truststore& truststore,
                          absl::Span<const absl::string_view> chain,
-                         const VerifyPolicy& policy, absl::Time now);
+                         const VerifyPolicy& policy, absl::Time now,
+                         const RevocationInputs* revocation = nullptr);
 
 }  // namespace sallyport::pki
 

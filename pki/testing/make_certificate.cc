@@ -3,6 +3,7 @@
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
+#include <openssl/bytestring.h>
 #include <openssl/curve25519.h>
 #include <openssl/digest.h>
 #include <openssl/ec.h>
@@ -266,6 +267,133 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
   out.pem = WritePem("CERTIFICATE", out.der);
   out.key = key;
   out.spec = spec;
+  return out;
+}
+
+namespace {
+
+std::string TimeDer(absl::Time time) {
+  const bool utc = absl::ToCivilYear(time, absl::UTCTimeZone()).year() < 2050;
+  return TestDer(utc ? CBS_ASN1_UTCTIME : CBS_ASN1_GENERALIZEDTIME,
+                 absl::FormatTime(utc ? "%y%m%d%H%M%SZ" : "%Y%m%d%H%M%SZ", time,
+                                  absl::UTCTimeZone()));
+}
+
+std::string OidDer(const std::string& dotted) {
+  bssl::ScopedCBB cbb;
+  Check(CBB_init(cbb.get(), 16) &&
+            CBB_add_asn1_oid_from_text(cbb.get(), dotted.data(), dotted.size()),
+        dotted.c_str());
+  return TestDer(CBS_ASN1_OBJECT,
+                 std::string(reinterpret_cast<const char*>(CBB_data(cbb.get())),
+                             CBB_len(cbb.get())));
+}
+
+std::string ExtensionsDer(const std::vector<TestExtension>& extensions) {
+  std::string all;
+  for (const TestExtension& extension : extensions) {
+    std::string one = OidDer(extension.oid);
+    if (extension.critical) one += TestDer(CBS_ASN1_BOOLEAN, "\xff");
+    one += TestDer(CBS_ASN1_OCTETSTRING, extension.value);
+    all += TestDer(0x30, one);
+  }
+  return TestDer(0x30, all);
+}
+
+std::string AlgorithmDer(const EVP_PKEY* key, TestDigest digest) {
+  if (EVP_PKEY_id(key) == EVP_PKEY_RSA) {
+    const char* oid = digest == TestDigest::kSha256   ? "1.2.840.113549.1.1.11"
+                      : digest == TestDigest::kSha384 ? "1.2.840.113549.1.1.12"
+                                                      : "1.2.840.113549.1.1.5";
+    return TestDer(0x30, OidDer(oid) + TestDer(CBS_ASN1_NULL, ""));
+  }
+  const char* oid = digest == TestDigest::kSha256   ? "1.2.840.10045.4.3.2"
+                    : digest == TestDigest::kSha384 ? "1.2.840.10045.4.3.3"
+                                                    : "1.2.840.10045.4.1";
+  return TestDer(0x30, OidDer(oid));
+}
+
+}  // namespace
+
+std::string TestDer(uint8_t tag, const std::string& contents) {
+  std::string out(1, static_cast<char>(tag));
+  std::string length;
+  for (size_t rest = contents.size(); rest != 0; rest >>= 8) {
+    length.insert(length.begin(), static_cast<char>(rest & 0xff));
+  }
+  if (contents.size() < 0x80) {
+    out.push_back(static_cast<char>(contents.size()));
+  } else {
+    out.push_back(static_cast<char>(0x80 | length.size()));
+    out += length;
+  }
+  return out + contents;
+}
+
+std::string TestSerial(uint64_t number) {
+  std::string out;
+  do {
+    out.insert(out.begin(), static_cast<char>(number & 0xff));
+    number >>= 8;
+  } while (number != 0);
+  if ((static_cast<unsigned char>(out[0]) & 0x80) != 0) out.insert(0, 1, '\0');
+  return out;
+}
+
+TestRevocationList MakeTestRevocationList(const TestRevocationListSpec& spec,
+                                          const TestCertificate& signer) {
+  const auto* p = reinterpret_cast<const uint8_t*>(signer.der.data());
+  bssl::UniquePtr<X509> x509(
+      d2i_X509(nullptr, &p, static_cast<long>(signer.der.size())));
+  Check(x509 != nullptr, "signer");
+  uint8_t* name = nullptr;
+  const int name_len = i2d_X509_NAME(X509_get_subject_name(x509.get()), &name);
+  Check(name_len > 0, "issuer");
+  bssl::UniquePtr<uint8_t> owned_name(name);
+
+  EVP_PKEY* const key = signer.key.rep()->key.get();
+  const std::string algorithm = AlgorithmDer(key, spec.digest);
+  std::string tbs;
+  if (spec.version == 2) tbs += TestDer(CBS_ASN1_INTEGER, "\x01");
+  tbs += algorithm;
+  tbs.append(reinterpret_cast<const char*>(name),
+             static_cast<size_t>(name_len));
+  tbs += TimeDer(spec.this_update);
+  if (spec.next_update != absl::InfiniteFuture()) {
+    tbs += TimeDer(spec.next_update);
+  }
+  std::string entries;
+  for (const TestRevocationListSpec::Entry& entry : spec.entries) {
+    entries += TestDer(
+        0x30, TestDer(CBS_ASN1_INTEGER, entry.serial) +
+                  TimeDer(entry.revoked_at) +
+                  (entry.extensions.empty() ? std::string()
+                                            : ExtensionsDer(entry.extensions)));
+  }
+  if (!entries.empty()) tbs += TestDer(0x30, entries);
+  if (!spec.extensions.empty()) {
+    tbs += TestDer(0xa0, ExtensionsDer(spec.extensions));
+  }
+  tbs = TestDer(0x30, tbs);
+
+  bssl::ScopedEVP_MD_CTX context;
+  size_t size = 0;
+  const auto* data = reinterpret_cast<const uint8_t*>(tbs.data());
+  Check(
+      EVP_DigestSignInit(context.get(), nullptr, Digest(spec.digest), nullptr,
+                         key) == 1 &&
+          EVP_DigestSign(context.get(), nullptr, &size, data, tbs.size()) == 1,
+      "signing");
+  std::string signature(size, '\0');
+  Check(EVP_DigestSign(context.get(), reinterpret_cast<uint8_t*>(&signature[0]),
+                       &size, data, tbs.size()) == 1,
+        "signing");
+  signature.resize(size);
+  TestRevocationList out;
+  out.der = TestDer(
+      0x30, tbs + algorithm +
+                TestDer(CBS_ASN1_BITSTRING, std::string(1, '\0') + signature));
+  out.pem = WritePem("X509 CRL", out.der);
   return out;
 }
 

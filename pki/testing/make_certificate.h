@@ -99,6 +99,44 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
                                     const TestKey& key,
                                     const TestCertificate* issuer);
 
+// An extension of a revocation list or of one of its entries.
+struct TestExtension {
+  std::string oid;    // "2.5.29.28"
+  std::string value;  // DER
+  bool critical = false;
+};
+
+// What a revocation list holds. The defaults make a valid empty v2 list.
+struct TestRevocationListSpec {
+  struct Entry {
+    std::string serial;  // contents of the INTEGER
+    absl::Time revoked_at = TestNow() - absl::Hours(2);
+    std::vector<TestExtension> extensions;
+  };
+  int version = 2;
+  absl::Time this_update = TestNow() - absl::Hours(1);
+  absl::Time next_update = TestNow() + absl::Hours(24);  // InfiniteFuture: none
+  std::vector<Entry> entries;
+  std::vector<TestExtension> extensions;
+  TestDigest digest = TestDigest::kSha256;
+};
+
+struct TestRevocationList {
+  std::string der;
+  std::string pem;
+};
+
+// The contents of the INTEGER `number`, as certificates' serial numbers are
+// written.
+std::string TestSerial(uint64_t number);
+
+// One DER element; `tag` is the identifier octet.
+std::string TestDer(uint8_t tag, const std::string& contents);
+
+// A list of `signer`'s name, signed by its key.
+TestRevocationList MakeTestRevocationList(const TestRevocationListSpec& spec,
+                                          const TestCertificate& signer);
+
 }  // namespace sallyport::pki
 
 #endif  // SALLYPORT_PKI_TESTING_MAKE_CERTIFICATE_H_

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/text.h"
+#include "pki/x509/der.h"
 #include "pki/x509/pem.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 #include "third_party_boringssl/pki/verify_signed_data.h"
@@ -32,11 +33,6 @@ Key KeyOf(const Sha256Digest& digest) {
   std::copy_n(digest.begin() + sizeof(key.first), sizeof(key.second),
               reinterpret_cast<uint8_t*>(&key.second));
   return key;
-}
-
-absl::string_view View(bssl::der::Input input) {
-  return absl::string_view(reinterpret_cast<const char*>(input.data()),
-                           input.size());
 }
 
 BundleError FromPemError(const PemError& error) {
@@ -446,10 +442,6 @@ WarningReason ReasonOf(Unfitness::Kind kind) {
     default:
       return WarningReason::kMalformed;
   }
-}
-
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "pki/x509/der.h"
 #include "pki/x509/pem.h"
 #include "third_party_boringssl/pki/cert_errors.h"
 #include "third_party_boringssl/pki/common_cert_errors.h"
@@ -34,11 +35,6 @@
 namespace sallyport::pki {
 namespace {
 
-absl::string_view View(bssl::Span<const uint8_t> bytes) {
-  return absl::string_view(reinterpret_cast<const char*>(bytes.data()),
-                           bytes.size());
-}
-
 absl::string_view View(const CBS& cbs) {
   return absl::string_view(reinterpret_cast<const char*>(CBS_data(&cbs)),
                            CBS_len(&cbs));
@@ -46,10 +42,6 @@ absl::string_view View(const CBS& cbs) {
 
 const uint8_t* Bytes(absl::string_view s) {
   return reinterpret_cast<const uint8_t*>(s.data());
-}
-
-bssl::der::Input Input(absl::string_view s) {
-  return bssl::der::Input(Bytes(s), s.size());
 }
 
 // The parts of a certificate, found without judging them. ITU-T X.509 7.2,
@@ -120,14 +112,6 @@ const char* ReadOutline(absl::string_view der, Outline* out) {
   return nullptr;
 }
 
-std::optional<absl::Time> ToTime(const bssl::der::GeneralizedTime& time) {
-  int64_t seconds = 0;
-  if (!bssl::der::GeneralizedTimeToPosixTime(time, &seconds)) {
-    return std::nullopt;
-  }
-  return absl::FromUnixSeconds(seconds);
-}
-
 PublicKeyInfo ReadPublicKey(absl::string_view spki) {
   PublicKeyInfo info;
   bssl::UniquePtr<EVP_PKEY> key;
@@ -165,29 +149,6 @@ PublicKeyInfo ReadPublicKey(absl::string_view spki) {
       info.type = KeyType::kOther;
   }
   return info;
-}
-
-SignatureStrength StrengthOf(absl::string_view algorithm) {
-  const std::optional<bssl::SignatureAlgorithm> parsed =
-      bssl::ParseSignatureAlgorithm(Input(algorithm));
-  if (!parsed.has_value()) return SignatureStrength::kUnsupported;
-  switch (*parsed) {
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha256:
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha384:
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha512:
-    case bssl::SignatureAlgorithm::kEcdsaSha256:
-    case bssl::SignatureAlgorithm::kEcdsaSha384:
-    case bssl::SignatureAlgorithm::kEcdsaSha512:
-    case bssl::SignatureAlgorithm::kRsaPssSha256:
-    case bssl::SignatureAlgorithm::kRsaPssSha384:
-    case bssl::SignatureAlgorithm::kRsaPssSha512:
-      return SignatureStrength::kStrong;
-    case bssl::SignatureAlgorithm::kRsaPkcs1Sha1:
-    case bssl::SignatureAlgorithm::kEcdsaSha1:
-      return SignatureStrength::kSha1;
-    default:
-      return SignatureStrength::kUnsupported;
-  }
 }
 
 bssl::UniquePtr<X509_NAME> ReadName(absl::string_view der) {
@@ -287,12 +248,6 @@ bool PlainNameText(absl::string_view der, std::string* out) {
   return true;
 }
 
-std::string NameText(absl::string_view der) {
-  std::string plain;
-  if (PlainNameText(der, &plain)) return plain;
-  return NameTextByLibrary(der);
-}
-
 // Extensions that the verifier processes or that have no bearing on trust.
 bool IsKnownCriticalExtension(bssl::der::Input oid) {
   static const bssl::Span<const uint8_t> kKnown[] = {
@@ -308,14 +263,6 @@ bool IsKnownCriticalExtension(bssl::der::Input oid) {
   return false;
 }
 
-std::string OidText(absl::string_view oid_contents) {
-  CBS cbs;
-  CBS_init(&cbs, Bytes(oid_contents), oid_contents.size());
-  bssl::UniquePtr<char> text(CBS_asn1_oid_to_text(&cbs));
-  return text == nullptr ? absl::StrCat("#", HexLower(oid_contents))
-                         : std::string(text.get());
-}
-
 std::string FirstError(const bssl::CertErrors& errors) {
   // ToDebugString() lists "ERROR: <id>" first and then parameters, which may
   // hold bytes of the certificate: only the first line is used.
@@ -328,6 +275,64 @@ std::string FirstError(const bssl::CertErrors& errors) {
 }
 
 }  // namespace
+
+absl::optional<absl::Time> ToTime(const bssl::der::GeneralizedTime& time) {
+  int64_t seconds = 0;
+  if (!bssl::der::GeneralizedTimeToPosixTime(time, &seconds)) {
+    return absl::nullopt;
+  }
+  return absl::FromUnixSeconds(seconds);
+}
+
+SignatureStrength StrengthOf(bssl::SignatureAlgorithm algorithm) {
+  switch (algorithm) {
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha256:
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha384:
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha512:
+    case bssl::SignatureAlgorithm::kEcdsaSha256:
+    case bssl::SignatureAlgorithm::kEcdsaSha384:
+    case bssl::SignatureAlgorithm::kEcdsaSha512:
+    case bssl::SignatureAlgorithm::kRsaPssSha256:
+    case bssl::SignatureAlgorithm::kRsaPssSha384:
+    case bssl::SignatureAlgorithm::kRsaPssSha512:
+      return SignatureStrength::kStrong;
+    case bssl::SignatureAlgorithm::kRsaPkcs1Sha1:
+    case bssl::SignatureAlgorithm::kEcdsaSha1:
+      return SignatureStrength::kSha1;
+    default:
+      return SignatureStrength::kUnsupported;
+  }
+}
+
+std::string NameText(absl::string_view name_der) {
+  std::string plain;
+  if (PlainNameText(name_der, &plain)) return plain;
+  return NameTextByLibrary(name_der);
+}
+
+std::string OidText(absl::string_view oid_contents) {
+  CBS cbs;
+  CBS_init(&cbs, Bytes(oid_contents), oid_contents.size());
+  bssl::UniquePtr<char> text(CBS_asn1_oid_to_text(&cbs));
+  return text == nullptr ? absl::StrCat("#", HexLower(oid_contents))
+                         : std::string(text.get());
+}
+
+std::string AlgorithmText(absl::string_view algorithm_der) {
+  CBS input;
+  CBS_init(&input, Bytes(algorithm_der), algorithm_der.size());
+  CBS sequence;
+  CBS oid;
+  if (!CBS_get_asn1(&input, &sequence, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&sequence, &oid, CBS_ASN1_OBJECT)) {
+    return "unreadable";
+  }
+  const int nid = OBJ_cbs2nid(&oid);
+  if (nid != NID_undef) {
+    if (const char* name = OBJ_nid2ln(nid)) return name;
+  }
+  return OidText(View(oid));
+}
 
 struct Certificate::Buffer {
   bssl::UniquePtr<CRYPTO_BUFFER> bytes;
@@ -374,7 +379,10 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
   out->serial_ = View(outline.serial);
   out->signature_algorithm_der_ = View(outline.algorithm);
   out->fingerprint_ = Sha256(out->der_);
-  out->signature_strength_ = StrengthOf(out->signature_algorithm_der_);
+  if (const std::optional<bssl::SignatureAlgorithm> algorithm =
+          bssl::ParseSignatureAlgorithm(Input(out->signature_algorithm_der_))) {
+    out->signature_strength_ = StrengthOf(*algorithm);
+  }
   out->public_key_ = ReadPublicKey(out->spki_der_);
   out->not_before_ = absl::InfiniteFuture();
   out->not_after_ = absl::InfinitePast();
@@ -382,8 +390,8 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
   bssl::der::GeneralizedTime not_after;
   if (bssl::ParseValidity(Input(View(outline.validity)), &not_before,
                           &not_after)) {
-    const std::optional<absl::Time> from = ToTime(not_before);
-    const std::optional<absl::Time> to = ToTime(not_after);
+    const absl::optional<absl::Time> from = ToTime(not_before);
+    const absl::optional<absl::Time> to = ToTime(not_after);
     if (from.has_value() && to.has_value()) {
       out->not_before_ = *from;
       out->not_after_ = *to;
@@ -413,9 +421,8 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
   }
   for (const auto& [oid, extension] : parsed.extensions()) {
     if (extension.critical && !IsKnownCriticalExtension(oid)) {
-      out->problem_ = absl::StrCat(
-          "unknown critical extension ",
-          OidText(View(bssl::Span<const uint8_t>(oid.data(), oid.size()))));
+      out->problem_ =
+          absl::StrCat("unknown critical extension ", OidText(View(oid)));
       break;
     }
   }
@@ -462,20 +469,7 @@ std::string Certificate::SerialHex() const {
 }
 
 std::string Certificate::SignatureAlgorithmName() const {
-  CBS input;
-  CBS_init(&input, Bytes(signature_algorithm_der_),
-           signature_algorithm_der_.size());
-  CBS sequence;
-  CBS oid;
-  if (!CBS_get_asn1(&input, &sequence, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&sequence, &oid, CBS_ASN1_OBJECT)) {
-    return "unreadable";
-  }
-  const int nid = OBJ_cbs2nid(&oid);
-  if (nid != NID_undef) {
-    if (const char* name = OBJ_nid2ln(nid)) return name;
-  }
-  return OidText(View(oid));
+  return AlgorithmText(signature_algorithm_der_);
 }
 
 bool Certificate::IsSelfSigned() const {
