@@ -148,9 +148,10 @@ std::string TestKey::Pem() const {
 std::string TestDer(uint8_t tag, const std::string& contents) {
   std::string out(1, static_cast<char>(tag));
   const size_t size = contents.size();
-  Check(size <= 0xffffff, "length");
+  Check(size <= 0xffffffff, "length");
   if (size >= 0x80) {
-    const int octets = size > 0xffff ? 3 : size > 0xff ? 2 : 1;
+    int octets = 1;
+    while (octets < 4 && size >> (8 * octets) != 0) ++octets;
     out += static_cast<char>(0x80 | octets);
     for (int i = octets - 1; i > 0; --i) {
       out += static_cast<char>((size >> (8 * i)) & 0xff);
@@ -314,21 +315,6 @@ std::string AlgorithmDer(const EVP_PKEY* key, TestDigest digest) {
 }
 
 }  // namespace
-
-std::string TestDer(uint8_t tag, const std::string& contents) {
-  std::string out(1, static_cast<char>(tag));
-  std::string length;
-  for (size_t rest = contents.size(); rest != 0; rest >>= 8) {
-    length.insert(length.begin(), static_cast<char>(rest & 0xff));
-  }
-  if (contents.size() < 0x80) {
-    out.push_back(static_cast<char>(contents.size()));
-  } else {
-    out.push_back(static_cast<char>(0x80 | length.size()));
-    out += length;
-  }
-  return out + contents;
-}
 
 std::string TestSerial(uint64_t number) {
   std::string out;

@@ -130,9 +130,6 @@ struct TestRevocationList {
 // written.
 std::string TestSerial(uint64_t number);
 
-// One DER element; `tag` is the identifier octet.
-std::string TestDer(uint8_t tag, const std::string& contents);
-
 // A list of `signer`'s name, signed by its key.
 TestRevocationList MakeTestRevocationList(const TestRevocationListSpec& spec,
                                           const TestCertificate& signer);
