@@ -16,8 +16,6 @@ from measure import cases as kinds
 from measure import config, numbers
 from measure.process import Failure, Late, Load, Server, cpu_times
 
-# Connections or requests before the first that counts.
-_WARM_UP = 100
 # Sessions that resumed connections take in turn.
 _SESSIONS = 16
 # How long after an update what it leaves behind may still be cleaned up.
@@ -128,21 +126,15 @@ class Bench:
     def _turns(self, case, variants, result):
         turns = result["turns"] = {}
         sizes = result["request_bytes"] = {}
-        requests = case.kind == kinds.REQUESTS
-        size = self.scale.requests if requests else self.scale.connections
-        command = "request" if requests else "connect"
+        command, size = self._unit(case)
         rounds = case.rounds or self.scale.rounds
-        sittings = min(self.scale.sittings, rounds)
+        sittings = min(case.sittings or self.scale.sittings, self.scale.sittings, rounds)
 
         def prepare(variant, load):
             told = self._what_the_upstream_gets(variant)
             if told is not None and variant.gateway.proxied:
                 sizes[variant.label] = told
-            if variant.resume:
-                load.do("sessions", _SESSIONS)
-            if requests:
-                load.do("open", 4)
-            load.do(command, min(_WARM_UP, size))
+            self._warm_up(case, variant, load)
 
         for sitting in range(sittings):
             with contextlib.ExitStack() as stack:
@@ -160,11 +152,36 @@ class Bench:
                 for _, load in pairs.values():
                     load.do("close")
 
+    def _unit(self, case):
+        """(command of the load program, how many in a turn)"""
+        if case.kind == kinds.REQUESTS:
+            return "request", self.scale.requests
+        return "connect", self.scale.connections
+
+    def _warm_up(self, case, variant, load):
+        command, size = self._unit(case)
+        if variant.resume:
+            load.do("sessions", _SESSIONS)
+        if case.kind == kinds.REQUESTS:
+            load.do("open", 4)
+        load.do(command, kinds.WARM_UP if size > 20 else size)
+
+    @contextlib.contextmanager
+    def prepared(self, case, variant):
+        """(server, load, command) of one side, ready to be kept busy."""
+        with contextlib.ExitStack() as stack:
+            server, load = self._pair(stack, variant)
+            server.start(load, variant.limit)
+            self._warm_up(case, variant, load)
+            yield server, load, self._unit(case)[0]
+
     def _turn(self, server, load, command, count):
+        load.do(command, self.scale.before(count))
+        time.sleep(0.005)
         before = server.cpu_seconds()
         answer = load.do(command, count)
         # Let the server see the last connection end.
-        time.sleep(0.01)
+        time.sleep(0.005)
         used = server.cpu_seconds() - before
         self._own += used
         return {
@@ -211,7 +228,7 @@ class Bench:
                     with contextlib.ExitStack() as stack:
                         server, load = self._pair(stack, variant)
                         server.start(load, variant.limit)
-                        load.do("connect", min(_WARM_UP, self.scale.idle))
+                        load.do("connect", min(kinds.WARM_UP, self.scale.idle))
                         time.sleep(0.1)
                         before = server.memory()["rss"]
                         load.do("open", self.scale.idle)
