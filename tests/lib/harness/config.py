@@ -22,6 +22,7 @@ _VALIDATOR_TYPE = (
     "DynamicModuleCertValidatorConfig"
 )
 _FILTER_TYPE = _TYPE + "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+_ROUTE_TYPE = _FILTER_TYPE + "PerRoute"
 _SECRET_TYPE = _TYPE + "envoy.extensions.transport_sockets.tls.v3.Secret"
 _TLS_TYPE = _TYPE + "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _HCM_TYPE = (
@@ -44,6 +45,11 @@ ACCESS_LOG = {
     # The verdict of the request.
     "reason": "%DYNAMIC_METADATA(sallyport:reason)%",
     "detail": "%DYNAMIC_METADATA(sallyport:detail)%",
+    # All of it, as an object.
+    "metadata": "%DYNAMIC_METADATA(sallyport)%",
+    "flags": "%RESPONSE_FLAGS%",
+    "closed_by": "%CONNECTION_TERMINATION_DETAILS%",
+    "bytes_sent": "%BYTES_SENT%",
     # What the handshake left: its verdict, and who the client says it is.
     "handshake_reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
     "handshake_detail": "%FILTER_STATE(sallyport.detail:PLAIN)%",
@@ -60,6 +66,7 @@ CONNECTION_LOG = {
     "handshake_reason": "%FILTER_STATE(sallyport.reason:PLAIN)%",
     "failure": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
     "flags": "%RESPONSE_FLAGS%",
+    "closed_by": "%CONNECTION_TERMINATION_DETAILS%",
 }
 
 
@@ -83,6 +90,10 @@ class Domain:
     # In place of the custom validator: a validation_context of Envoy's own.
     validation_context: typing.Optional[dict] = None
     with_filter: bool = True
+    # More fields of DownstreamTlsContext.
+    tls: dict = dataclasses.field(default_factory=dict)
+    # The routes; None: all to the backend.
+    routes: typing.Optional[list] = None
     # More fields of HttpConnectionManager.
     connection_manager: dict = dataclasses.field(default_factory=dict)
 
@@ -149,6 +160,23 @@ def http_filter(config):
     }
 
 
+def route(prefix="/", per_route=None, **match):
+    """A route to the backend. per_route: a MutualTlsRoute, or an Any with one.
+    match: more of RouteMatch."""
+    made = {"match": {"prefix": prefix, **match}, "route": {"cluster": "backend"}}
+    if per_route is not None:
+        config = per_route if "@type" in per_route else any_of(per_route)
+        made["typed_per_filter_config"] = {
+            HTTP_FILTER: {
+                "@type": _ROUTE_TYPE,
+                "dynamic_module_config": _MODULE_CONFIG,
+                "per_route_config_name": HTTP_FILTER,
+                "filter_config": config,
+            }
+        }
+    return made
+
+
 def _tls(domain):
     common = {
         "alpn_protocols": ["h2", "http/1.1"],
@@ -171,16 +199,16 @@ def _tls(domain):
         }
     else:
         common["validation_context"] = custom_validator(any_of(validator_message(domain)))
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": _TLS_TYPE,
-            "common_tls_context": common,
-            "require_client_certificate": domain.require_client_certificate,
-            "disable_stateless_session_resumption": not domain.resumption,
-            "disable_stateful_session_resumption": not domain.resumption,
-        },
+    tls = {
+        "@type": _TLS_TYPE,
+        "common_tls_context": common,
+        "require_client_certificate": domain.require_client_certificate,
+        "disable_stateful_session_resumption": not domain.resumption,
+        **domain.tls,
     }
+    if "session_ticket_keys" not in tls:  # one or the other
+        tls["disable_stateless_session_resumption"] = not domain.resumption
+    return {"name": "envoy.transport_sockets.tls", "typed_config": tls}
 
 
 def _log(fields):
@@ -219,7 +247,7 @@ def _filter_chain(domain):
                 {
                     "name": "backend",
                     "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "backend"}}],
+                    "routes": domain.routes or [route()],
                 }
             ]
         },

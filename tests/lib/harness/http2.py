@@ -49,15 +49,29 @@ class Reset(Exception):
 class Connection:
     """One HTTP/2 connection. Use it as a context manager."""
 
-    def __init__(self, port, server_ca, identity=None, server_name=client.DOMAIN, tls=None):
-        context = client.tls_context(server_ca, identity, tls)
+    def __init__(
+        self, port, server_ca, identity=None, server_name=client.DOMAIN, tls=None, context=None,
+        session=None,
+    ):
+        if context is None:
+            context = client.tls_context(server_ca, identity, tls)
         context.set_alpn_protocols(["h2"])
-        self._connection = client.Connection(port, server_name=server_name, context=context)
+        self._connection = client.Connection(
+            port, server_name=server_name, context=context, session=session
+        )
         self._socket = self._connection.socket
         if self._socket.selected_alpn_protocol() != "h2":
             raise Reset("the server does not speak HTTP/2")
         self._stream = -1
         self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0))
+
+    @property
+    def session(self):
+        return self._connection.session
+
+    @property
+    def session_reused(self):
+        return self._connection.session_reused
 
     def __enter__(self):
         return self
