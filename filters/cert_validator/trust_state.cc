@@ -194,14 +194,6 @@ std::vector<std::shared_ptr<const TrustState>> DomainTrust::CurrentOfAll()
 
 void DomainTrust::SetChangeHook(void (*hook)()) { change_hook.store(hook); }
 
-bool DomainTrust::HasSeveralLineages() const {
-  absl::MutexLock lock(&mu_);
-  for (const auto& [generation, state] : states_) {
-    if (state->lineage() != states_.begin()->second->lineage()) return true;
-  }
-  return false;
-}
-
 bool DomainTrust::IsServed(absl::string_view domain) {
   Domains& all = AllDomains();
   absl::ReaderMutexLock lock(&all.mu);
@@ -232,6 +224,13 @@ void DomainTrust::Put(uint64_t generation,
 }
 
 void DomainTrust::Publish() {
+  has_several_lineages_.store(
+      std::any_of(states_.begin(), states_.end(),
+                  [&](const auto& entry) {
+                    return entry.second->lineage() !=
+                           states_.begin()->second->lineage();
+                  }),
+      std::memory_order_release);
   current_id_.store(states_.empty() ? 0 : states_.rbegin()->second->id(),
                     std::memory_order_release);
 }

@@ -1,6 +1,7 @@
 """TCP domains: who gets to a database behind Envoy, and what it is told."""
 
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
@@ -29,7 +30,7 @@ NAMES = LIVE + (
     "certificate.example.com", "envoys.example.com", "tls.example.com", "optional.example.com",
     "required.example.com", "allow.example.com", "metadata.example.com", "state.example.com",
     "dropped.example.com", "resumed.example.com", "other.example.com", "unbound.example.com",
-    "down.example.com",
+    "down.example.com", "handshake.example.com",
 )
 
 
@@ -46,6 +47,12 @@ def rbac(principal):
             },
         },
     }
+
+
+@functools.lru_cache(maxsize=None)
+def subject(identity):
+    """Runs openssl once for each."""
+    return identity.subject()
 
 
 def setUpModule():
@@ -131,7 +138,7 @@ class TcpTest(unittest.TestCase):
     def domains(cls):
         in_stream = {"proxy_protocol": {}}
         in_state = {"proxy_protocol": {"carrier": "FILTER_STATE"}}
-        subject = "CN=direct.example.org,O=Customer\\, Inc"
+        direct = "CN=direct.example.org,O=Customer\\, Inc"
         return [
             cls.followed("live", {}),
             cls.followed("later", {"end_after": "1.5s"}),
@@ -165,7 +172,7 @@ class TcpTest(unittest.TestCase):
                             "metadata": {
                                 "filter": "sallyport",
                                 "path": [{"key": "subject"}],
-                                "value": {"string_match": {"exact": subject}},
+                                "value": {"string_match": {"exact": direct}},
                             }
                         }
                     )
@@ -191,6 +198,7 @@ class TcpTest(unittest.TestCase):
                 "trusted_ca": {"inline_string": cls.people.root.pem()},
             }),
             cls.domain("down", "down"),
+            cls.domain("handshake", validator={"rejection": "HANDSHAKE"}),
         ]
 
     def run(self, result=None):
@@ -312,14 +320,14 @@ class Verdicts(TcpTest):
         for name in ("echo", "early"):
             for tls in ("1.2", "1.3"):
                 for identity in (self.people.partner, self.people.direct, self.people.branch):
-                    with self.subTest(domain=name, tls=tls, identity=identity.subject()):
+                    with self.subTest(domain=name, tls=tls, identity=subject(identity)):
                         connection = self.connect(name, identity, tls=tls)
                         self.assert_echoes(connection)
                         self.assert_echoes(connection)
                         connection.close()
                         entry = self.log_of(connection)
                         self.assertEqual(entry["reason"], "TRUSTED")
-                        self.assertEqual(entry["subject"], identity.subject())
+                        self.assertEqual(entry["subject"], subject(identity))
                         self.assertEqual(entry["fingerprint"], identity.fingerprint())
                         self.assertEqual(entry["truststore"], "partners@7")
                         self.assertIsNone(entry["ended_by"])
@@ -352,7 +360,7 @@ class Verdicts(TcpTest):
         counter = "%s.example.com.denied.%s" % (name, reason)
         before = self.counter(counter)
         entry = self.assert_refused(name, identity, reason, **options)
-        self.assertEqual(entry["subject"], identity.subject())
+        self.assertEqual(entry["subject"], subject(identity))
         self.assertTrue(entry["detail"])
         self.assertEqual(entry["sent"], 0)
         self.assertEqual(self.counter(counter), before + 1)
@@ -375,10 +383,20 @@ class Verdicts(TcpTest):
         self.assert_echoes(connection)
         self.assert_refused("optional", self.people.stranger, "UNTRUSTED_ISSUER")
 
+    def test_refused_in_the_handshake(self):
+        # The style HANDSHAKE of the validator: TLS itself says no.
+        self.assert_echoes(self.connect("handshake", self.people.direct))
+        reached = self.backends["echo"].num_connections
+        for tls in ("1.2", "1.3"):
+            with self.assertRaisesRegex((ssl.SSLError, ConnectionError), "(?i)unknown.ca|reset"):
+                connection = self.connect("handshake", self.people.stranger, tls=tls)
+                connection.recv(1)
+        self.assertEqual(self.backends["echo"].num_connections, reached)
+
     def test_a_rule_about_clients(self):
         self.assert_echoes(self.connect("allow", self.people.direct))
         entry = self.assert_refused("allow", self.people.partner, "NOT_ALLOWED")
-        self.assertEqual(entry["subject"], self.people.partner.subject())
+        self.assertEqual(entry["subject"], subject(self.people.partner))
 
     def test_what_cannot_be_judged_is_refused(self):
         # The validator is another domain's; there is none.
@@ -425,6 +443,9 @@ class Verdicts(TcpTest):
             entry = self.log_of(connection)
             self.assertEqual(entry["reason"], "TRUSTED")
             self.assertIn("rbac", entry["ended_by"])
+            if name == "state":
+                # The header is data: RBAC decided before tcp_proxy began.
+                self.assertIsNone(entry["upstream"])
 
     def test_counters_get_labels(self):
         self.assert_echoes(self.connect("echo", self.people.direct))
@@ -539,7 +560,7 @@ class ProxyProtocol(TcpTest):
         self.assertEqual(told["destination"], list(connection.getpeername()[:2]))
         self.assertEqual((told["client"], told["verify"]), (7, 0))
         self.assertEqual(told["tls"], "TLSv" + tls)
-        common_name = [p[3:] for p in identity.subject().split(",") if p.startswith("CN=")]
+        common_name = [p[3:] for p in subject(identity).split(",") if p.startswith("CN=")]
         self.assertEqual(told["cn"], common_name[0])
         return told
 
@@ -547,7 +568,7 @@ class ProxyProtocol(TcpTest):
         for tls in ("1.2", "1.3"):
             for name in ("proxy", "certificate", "envoys", "tls"):
                 for identity in (self.people.partner, self.people.branch):
-                    with self.subTest(domain=name, tls=tls, identity=identity.subject()):
+                    with self.subTest(domain=name, tls=tls, identity=subject(identity)):
                         connection = self.connect(name, identity, tls=tls)
                         told = self.assert_told(connection, name, identity, tls)
                         certificate = identity.der().hex() if name == "certificate" else None
