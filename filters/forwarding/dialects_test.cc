@@ -293,6 +293,14 @@ TEST(Traefik, NeverLetsASanBecomeAnotherOne) {
   }
 }
 
+TEST(Traefik, KeepsTheNumberOfSansWhateverTheyAre) {
+  TestCertificate spec;
+  spec.dns = {"", "a"};
+  spec.uri = {""};
+  const TraefikFields fields = Fields(InfoOf(spec));
+  EXPECT_EQ(ReadTraefikList(fields.back().second), (Strings{"", "a", ""}));
+}
+
 TEST(Traefik, WritesSerialsInDecimalUpTo256Octets) {
   const auto serial = [](const std::string& octets) {
     TestCertificate spec;

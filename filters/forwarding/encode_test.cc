@@ -92,6 +92,7 @@ std::string Value(const std::vector<Header>& headers, absl::string_view name) {
 
 std::vector<std::string> Names(const std::vector<Header>& headers) {
   std::vector<std::string> names;
+  names.reserve(headers.size());
   for (const Header& header : headers) names.push_back(header.name);
   return names;
 }
@@ -837,6 +838,7 @@ TEST(Budget, DefaultsTo16384) {
   // About 12,000 bytes of names, so that one URL-encoded certificate does not
   // fit beside them and everything else does.
   std::vector<std::string> names;
+  names.reserve(400);
   for (int i = 0; i < 400; ++i) {
     names.push_back(absl::StrCat("name-", i, ".some.example.com"));
   }
@@ -858,6 +860,7 @@ TEST(Budget, DefaultsTo16384) {
 
 TEST(Budget, DropsAHugeListOfNamesAsAWhole) {
   std::vector<std::string> names;
+  names.reserve(3000);
   for (int i = 0; i < 3000; ++i) names.push_back(absl::StrCat("n", i, ".x"));
   const Certificates sent = {Leaf({"spiffe://a"}, names)};
   Forwarding config;

@@ -138,9 +138,11 @@ std::string Decimal(absl::string_view hex) {
 std::string AltNames(const Certificate& leaf) {
   const pki::SubjectAltNames names = leaf.AltNames();
   std::string out;
+  bool first = true;
   for (const auto* list : {&names.dns, &names.email, &names.ip, &names.uri}) {
     for (const std::string& name : *list) {
-      if (!out.empty()) out.push_back(',');
+      if (!first) out.push_back(',');
+      first = false;
       AppendValue(name, &out);
     }
   }

@@ -30,21 +30,20 @@ absl::Status TooLarge(absl::string_view what) {
       absl::StrCat("x-forwarded-client-cert holds over ", what));
 }
 
-constexpr int kNoDigit = -1;
+constexpr uint32_t kNoDigit = 64;
 
-constexpr std::array<int8_t, 256> MakeDigits() {
-  std::array<int8_t, 256> digits{};
-  for (size_t i = 0; i < digits.size(); ++i) digits[i] = kNoDigit;
-  for (int i = 0; i < 26; ++i) {
-    digits[static_cast<size_t>('A' + i)] = static_cast<int8_t>(i);
-    digits[static_cast<size_t>('a' + i)] = static_cast<int8_t>(26 + i);
-  }
-  for (int i = 0; i < 10; ++i) {
-    digits[static_cast<size_t>('0' + i)] = static_cast<int8_t>(52 + i);
+// The value of each character that stands for itself.
+constexpr std::array<uint8_t, 256> MakeDigits() {
+  constexpr absl::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::array<uint8_t, 256> digits{};
+  for (uint8_t& digit : digits) digit = kNoDigit;
+  for (size_t i = 0; i < kAlphabet.size(); ++i) {
+    digits[static_cast<uint8_t>(kAlphabet[i])] = static_cast<uint8_t>(i);
   }
   return digits;
 }
-constexpr std::array<int8_t, 256> kDigits = MakeDigits();
+constexpr std::array<uint8_t, 256> kDigits = MakeDigits();
 
 // Reads one block of URL-encoded PEM off `text` and appends what it holds.
 // Only the one way to write it is accepted: lines of 64 but for the last, and
@@ -58,7 +57,7 @@ bool ReadBlock(absl::string_view& text, std::vector<char>& out) {
   bool ended = false;  // a line was shorter than the others
   size_t i = 0;
   while (i < text.size() && text[i] != '-') {
-    int digit = kDigits[static_cast<uint8_t>(text[i])];
+    uint32_t digit = kDigits[static_cast<uint8_t>(text[i])];
     if (digit != kNoDigit) {
       ++i;
     } else {
@@ -83,7 +82,7 @@ bool ReadBlock(absl::string_view& text, std::vector<char>& out) {
       }
     }
     if (++line > kLineChars || ended || padding != 0) return false;
-    bits = (bits << 6) | static_cast<uint32_t>(digit);
+    bits = (bits << 6) | digit;
     if (++digits == 4) {
       out.push_back(static_cast<char>(bits >> 16));
       out.push_back(static_cast<char>(bits >> 8));
