@@ -92,6 +92,17 @@ class ReportTest(unittest.TestCase):
         goal = {"label": "third", "base": "base", "limit": 2, "key": "cpu_us"}
         self.assertIsNone(report.judge_goal(self.RESULT, goal)["met"])
 
+    def test_goals_of_one_kind_share_a_row_with_the_worst(self):
+        base = self.RESULT["goals"][0]
+        result = dict(
+            self.RESULT, goals=[base, dict(base, label="base"), dict(base, label="third")]
+        )
+        text = report.goals([result])
+        self.assertIn("| 2 variants; most: base | ", text)
+        self.assertIn("1.000 (1.000 to 1.000)", text)
+        self.assertIn("**not met**, 1 not measured", text)
+        self.assertEqual(len(text.splitlines()), 3)
+
     def test_a_goal_in_seconds(self):
         result = dict(self.RESULT, rounds=[
             {"values": {"base": {"seconds": s}}} for s in (3.0, 4.0, 5.0)

@@ -32,8 +32,6 @@ class Variant:
 
     client, expect, sni, chain: options of the load program.
     resume: its connections resume sessions.
-    may_be_refused: a module that does not know this part of its configuration
-    yet, or leaves it out, is no error; the table says so.
     rounds: in how many rounds it takes part; None is all.
     single: of a server of many domains, the variant that is the same with one.
     limit: seconds that it has to come up (or, in an update, to change).
@@ -46,7 +44,6 @@ class Variant:
     sni: str = "bench.test"
     chain: str = "ecdsa_2"
     resume: bool = False
-    may_be_refused: bool = False
     rounds: typing.Optional[int] = None
     single: str = ""
     limit: float = 300.0
@@ -246,7 +243,7 @@ def _resumption(scale):
     variants = _built_in(envoy, client="one-leaf") + [
         Variant("Envoy, built-in, resumed", Gateway(**envoy), **resumed),
         Variant("Sallyport, full handshake, chain seen before", sallyport, "one-leaf"),
-        Variant("Sallyport, resumed", sallyport, **resumed, may_be_refused=True),
+        Variant("Sallyport, resumed", sallyport, **resumed),
     ]
     for server, label in PEERS.items():
         variants += [

@@ -16,6 +16,8 @@ from measure import cases as kinds
 from measure import config, numbers
 from measure.process import Failure, Late, Load, Server, cpu_times
 
+# How a note on a variant that could not be measured begins.
+FAILED = "**failed**: "
 # Sessions that resumed connections take in turn.
 _SESSIONS = 16
 # How long after an update what it leaves behind may still be cleaned up.
@@ -23,10 +25,9 @@ _SETTLE_SECONDS = 0.3
 _UPDATE_SECONDS = 150
 
 
-def _last_line(failure):
-    """Of a server's log, what a reader of a table needs."""
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[0][:160]
+def _first_line(failure):
+    """What a reader of a table needs; a server's log may follow it."""
+    return str(failure).strip().splitlines()[0][:160]
 
 
 class Bench:
@@ -85,7 +86,8 @@ class Bench:
     def _start_all(self, stack, variants, result, prepare):
         """{label: (server, load)}, each started, given to prepare(variant, load).
 
-        A variant that may be refused and is goes into the notes.
+        One that fails before anything was measured is left out and noted, unless
+        it is the first, which the others are compared with.
         """
         pairs = {}
         for variant in variants:
@@ -97,11 +99,9 @@ class Bench:
                     server.start(load, variant.limit)
                     prepare(variant, load)
                 except Failure as failure:
-                    if not variant.may_be_refused or result["rounds"]:
+                    if variant is variants[0] or result["rounds"]:
                         raise Failure("%s: %s" % (variant.label, failure)) from failure
-                    result["notes"][variant.label] = (
-                        "not supported by this module: " + _last_line(failure)
-                    )
+                    result["notes"][variant.label] = FAILED + _first_line(failure)
                     continue
                 stack.push(own.pop_all())
             pairs[variant.label] = (server, load)
@@ -145,7 +145,13 @@ class Bench:
                     with self._round(result) as values:
                         sums = dict.fromkeys(taking_part, 0.0)
                         for label in numbers.there_and_back(taking_part, number):
-                            turn = self._turn(*pairs[label], command, size)
+                            server, load = pairs[label]
+                            try:
+                                turn = self._turn(server, load, command, size)
+                            except Failure as failure:
+                                raise Failure(
+                                    "%s: %s\n%s" % (label, failure, server.log()[-2000:])
+                                ) from failure
                             turns.setdefault(label, []).append(turn)
                             sums[label] += turn["cpu_us"] / 2
                         values.update({k: {"cpu_us": v} for k, v in sums.items()})
@@ -288,7 +294,7 @@ class Bench:
                     # "load: expected 200, got connection closed"
                     if "load: expected" not in str(failure):
                         raise
-                    what = _last_line(failure).rpartition("got ")[2]
+                    what = _first_line(failure).rpartition("got ")[2]
                     outcome = {"works": False, "what": "starts, then: " + what}
             outcomes[variant.label] = outcome
 
