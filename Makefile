@@ -1,12 +1,13 @@
 # Thin on purpose: each target is one or two scripts that also run alone.
 
-.PHONY: help setup demo test bench fuzz format format-check tidy clean
+.PHONY: help setup demo test bench fuzz soak format format-check tidy clean
 
 help:
 	@echo "make demo          run the example; installs only what it needs"
 	@echo "make test          everything that can fail a change; ends in a count"
 	@echo "make bench         measure"
 	@echo "make fuzz          each fuzz target for FUZZ_SECONDS (default 60)"
+	@echo "make soak          everything changes at once, for SOAK_SECONDS (default 1800)"
 	@echo "make format        rewrite the C++ sources in the house style"
 	@echo "make format-check  fail if that would change anything"
 	@echo "make tidy          clang-tidy over our own sources"
@@ -31,6 +32,12 @@ bench:
 fuzz:
 	@tools/setup test
 	@tools/fuzz/run
+
+SOAK_SECONDS ?= 1800
+soak:
+	@tools/setup test
+	@bazel test //tests/soak:soak_test --nocache_test_results --test_output=streamed \
+	  --test_env=SOAK_SECONDS=$(SOAK_SECONDS) --test_timeout=$$(( $(SOAK_SECONDS) + 300 ))
 
 format:
 	@tools/format

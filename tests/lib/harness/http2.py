@@ -13,6 +13,7 @@ from harness import client
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY = 0, 1, 3, 4, 6, 7
+_WINDOW_UPDATE = 8
 _END_STREAM, _END_HEADERS, _ACK = 0x1, 0x4, 0x1
 
 
@@ -47,11 +48,14 @@ class Reset(Exception):
 
 
 class Connection:
-    """One HTTP/2 connection. Use it as a context manager."""
+    """One HTTP/2 connection. Use it as a context manager.
+
+    context: in place of server_ca, identity and tls.
+    """
 
     def __init__(
-        self, port, server_ca, identity=None, server_name=client.DOMAIN, tls=None, context=None,
-        session=None,
+        self, port, server_ca=None, identity=None, server_name=client.DOMAIN, tls=None,
+        context=None, session=None,
     ):
         if context is None:
             context = client.tls_context(server_ca, identity, tls)
@@ -61,9 +65,14 @@ class Connection:
         )
         self._socket = self._connection.socket
         if self._socket.selected_alpn_protocol() != "h2":
+            self._connection.close()
             raise Reset("the server does not speak HTTP/2")
         self._stream = -1
-        self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0))
+        try:
+            self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0))
+        except BaseException:
+            self._connection.close()
+            raise
 
     @property
     def session(self):
@@ -137,5 +146,10 @@ class Connection:
                 raise Reset("RST_STREAM %d" % struct.unpack(">I", payload)[0])
             elif stream == self._stream and kind == _DATA:
                 body += payload
+                if payload:
+                    # The connection's window; each stream has its own.
+                    self._socket.sendall(
+                        _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", len(payload)))
+                    )
             if stream == self._stream and kind in (_DATA, _HEADERS) and flags & _END_STREAM:
                 return body
