@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import ssl
 import sys
 import tempfile
 import unittest
@@ -114,6 +115,14 @@ class People:
         return certificates.Identity(
             self.impostor.certificate, self.impostor.key, self.impostor.certificate
         )
+
+    def _make_tampered(self):
+        """direct's, with another bit in the signature."""
+        der = bytearray(self.direct.der())
+        der[-1] ^= 1
+        path = self.workshop.path("tampered.pem")
+        path.write_text(ssl.DER_cert_to_PEM_cert(bytes(der)), encoding="ascii")
+        return certificates.Identity(path, self.direct.key, path)
 
     def _make_via_absent(self):
         return self.workshop.client(

@@ -3,19 +3,26 @@
 {"method", "path", "headers": [[name, value], ...], "trailers": [[name, value],
 ...], "body_bytes", "connection"}. As a program it listens on a free port of
 127.0.0.1 and prints that port.
+
+A path under /drip is answered with a body without end, a piece every DRIP
+seconds; a request for an upgrade with 101, and then with what comes in.
 """
 
+import contextlib
 import http.server
 import itertools
 import json
 import os
 import pathlib
+import select
 import socketserver
 import subprocess
 import sys
 import threading
 
 from harness import processes
+
+DRIP = 0.05
 
 _connections = itertools.count(1)
 
@@ -29,7 +36,46 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
         self.connection_number = next(_connections)
 
+    def _drip(self):
+        self.send_response(200)
+        self.send_header("content-type", self.headers.get("content-type", "text/plain"))
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        with self._counted_as_open():
+            while True:
+                self.wfile.write(b"5\r\ndrip\n\r\n")
+                # The proxy closes when the client is gone; a body may still come.
+                if select.select([self.connection], [], [], DRIP)[0]:
+                    if not self.connection.recv(65536):
+                        break
+
+    def _upgrade(self):
+        self.send_response(101)
+        self.send_header("connection", "Upgrade")
+        self.send_header("upgrade", self.headers["upgrade"])
+        self.end_headers()
+        with self._counted_as_open():
+            while data := self.connection.recv(65536):
+                self.connection.sendall(data)
+
+    @contextlib.contextmanager
+    def _counted_as_open(self):
+        self.close_connection = True
+        with self.server.lock:
+            self.server.num_open += 1
+        try:
+            yield
+        finally:
+            with self.server.lock:
+                self.server.num_open -= 1
+
     def _answer(self):
+        if self.path.startswith("/drip"):
+            self._drip()
+            return
+        if "upgrade" in self.headers:
+            self._upgrade()
+            return
         size, trailers = self._read_body()
         body = json.dumps(
             {
@@ -88,6 +134,8 @@ class Backend(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.lock = threading.Lock()
         self.num_requests = 0
+        # Answers without end, and upgraded connections.
+        self.num_open = 0
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     @property
