@@ -114,8 +114,14 @@ Answer Ask(const Trust& trust, absl::Span<const absl::string_view> chain,
         std::min(policy.max_signature_checks - 1, checks);
     policy.max_path_iterations -=
         std::min(policy.max_path_iterations - 1, iterations);
-    pki::Verdict verdict = pki::VerifyChain(source.truststore->truststore(),
-                                            chain, policy, now, &memory);
+    pki::RevocationInputs revocation;
+    revocation.lists = source.revocation_lists.get();
+    revocation.rule = source.revocation_rule;
+    revocation.scope = source.revocation_scope;
+    revocation.deny = trust.deny.get();
+    pki::Verdict verdict =
+        pki::VerifyChain(source.truststore->truststore(), chain, policy, now,
+                         &memory, &revocation);
     checks += verdict.signature_checks;
     iterations += verdict.path_iterations;
     recheck_at = std::min(recheck_at, verdict.recheck_at);

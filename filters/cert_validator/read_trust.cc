@@ -113,27 +113,6 @@ absl::StatusOr<pki::VerifyPolicy> ReadPolicy(const Config& config) {
   return policy;
 }
 
-// A path that an error may print: not PEM that was put into the wrong field.
-absl::Status CheckPath(absl::string_view field, absl::string_view path) {
-  if (path.empty()) return At(field, "is empty; give the path of a PEM file");
-  if (absl::StrContains(path, "-----BEGIN") ||
-      std::any_of(path.begin(), path.end(), [](char c) {
-        return absl::ascii_iscntrl(static_cast<unsigned char>(c));
-      })) {
-    return At(field, "is no path (PEM text goes into inline_pem)");
-  }
-  if (path.front() != '/') {
-    return At(field, absl::StrCat("\"", Printable(path, 200),
-                                  "\" is not absolute; give a path that starts "
-                                  "with '/'"));
-  }
-  if (path.back() == '/') {
-    return At(field, absl::StrCat("\"", Printable(path, 200),
-                                  "\" is a directory; name a PEM file in it"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status InField(absl::string_view field, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat(field, ": ", status.message()));
@@ -141,7 +120,7 @@ absl::Status InField(absl::string_view field, const absl::Status& status) {
 
 absl::StatusOr<TrustSource> ReadSource(const v1::Truststore& config,
                                        const pki::VerifyPolicy& policy,
-                                       std::shared_ptr<FollowedFile>& file) {
+                                       TrustReading::Source& from) {
   TrustSource source;
   SALLYPORT_RETURN_IF_ERROR(CheckName("name", config.name()));
   SALLYPORT_RETURN_IF_ERROR(CheckName("version", config.version()));
@@ -166,18 +145,50 @@ absl::StatusOr<TrustSource> ReadSource(const v1::Truststore& config,
       break;
     }
     case v1::Truststore::kFile: {
-      SALLYPORT_RETURN_IF_ERROR(CheckPath("file", config.file()));
+      const absl::Status path = CheckPath(config.file());
+      if (!path.ok()) return InField("file", path);
       auto opened = OpenTruststoreFile(config.file(), limits);
       if (!opened.ok()) return InField("file", opened.status());
-      file = *std::move(opened);
+      from.file = *std::move(opened);
       source.source = absl::StrCat("file:", config.file());
-      source.truststore = TruststoreOf(*file);
+      source.truststore = TruststoreOf(*from.file);
       break;
     }
     default:
       return absl::InvalidArgumentError(
           "has no source; set inline_pem (PEM text) or file (a path)");
   }
+  switch (config.revocation_rule()) {
+    case v1::REVOCATION_RULE_UNSPECIFIED:
+    case v1::SOFT_FAIL:
+      break;
+    case v1::HARD_FAIL:
+      source.revocation_rule = pki::RevocationRule::kHardFail;
+      break;
+    default:
+      return At("revocation_rule",
+                "is nothing that this version knows; SOFT_FAIL or HARD_FAIL");
+  }
+  switch (config.revocation_scope()) {
+    case v1::REVOCATION_SCOPE_UNSPECIFIED:
+    case v1::CHAIN:
+      break;
+    case v1::LEAF:
+      source.revocation_scope = pki::RevocationScope::kLeaf;
+      break;
+    default:
+      return At("revocation_scope",
+                "is nothing that this version knows; CHAIN or LEAF");
+  }
+  if (config.revocation_lists().empty() &&
+      config.revocation_rule() == v1::HARD_FAIL) {
+    return At("revocation_rule",
+              "HARD_FAIL without revocation_lists checks nothing; name a list, "
+              "or leave it out");
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(from.revocation, RevocationSource::Read(config));
+  source.revocation_lists = from.revocation.lists();
+  source.revocation_origin = from.revocation.origin();
   return source;
 }
 
@@ -200,9 +211,9 @@ absl::StatusOr<TrustReading> Read(const Config& config,
   }
   for (int i = 0; i < truststores.size(); ++i) {
     const std::string field = absl::StrCat(prefix, "truststores[", i, "]");
-    std::shared_ptr<FollowedFile> file;
+    TrustReading::Source from;
     absl::StatusOr<TrustSource> source =
-        ReadSource(truststores[i], *policy, file);
+        ReadSource(truststores[i], *policy, from);
     if (!source.ok()) {
       const absl::string_view message = source.status().message();
       return absl::Status(
@@ -219,20 +230,42 @@ absl::StatusOr<TrustReading> Read(const Config& config,
                                "apart"));
       }
     }
-    if (file != nullptr) {
-      reading.files.push_back({std::move(file), static_cast<size_t>(i)});
-    }
+    reading.sources.push_back(std::move(from));
     reading.trust.sources.push_back(*std::move(source));
+  }
+  if (config.has_deny()) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        reading.deny,
+        DenySource::Read(config.deny(), absl::StrCat(prefix, "deny")));
+    reading.trust.deny = reading.deny.list();
+    reading.trust.deny_origin = reading.deny.origin();
   }
   return reading;
 }
 
 }  // namespace
 
-void TrustReading::Refresh() {
-  for (const TrustFile& file : files) {
-    trust.sources[file.source].truststore = TruststoreOf(*file.file);
+std::vector<std::shared_ptr<FollowedFile>> TrustReading::Files() const {
+  std::vector<std::shared_ptr<FollowedFile>> files;
+  for (const Source& source : sources) {
+    if (source.file != nullptr) files.push_back(source.file);
+    const auto& lists = source.revocation.files();
+    files.insert(files.end(), lists.begin(), lists.end());
   }
+  if (deny.file() != nullptr) files.push_back(deny.file());
+  return files;
+}
+
+void TrustReading::Refresh() {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].file != nullptr) {
+      trust.sources[i].truststore = TruststoreOf(*sources[i].file);
+    }
+    sources[i].revocation.Refresh();
+    trust.sources[i].revocation_lists = sources[i].revocation.lists();
+  }
+  deny.Refresh();
+  trust.deny = deny.list();
 }
 
 absl::StatusOr<TrustReading> ReadTrust(const v1::TruststoreValidator& config) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "filters/cert_validator/followed_file.h"
+#include "filters/cert_validator/revocation_source.h"
 #include "filters/cert_validator/trust_state.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
@@ -22,16 +23,19 @@ inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
 inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
 inline constexpr size_t kMaxConfigurablePathIterations = 100000;
 
-// A Trust, and the files that parts of it come from.
+// A Trust, and what parts of it come from.
 struct TrustReading {
-  struct TrustFile {
-    std::shared_ptr<FollowedFile> file;
-    size_t source;  // the index in trust.sources
+  struct Source {
+    std::shared_ptr<FollowedFile> file;  // null: inline
+    RevocationSource revocation;
   };
 
   Trust trust;
-  std::vector<TrustFile> files;
+  std::vector<Source> sources;  // as trust.sources
+  DenySource deny;
 
+  // Everything that is followed.
+  std::vector<std::shared_ptr<FollowedFile>> Files() const;
   // Takes over what the files hold now.
   void Refresh();
 };

@@ -12,7 +12,7 @@ namespace sallyport::cert_validator {
 namespace {
 
 // Changes when the meaning of a spec changes.
-constexpr absl::string_view kSchema = "sallyport trust state 2";
+constexpr absl::string_view kSchema = "sallyport trust state 3";
 
 void Add(std::string& out, absl::string_view bytes) {
   absl::StrAppend(&out, bytes.size(), ":", bytes, ";");
@@ -32,6 +32,9 @@ void AddTrust(std::string& all, const Trust& trust, Part part) {
       Add(all, pki::AsBytes(source.truststore->truststore().digest()));
       Add(all, source.limits.max_bytes);
       Add(all, source.limits.max_certificates);
+      if (source.revocation_lists != nullptr) {
+        Add(all, pki::AsBytes(source.revocation_lists->digest()));
+      }
       continue;
     }
     Add(all, source.name);
@@ -45,6 +48,14 @@ void AddTrust(std::string& all, const Trust& trust, Part part) {
     Add(all, policy.max_client_chain_bytes);
     Add(all, policy.max_signature_checks);
     Add(all, policy.max_path_iterations);
+    Add(all, source.revocation_origin);
+    Add(all, static_cast<uint64_t>(source.revocation_rule));
+    Add(all, static_cast<uint64_t>(source.revocation_scope));
+  }
+  if (part == Part::kLineage) {
+    Add(all, trust.deny_origin);
+  } else if (trust.deny != nullptr) {
+    Add(all, pki::AsBytes(trust.deny->digest()));
   }
 }
 

@@ -23,6 +23,8 @@
 #include "absl/types/optional.h"
 #include "filters/cert_validator/shared_truststore.h"
 #include "pki/chain/verify.h"
+#include "pki/truststore/deny_list.h"
+#include "pki/truststore/revocation.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
@@ -36,6 +38,12 @@ struct TrustSource {
   std::shared_ptr<const SharedTruststore> truststore;
   pki::TruststoreLimits limits;  // what it was read with
   pki::VerifyPolicy policy;
+  // Null: nothing is checked for revocation.
+  std::shared_ptr<const pki::RevocationLists> revocation_lists;
+  // Which lists those are, whatever they hold (RevocationSource::origin()).
+  std::string revocation_origin;
+  pki::RevocationRule revocation_rule = pki::RevocationRule::kSoftFail;
+  pki::RevocationScope revocation_scope = pki::RevocationScope::kChain;
 
   // "name@version", or "name" without a version.
   std::string Label() const;
@@ -44,6 +52,8 @@ struct TrustSource {
 // What a client is judged by: the first source that trusts it vouches.
 struct Trust {
   std::vector<TrustSource> sources;
+  std::shared_ptr<const pki::DenyList> deny;  // null: none
+  std::string deny_origin;                    // DenySource::origin()
 };
 
 class TrustState {
@@ -68,7 +78,8 @@ class TrustState {
   // SHA-256 over everything in the spec, the truststores by their content.
   const pki::Sha256Digest& digest() const { return digest_; }
   // What stays the same when a configuration is updated: a hash of the domain
-  // and of the truststores' names, sources and policies. Two states of one
+  // and of the truststores' names, sources and policies, and of which lists can
+  // revoke. Two states of one
   // domain with different lineages come from configurations that differ in
   // more than the content of truststores and lists.
   uint64_t lineage() const { return lineage_; }

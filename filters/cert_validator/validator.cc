@@ -53,10 +53,9 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
   if (config.has_shadow()) {
     SALLYPORT_ASSIGN_OR_RETURN(shadow, ReadShadow(config.shadow()));
   }
-  std::vector<std::shared_ptr<FollowedFile>> files;
-  for (const auto& file : active.files) files.push_back(file.file);
+  std::vector<std::shared_ptr<FollowedFile>> files = active.Files();
   if (shadow.has_value()) {
-    for (const auto& file : shadow->files) files.push_back(file.file);
+    for (auto& file : shadow->Files()) files.push_back(std::move(file));
   }
   {
     absl::MutexLock lock(&validator->mu_);
@@ -89,11 +88,37 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
   return validator;
 }
 
+namespace {
+
+void LogRevocationWarnings(const TrustSource& source, absl::string_view label,
+                           absl::Time now) {
+  if (source.revocation_lists == nullptr ||
+      !shim::LogEnabled(shim::LogLevel::kWarning)) {
+    return;
+  }
+  int lines = 0;
+  for (const pki::RevocationWarning& warning :
+       source.revocation_lists->Warnings(&source.truststore->truststore(),
+                                         now)) {
+    if (++lines > SharedTruststore::kMaxWarningLines) break;
+    shim::Log(
+        shim::LogLevel::kWarning,
+        absl::StrCat("truststore ", Printable(label), ": revocation list of \"",
+                     Printable(warning.issuer, 256), "\" (source ",
+                     warning.source, ", block ", warning.block, ", line ",
+                     warning.line, "): ", pki::ReasonName(warning.reason), ": ",
+                     Printable(warning.message)));
+  }
+}
+
+}  // namespace
+
 void Validator::LogWarnings(const TrustState& state, absl::Time now) {
   const auto log = [now](const Trust& trust, absl::string_view note) {
     for (const TrustSource& source : trust.sources) {
-      source.truststore->LogWarnings(absl::StrCat(source.Label(), note),
-                                     source.policy, now);
+      const std::string label = absl::StrCat(source.Label(), note);
+      source.truststore->LogWarnings(label, source.policy, now);
+      LogRevocationWarnings(source, label, now);
     }
   };
   log(state.spec().active, "");

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/test_support.h"
@@ -41,6 +42,19 @@ std::map<std::string, std::string> Verify(
     out[std::string(key)] = value;
   }
   return out;
+}
+
+// A list of root's that revokes what has these serial numbers.
+std::string ListOf(const std::vector<uint64_t>& serials,
+                   absl::Time this_update = TestNow() - absl::Hours(1)) {
+  pki::TestRevocationListSpec spec;
+  spec.this_update = this_update;
+  for (const uint64_t serial : serials) {
+    pki::TestRevocationListSpec::Entry entry;
+    entry.serial = pki::TestSerial(serial);
+    spec.entries.push_back(entry);
+  }
+  return MakeTestRevocationList(spec, Certificates().root).pem;
 }
 
 TEST(Validator, BindsItsDomainWhileItLives) {
@@ -192,6 +206,44 @@ TEST(Validator, RefusesABadConfigurationNamingTheField) {
        [](auto& c) { c.mutable_limits()->set_max_signature_checks(10001); }},
       {"limits.max_path_iterations: ",
        [](auto& c) { c.mutable_limits()->set_max_path_iterations(100001); }},
+      {"truststores[0].revocation_lists[1]: has no source",
+       [](auto& c) {
+         auto* truststore = c.mutable_truststores(0);
+         truststore->add_revocation_lists()->set_inline_pem(ListOf({}));
+         truststore->add_revocation_lists();
+       }},
+      {"truststores[0].revocation_lists[0]: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->add_revocation_lists()->set_inline_pem(
+             Certificates().root.key.Pem());
+       }},
+      {"truststores[0].revocation_lists[0].file: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->add_revocation_lists()->set_file("/no/crl");
+       }},
+      {"truststores[0].revocation_rule: HARD_FAIL without",
+       [](auto& c) {
+         c.mutable_truststores(0)->set_revocation_rule(v1::HARD_FAIL);
+       }},
+      {"truststores[0].revocation_scope: ",
+       [](auto& c) {
+         c.mutable_truststores(0)->set_revocation_scope(
+             static_cast<v1::RevocationScope>(9));
+       }},
+      {"truststores[0].revocation_lists[0]: ",
+       [](auto& c) {
+         auto* truststore = c.mutable_truststores(0);
+         truststore->add_revocation_lists()->set_inline_pem(ListOf({1, 2}));
+         truststore->mutable_revocation_limits()->set_max_entries(1);
+       }},
+      {"deny.certificate_sha256[0]: ",
+       [](auto& c) { c.mutable_deny()->add_certificate_sha256("12"); }},
+      {"deny.file: ", [](auto& c) { c.mutable_deny()->set_file("deny"); }},
+      {"shadow.deny.spki_sha256[0]: ",
+       [](auto& c) {
+         *c.mutable_shadow()->add_truststores() = c.truststores(0);
+         c.mutable_shadow()->mutable_deny()->add_spki_sha256("x");
+       }},
   };
   for (const auto& [field, change] : cases) {
     auto config = Config();
@@ -469,6 +521,96 @@ TEST(Validator, AsksTheShadowAndDecidesWithoutIt) {
   const std::vector<absl::string_view> partner = {pki.partner.der};
   EXPECT_TRUE(validator->Verify(partner, TestNow()).trusted);
   EXPECT_EQ(log.Count("shadow of"), 1) << log.Text();
+}
+
+std::string ReasonOf(const Validator& validator,
+                     const pki::TestCertificate& client) {
+  return Verify(validator, {client.der})[std::string(kReasonKey)];
+}
+
+TEST(Validator, RefusesWhatARevocationListNames) {
+  const TestPki& pki = Certificates();
+  auto config = Config();
+  auto* truststore = config.mutable_truststores(0);
+  truststore->add_revocation_lists()->set_inline_pem(ListOf({}));
+  EXPECT_EQ(ReasonOf(*Make(config), pki.client), "TRUSTED");
+  truststore->add_revocation_lists()->set_inline_pem(
+      ListOf({pki.client.spec.serial}, TestNow() - absl::Minutes(1)));
+  const auto validator = Make(config);
+  EXPECT_EQ(ReasonOf(*validator, pki.client), "REVOKED");
+  EXPECT_EQ(ReasonOf(*validator, pki.partner), "TRUSTED");
+}
+
+TEST(Validator, RefusesWhatNoListCoversUnderHardFail) {
+  const TestPki& pki = Certificates();
+  const auto other = pki::MakeTestCertificate(pki::TestCaSpec("Elsewhere"),
+                                              pki::TestKey::P256(), nullptr);
+  auto config = Config();
+  auto* truststore = config.mutable_truststores(0);
+  truststore->add_revocation_lists()->set_inline_pem(
+      MakeTestRevocationList({}, other).pem);
+  EXPECT_EQ(ReasonOf(*Make(config), pki.client), "TRUSTED");
+  truststore->set_revocation_rule(v1::HARD_FAIL);
+  EXPECT_EQ(ReasonOf(*Make(config), pki.client), "REVOKED");
+  truststore->add_revocation_lists()->set_inline_pem(ListOf({}));
+  EXPECT_EQ(ReasonOf(*Make(config), pki.client), "TRUSTED");
+}
+
+TEST(Validator, FollowsItsListsAndItsDenyFile) {
+  const TestPki& pki = Certificates();
+  TempDir dir;
+  Replace(dir / "crl.pem", ListOf({}));
+  Replace(dir / "deny.json", "{}");
+  auto config = Config();
+  config.mutable_truststores(0)->add_revocation_lists()->set_file(dir /
+                                                                  "crl.pem");
+  config.mutable_deny()->set_file(dir / "deny.json");
+  const auto validator = Make(config);
+  const auto becomes = [&](const pki::TestCertificate& client,
+                           const std::string& reason) {
+    return WaitFor([&] { return ReasonOf(*validator, client) == reason; });
+  };
+  EXPECT_EQ(ReasonOf(*validator, pki.client), "TRUSTED");
+  Replace(dir / "crl.pem", ListOf({pki.client.spec.serial}));
+  EXPECT_TRUE(becomes(pki.client, "REVOKED"));
+  Replace(dir / "crl.pem", ListOf({}));
+  EXPECT_TRUE(becomes(pki.client, "TRUSTED"));
+
+  const auto partner = *pki::Certificate::Parse(pki.partner.der);
+  Replace(dir / "deny.json",
+          absl::StrCat("{\"certificate_sha256\": [\"",
+                       HexLower(pki::AsBytes(partner->fingerprint())), "\"]}"));
+  EXPECT_TRUE(becomes(pki.partner, "REVOKED"));
+  // A bad content changes nothing.
+  shim::LogCapture log;
+  for (const char* bad : {"", "[]", "{\"certificate_sha256\": [\"12\"]}",
+                          "{\"file\": \"/x\"}", "{\"certificate_sha\": []}"}) {
+    const int before = log.Count("last good one stays");
+    Replace(dir / "deny.json", bad);
+    EXPECT_TRUE(WaitFor([&] {
+      return log.Count("last good one stays") > before;
+    })) << bad;
+    EXPECT_EQ(ReasonOf(*validator, pki.partner), "REVOKED") << bad;
+  }
+  Replace(dir / "deny.json", "{}");
+  EXPECT_TRUE(becomes(pki.partner, "TRUSTED"));
+}
+
+TEST(Validator, KeepsItsLineageWhenListsChange) {
+  auto config = Config();
+  auto* list = config.mutable_truststores(0)->add_revocation_lists();
+  list->set_inline_pem(ListOf({}));
+  config.mutable_deny();
+  const uint64_t lineage = Make(config)->state()->lineage();
+  list->set_inline_pem(ListOf({77}));
+  config.mutable_deny()->add_certificate_sha256(std::string(64, 'a'));
+  EXPECT_EQ(Make(config)->state()->lineage(), lineage);
+  // But not when the rule changes: another filter chain may be laxer.
+  config.mutable_truststores(0)->set_revocation_rule(v1::HARD_FAIL);
+  EXPECT_NE(Make(config)->state()->lineage(), lineage);
+  config.mutable_truststores(0)->set_revocation_rule(v1::SOFT_FAIL);
+  config.clear_deny();
+  EXPECT_NE(Make(config)->state()->lineage(), lineage);
 }
 
 }  // namespace
