@@ -79,9 +79,11 @@ Segments WithoutDots(const Segments& segments) {
   return out;
 }
 
-Segments WithoutEmpty(Segments segments) {
-  segments.erase(std::remove(segments.begin(), segments.end(), ""),
-                 segments.end());
+// Merges runs of '/'; one at the end stays.
+Segments Merged(Segments segments) {
+  if (segments.empty()) return segments;
+  segments.erase(std::remove(segments.begin(), segments.end() - 1, ""),
+                 segments.end() - 1);
   return segments;
 }
 
@@ -370,6 +372,14 @@ void PathRules::Read(absl::string_view path, Met& met) const {
   }
 }
 
+void PathRules::ReadWithEnd(absl::string_view path, Met& met) const {
+  Read(path, met);
+  if (path.size() > 1 && path.back() == '/') {
+    path.remove_suffix(1);
+    Read(path, met);
+  }
+}
+
 bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
   if (path.size() > limits::kMaxUnusualPathBytes) return false;
   const std::optional<Decoded> decoded = Decode(path);
@@ -387,13 +397,15 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
   also(WithoutEnds);
   for (const Segments& segments : readings) {
     const Segments dotless = WithoutDots(segments);
-    const Segments merged = WithoutEmpty(segments);
-    Read(Join(segments), met);
-    if (merged != segments) Read(Join(merged), met);
+    const Segments merged = Merged(segments);
+    ReadWithEnd(Join(segments), met);
+    if (merged != segments) ReadWithEnd(Join(merged), met);
     if (dotless == segments) continue;
-    Read(Join(dotless), met);
-    Read(Join(WithoutEmpty(dotless)), met);
-    if (merged != segments) Read(Join(WithoutEmpty(WithoutDots(merged))), met);
+    ReadWithEnd(Join(dotless), met);
+    ReadWithEnd(Join(Merged(dotless)), met);
+    if (merged != segments) {
+      ReadWithEnd(Join(Merged(WithoutDots(merged))), met);
+    }
   }
   return true;
 }
@@ -421,11 +433,7 @@ PathRequirement PathRules::For(absl::string_view path) const {
   path = path.substr(0, path.find('?'));
   Met met;
   if (IsPlain(path)) {
-    Read(path, met);
-    // With and without the '/' at its end.
-    if (path.size() > 1 && path.back() == '/') {
-      Read(path.substr(0, path.size() - 1), met);
-    }
+    ReadWithEnd(path, met);
   } else if (!ReadInEveryWay(path, met)) {
     return everything_;
   }

@@ -5,8 +5,9 @@
 // written in many ways and that backends disagree about which are the same: the
 // proxy must not take for /public what the backend takes for /admin. So:
 //
-//   * A plain path is read in one way. Plain is: nothing percent-encoded, no
-//     ';', no empty or dot segments, no segment that ends in '.'.
+//   * A plain path is read in one way, bar a '/' at its end, which counts and
+//     does not. Plain is: nothing percent-encoded, no ';', no empty or dot
+//     segments, no segment that ends in '.'.
 //   * Any other path is read in every way that known backends read it, and has
 //     to meet the rules of each reading: percent-encoded characters that need
 //     no encoding decoded or not (nginx, Tomcat; Express); path parameters
@@ -102,6 +103,8 @@ class PathRules {
   // Adds what one reading of a path meets. `path` is "" or begins with '/'.
   void Read(absl::string_view path, Met& met) const;
   void Find(absl::string_view path, Met& met) const;
+  // Read() with and without the '/' at the end of `path`.
+  void ReadWithEnd(absl::string_view path, Met& met) const;
   // False: the path cannot be read without doubt.
   bool ReadInEveryWay(absl::string_view path, Met& met) const;
 

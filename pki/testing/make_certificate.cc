@@ -67,6 +67,15 @@ void AddExtension(X509* x509, X509V3_CTX* context, const std::string& name,
         name.c_str());
 }
 
+bssl::UniquePtr<X509_NAME> ReadName(const std::string& der) {
+  const auto* p = reinterpret_cast<const uint8_t*>(der.data());
+  const uint8_t* const end = p + der.size();
+  bssl::UniquePtr<X509_NAME> name(
+      d2i_X509_NAME(nullptr, &p, static_cast<long>(der.size())));
+  if (p != end) name.reset();
+  return name;
+}
+
 }  // namespace
 
 TestKey TestKey::P256() {
@@ -203,9 +212,7 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
           "subject");
   }
   if (!spec.subject_der.empty()) {
-    const auto* p = reinterpret_cast<const uint8_t*>(spec.subject_der.data());
-    bssl::UniquePtr<X509_NAME> name(
-        d2i_X509_NAME(nullptr, &p, static_cast<long>(spec.subject_der.size())));
+    const bssl::UniquePtr<X509_NAME> name = ReadName(spec.subject_der);
     Check(name != nullptr && X509_set_subject_name(x509.get(), name.get()),
           "subject");
   }
@@ -269,6 +276,12 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
   out.key = key;
   out.spec = spec;
   return out;
+}
+
+std::optional<TestCertificate> TryMakeTestCertificate(
+    const TestCertificateSpec& spec, const TestKey& key) {
+  if (ReadName(spec.subject_der) == nullptr) return std::nullopt;
+  return MakeTestCertificate(spec, key, nullptr);
 }
 
 namespace {

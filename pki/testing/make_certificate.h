@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -98,6 +99,10 @@ TestCertificateSpec TestCaSpec(const std::string& name);
 TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
                                     const TestKey& key,
                                     const TestCertificate* issuer);
+
+// A self-signed one; nothing when BoringSSL does not read `spec.subject_der`.
+std::optional<TestCertificate> TryMakeTestCertificate(
+    const TestCertificateSpec& spec, const TestKey& key);
 
 // An extension of a revocation list or of one of its entries.
 struct TestExtension {

@@ -49,8 +49,8 @@ def write(folder, name, data):
 
 
 def main():
-    shutil.rmtree(CORPUS, ignore_errors=True)
     for folder in ("pem", "certificate", "chain"):
+        shutil.rmtree(os.path.join(CORPUS, folder), ignore_errors=True)
         os.makedirs(os.path.join(CORPUS, folder))
     pool, checks = [], []
     for name in sorted(os.listdir(CASES)):
