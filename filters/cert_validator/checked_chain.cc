@@ -36,7 +36,8 @@ size_t BytesOf(const CheckedChain& checked) {
   for (const auto& certificate : checked.verdict.path) {
     der += certificate->der().size();
   }
-  return 1024 + checked.verdict.detail.size() + 4 * der;
+  return 1024 + checked.verdict.detail.size() + checked.subject.size() +
+         checked.issuer.size() + checked.serial.size() + 4 * der;
 }
 
 // One for each thread, so no lock. Refusals have a memory of their own: a
@@ -147,20 +148,14 @@ void AskShadow(const TrustState& state,
       !shim::LogEnabled(shim::LogLevel::kWarning)) {
     return;
   }
-  const pki::Certificate* leaf = checked.leaf();
-  shim::Log(
-      shim::LogLevel::kWarning,
-      absl::StrCat(
-          "shadow of ", state.spec().domain, ": client \"",
-          leaf == nullptr ? "?" : Printable(leaf->Subject(), 256),
-          "\", issuer \"",
-          leaf == nullptr ? "?" : Printable(leaf->Issuer(), 256),
-          "\", fingerprint ",
-          leaf == nullptr ? "?" : HexLower(pki::AsBytes(leaf->fingerprint())),
-          ": now ", pki::ReasonName(checked.verdict.reason), ", shadow ",
-          pki::ReasonName(shadow.verdict.reason),
-          shadow.verdict.detail.empty() ? "" : ": ",
-          Printable(shadow.verdict.detail)));
+  shim::Log(shim::LogLevel::kWarning,
+            absl::StrCat("shadow of ", state.spec().domain, ": client \"",
+                         checked.subject, "\", issuer \"", checked.issuer,
+                         "\", fingerprint ", checked.fingerprint, ": now ",
+                         pki::ReasonName(checked.verdict.reason), ", shadow ",
+                         pki::ReasonName(shadow.verdict.reason),
+                         shadow.verdict.detail.empty() ? "" : ": ",
+                         Printable(shadow.verdict.detail)));
 }
 
 }  // namespace
@@ -186,6 +181,12 @@ std::shared_ptr<const CheckedChain> CheckChain(
                ? chain.subspan(0, 1)
                : chain,
            *checked);
+  if (const pki::Certificate* leaf = checked->leaf()) {
+    checked->subject = Printable(leaf->Subject(), kMaxLeafText);
+    checked->issuer = Printable(leaf->Issuer(), kMaxLeafText);
+    checked->serial = Printable(leaf->SerialHex(), kMaxLeafText);
+    checked->fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
+  }
   if (state.spec().shadow.has_value()) {
     AskShadow(state, chain, now, memory.signatures, *checked);
   }

@@ -20,6 +20,10 @@
 
 namespace sallyport::cert_validator {
 
+// Longest text about a certificate in logs and filter state; subjects can be
+// longer.
+inline constexpr size_t kMaxLeafText = 1024;
+
 struct CheckedChain {
   // Of the truststore that vouched, or, when none did, the most telling one.
   pki::Verdict verdict;
@@ -40,6 +44,12 @@ struct CheckedChain {
   // Whether sent.front() is the client's own certificate; false when that one
   // could not be read.
   bool has_client_certificate = false;
+  // What logs say of the client's own certificate, made once: RFC 4514 names,
+  // hexadecimal. Printable ASCII, cut to kMaxLeafText; empty without one.
+  std::string subject;
+  std::string issuer;
+  std::string serial;
+  std::string fingerprint;
 
   // The client's own certificate, or null.
   const pki::Certificate* leaf() const {

@@ -29,7 +29,7 @@ class DecisionTest : public testing::Test {
                             const pki::TestCertificate& client,
                             absl::Time now = TestNow()) {
     const std::vector<absl::string_view> chain = {client.der};
-    return validator.Verify(chain, now).filter_state[0].second;
+    return validator.Verify(chain, now).record;
   }
   Decision DecideResumed(const pki::TestCertificate& client,
                          absl::Time now = TestNow()) {

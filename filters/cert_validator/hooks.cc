@@ -147,13 +147,14 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
   }
   const Validator::Outcome outcome =
       (*validator)->Verify(chain, shim::ModuleClock().Now());
-  bool told = false;
+  const bool told =
+      !outcome.record.empty() &&
+      envoy_dynamic_module_callback_cert_validator_set_filter_state(
+          call, shim::Buffer(kConnectionKey), shim::Buffer(outcome.record));
   for (const auto& [key, value] : outcome.filter_state) {
-    const bool set =
-        !value.empty() &&
-        envoy_dynamic_module_callback_cert_validator_set_filter_state(
-            call, shim::Buffer(key), shim::Buffer(value));
-    if (key == kConnectionKey) told = set;
+    if (value.empty()) continue;
+    envoy_dynamic_module_callback_cert_validator_set_filter_state(
+        call, shim::Buffer(key), shim::Buffer(value));
   }
   if (!told) {
     // The HTTP filter would have nothing to judge by.

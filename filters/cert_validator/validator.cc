@@ -19,8 +19,6 @@ namespace {
 namespace v1 = ::sallyport::filter::v1;
 
 constexpr absl::string_view kSchema = "sallyport validator 2";
-// Longest text value in the filter state; subjects can be longer.
-constexpr size_t kMaxText = 1024;
 
 }  // namespace
 
@@ -171,24 +169,20 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
       refuses_handshakes_ && !verdict.trusted() &&
       verdict.reason != pki::Reason::kConfigurationMissing;
   if (outcome.refuse_handshake) {
-    outcome.text = absl::StrCat(pki::ReasonName(verdict.reason), ": ",
-                                Printable(verdict.detail, kMaxText));
+    outcome.text =
+        absl::StrCat(pki::ReasonName(verdict.reason), ": ", verdict.detail);
   }
-  auto& out = outcome.filter_state;
-  out.emplace_back(kConnectionKey, EncodeRecord(record));
-  out.emplace_back(kReasonKey, std::string(pki::ReasonName(verdict.reason)));
-  out.emplace_back(kDetailKey, Printable(verdict.detail, kMaxText));
-  out.emplace_back(kTruststoreKey, checked->truststore);
-  std::string subject = "?";
-  if (checked->has_client_certificate) {
-    const pki::Certificate& leaf = *checked->sent.front();
-    subject = Printable(leaf.Subject(), kMaxText);
-    out.emplace_back(kSubjectKey, subject);
-    out.emplace_back(kIssuerKey, Printable(leaf.Issuer(), kMaxText));
-    out.emplace_back(kSerialKey, leaf.SerialHex());
-    out.emplace_back(kFingerprintKey,
-                     HexLower(pki::AsBytes(leaf.fingerprint())));
-  }
+  outcome.record = EncodeRecord(record);
+  outcome.checked = checked;
+  outcome.filter_state = {
+      {kReasonKey, pki::ReasonName(verdict.reason)},
+      {kDetailKey, verdict.detail},
+      {kTruststoreKey, checked->truststore},
+      {kSubjectKey, checked->subject},
+      {kIssuerKey, checked->issuer},
+      {kSerialKey, checked->serial},
+      {kFingerprintKey, checked->fingerprint},
+  };
   if (shim::LogEnabled(shim::LogLevel::kDebug)) {
     std::string path;
     for (const auto& certificate : verdict.path) {
@@ -198,9 +192,9 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
     shim::Log(shim::LogLevel::kDebug,
               absl::StrCat("handshake for ", record.domain, ": ",
                            pki::ReasonName(verdict.reason), ", client \"",
-                           subject, "\", ", Printable(verdict.detail),
-                           ", path ", path.empty() ? "none" : path,
-                           ", truststore ", checked->truststore));
+                           checked->subject, "\", ", verdict.detail, ", path ",
+                           path.empty() ? "none" : path, ", truststore ",
+                           checked->truststore));
   }
   return outcome;
 }

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/followed_file.h"
 #include "filters/cert_validator/read_trust.h"
 #include "filters/cert_validator/trust_state.h"
@@ -51,7 +52,7 @@ class Validator : public FollowedFile::Listener {
   void OnFileChanged() override ABSL_LOCKS_EXCLUDED(mu_);
 
   // What goes into the filter state of a connection whose client sent `chain`
-  // (not empty): keys and values, the record first. The verdict is that of
+  // (not empty). The verdict is that of
   // state() at `now`.
   struct Outcome {
     bool trusted = false;
@@ -60,7 +61,10 @@ class Validator : public FollowedFile::Listener {
     bool refuse_handshake = false;
     // Then: reason and detail, for the listener's access log.
     std::string text;
-    std::vector<std::pair<absl::string_view, std::string>> filter_state;
+    std::string record;  // under kConnectionKey
+    // The rest: keys, and texts of `checked`.
+    std::vector<std::pair<absl::string_view, absl::string_view>> filter_state;
+    std::shared_ptr<const CheckedChain> checked;
   };
   Outcome Verify(absl::Span<const absl::string_view> chain,
                  absl::Time now) const;

@@ -38,8 +38,10 @@ std::map<std::string, std::string> Verify(
     const Validator& validator, const std::vector<absl::string_view>& chain,
     absl::Time now = TestNow()) {
   std::map<std::string, std::string> out;
-  for (const auto& [key, value] : validator.Verify(chain, now).filter_state) {
-    out[std::string(key)] = value;
+  const Validator::Outcome outcome = validator.Verify(chain, now);
+  out[std::string(kConnectionKey)] = outcome.record;
+  for (const auto& [key, value] : outcome.filter_state) {
+    if (!value.empty()) out[std::string(key)] = std::string(value);
   }
   return out;
 }

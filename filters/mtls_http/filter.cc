@@ -426,9 +426,6 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
           {domain(), pki::ReasonName(decision.reason),
            pki::ReasonName(*decision.shadow)});
   }
-  if (checked != nullptr && !checked->truststore.empty()) {
-    SetMetadata(stream, "truststore", checked->truststore);
-  }
   const bool allowed = reason == Reason::kTrusted;
   if (allowed && identity.resumed == nullptr) return;
   if (!decision.detail.empty()) {
@@ -438,13 +435,15 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
   if (checked->verdict.depth >= 0) {
     SetMetadata(stream, "depth", absl::StrCat(checked->verdict.depth));
   }
-  const pki::Certificate* leaf = checked->leaf();
-  if (leaf == nullptr) return;
-  SetMetadata(stream, "subject", Printable(leaf->Subject(), 1024));
-  SetMetadata(stream, "issuer", Printable(leaf->Issuer(), 1024));
-  SetMetadata(stream, "serial", leaf->SerialHex());
-  SetMetadata(stream, "fingerprint",
-              HexLower(pki::AsBytes(leaf->fingerprint())));
+  for (const auto& [key, value] :
+       {std::pair<absl::string_view, absl::string_view>{"truststore",
+                                                        checked->truststore},
+        {"subject", checked->subject},
+        {"issuer", checked->issuer},
+        {"serial", checked->serial},
+        {"fingerprint", checked->fingerprint}}) {
+    if (!value.empty()) SetMetadata(stream, key, value);
+  }
 }
 
 void Filter::Reject(abi::HttpFilter* stream, Reason reason,

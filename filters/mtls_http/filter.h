@@ -62,9 +62,10 @@ inline constexpr absl::string_view kShadowDifferences = "shadow_differences";
 inline constexpr absl::string_view kStreamsEnded = "streams_ended";
 
 // %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request, which is
-// newer than the handshake's in the filter state. Also `truststore`, where it
-// is known, and for a request that was denied or came on a resumed session
-// `detail`, `depth`, `subject`, `issuer`, `serial` and `fingerprint`.
+// newer than the handshake's in the filter state. For a request that was denied
+// or came on a resumed session (which has no filter state) also `detail`,
+// `depth`, `truststore`, `subject`, `issuer`, `serial` and `fingerprint`, as
+// far as they are known.
 inline constexpr absl::string_view kMetadata = "sallyport";
 
 // The longest MutualTls.end_streams_after.
