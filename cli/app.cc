@@ -6,6 +6,7 @@
 #include "CLI/CLI.hpp"
 #include "base/text.h"
 #include "cli/completion.h"
+#include "cli/crl_command.h"
 #include "cli/truststore_command.h"
 #include "cli/verify_command.h"
 #include "cli/version.h"
@@ -92,6 +93,7 @@ ExitCode ParseAndRun(const std::vector<std::string>& args, Context& context) {
   app.footer(kFooter);
   Command selected;
   AddTruststoreCommand(app, selected);
+  AddCrlCommand(app, selected);
   AddVerifyCommand(app, selected);
   AddExplainCommand(app, selected);
   AddVersionCommand(app, selected);

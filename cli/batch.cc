@@ -75,7 +75,8 @@ Json Answer(const BatchOptions& options, absl::string_view line,
   const absl::Time now =
       c.time.has_value() ? *c.time : options.time.value_or(context.clock.Now());
   const pki::Explanation explanation =
-      Decide(*truststore.truststore, chain, policy, now, options.depth);
+      Decide(*truststore.truststore, chain, policy, options.revocation, now,
+             options.depth);
   Json answer{
       {"id", std::move(c.id)},
       {"verdict", std::string(VerdictWord(explanation.verdict))},

@@ -17,8 +17,9 @@ namespace sallyport::cli {
 
 struct BatchOptions {
   Depth depth = Depth::kVerdict;
-  pki::VerifyPolicy policy;         // for lines without a policy
-  absl::optional<absl::Time> time;  // for lines without a time; else now
+  pki::VerifyPolicy policy;          // for lines without a policy
+  absl::optional<absl::Time> time;   // for lines without a time; else now
+  pki::RevocationInputs revocation;  // for every line
   // Room for a truststore of limits::kMaxTruststoreBytes as a JSON string.
   size_t max_line_bytes = limits::kMaxModuleConfigBytes;
 };

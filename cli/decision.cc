@@ -8,7 +8,8 @@ namespace sallyport::cli {
 
 pki::Explanation Decide(const pki::Truststore& truststore,
                         const ChainFile& chain, const pki::VerifyPolicy& policy,
-                        absl::Time now, Depth depth) {
+                        const pki::RevocationInputs& revocation, absl::Time now,
+                        Depth depth) {
   pki::Explanation explanation;
   if (!chain.damage.empty()) {
     explanation.verdict.reason = pki::Reason::kMalformed;
@@ -20,9 +21,11 @@ pki::Explanation Decide(const pki::Truststore& truststore,
   const std::vector<absl::string_view> certificates(chain.certificates.begin(),
                                                     chain.certificates.end());
   if (depth == Depth::kExplanation) {
-    return pki::ExplainChain(truststore, certificates, policy, now);
+    return pki::ExplainChain(truststore, certificates, policy, now,
+                             &revocation);
   }
-  explanation.verdict = pki::VerifyChain(truststore, certificates, policy, now);
+  explanation.verdict = pki::VerifyChain(truststore, certificates, policy, now,
+                                         nullptr, &revocation);
   return explanation;
 }
 

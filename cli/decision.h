@@ -21,7 +21,8 @@ enum class Depth {
 // the verdict of the result is set.
 pki::Explanation Decide(const pki::Truststore& truststore,
                         const ChainFile& chain, const pki::VerifyPolicy& policy,
-                        absl::Time now, Depth depth);
+                        const pki::RevocationInputs& revocation, absl::Time now,
+                        Depth depth);
 
 }  // namespace sallyport::cli
 

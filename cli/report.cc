@@ -25,6 +25,15 @@ std::string SubjectText(const pki::Certificate& certificate) {
   return subject.empty() ? "(no subject)" : Printable(subject);
 }
 
+std::string NameOrNone(const std::string& name) {
+  return name.empty() ? "(no name)" : Printable(name);
+}
+
+// "block 2, line 10: "; "" for what is not in a block.
+std::string Place(size_t block, size_t line) {
+  return block == 0 ? "" : absl::StrCat("block ", block, ", line ", line, ": ");
+}
+
 std::string ValidityText(const pki::Certificate& certificate) {
   return absl::StrCat("valid ", FormatRfc3339(certificate.not_before()), " to ",
                       FormatRfc3339(certificate.not_after()));
@@ -165,6 +174,99 @@ Json TruststoreJson(const TruststoreReport& report) {
       {"accepted", report.error.ok()},
       {"certificates", report.num_certificates},
       {"warnings", std::move(warnings)},
+      {"error", std::move(error)},
+  };
+}
+
+std::string CrlText(const CrlReport& report) {
+  std::string text = Printable(report.name);
+  if (report.error.ok()) {
+    absl::StrAppend(
+        &text, ": accepted: ", Count(report.lists->lists().size(), "list"),
+        ", ", Count(report.lists->num_entries(), "revoked certificate"), ", ",
+        Count(report.warnings.size(), "warning"));
+  } else {
+    absl::StrAppend(&text, ": refused: ", pki::ReasonName(report.error.reason),
+                    ": ", Sentence(report.error.ToString()));
+  }
+  text += '\n';
+  if (report.lists != nullptr) {
+    for (const auto& list : report.lists->lists()) {
+      absl::StrAppend(&text, "  ", Place(list->block(), list->line()),
+                      NameOrNone(list->Issuer()), "\n    this update ",
+                      FormatRfc3339(list->this_update()), ", ",
+                      list->next_update() == absl::InfiniteFuture()
+                          ? std::string("no next update")
+                          : absl::StrCat("next update ",
+                                         FormatRfc3339(list->next_update())),
+                      "; ", Count(list->num_entries(), "revoked certificate"));
+      if (const std::string number = list->NumberHex(); !number.empty()) {
+        absl::StrAppend(&text, "; number ", number);
+      }
+      if (const std::string scope = list->Scope(); !scope.empty()) {
+        absl::StrAppend(&text, "; ", scope);
+      }
+      text += '\n';
+    }
+  }
+  for (const pki::RevocationWarning& warning : report.warnings) {
+    absl::StrAppend(&text, "  ", Place(warning.block, warning.line),
+                    pki::ReasonName(warning.reason), ": ",
+                    NameOrNone(warning.issuer), ": ", Sentence(warning.message),
+                    "\n");
+  }
+  absl::StrAppend(
+      &text, "checked at ",
+      FormatRfc3339(absl::FromUnixSeconds(absl::ToUnixSeconds(report.time))),
+      "\n");
+  return text;
+}
+
+Json CrlJson(const CrlReport& report) {
+  Json lists = Json::array();
+  size_t entries = 0;
+  if (report.lists != nullptr) {
+    entries = report.lists->num_entries();
+    for (const auto& list : report.lists->lists()) {
+      Json next_update;  // null
+      if (list->next_update() != absl::InfiniteFuture()) {
+        next_update = FormatRfc3339(list->next_update());
+      }
+      lists.push_back(Json{
+          {"index", list->block()},
+          {"line", list->line()},
+          {"issuer", list->Issuer()},
+          {"this_update", FormatRfc3339(list->this_update())},
+          {"next_update", std::move(next_update)},
+          {"number", list->NumberHex()},
+          {"entries", list->num_entries()},
+          {"signature_algorithm", list->SignatureAlgorithmName()},
+          {"scope", list->Scope()},
+      });
+    }
+  }
+  Json warnings = Json::array();
+  for (const pki::RevocationWarning& warning : report.warnings) {
+    warnings.push_back(Json{
+        {"index", warning.block},
+        {"line", warning.line},
+        {"issuer", warning.issuer},
+        {"reason", std::string(pki::ReasonName(warning.reason))},
+        {"message", warning.message},
+    });
+  }
+  Json error;  // null
+  if (!report.error.ok()) {
+    error = Json{
+        {"index", report.error.block},
+        {"line", report.error.line},
+        {"reason", std::string(pki::ReasonName(report.error.reason))},
+        {"message", report.error.message},
+    };
+  }
+  return Json{
+      {"accepted", report.error.ok()}, {"entries", entries},
+      {"lists", std::move(lists)},     {"warnings", std::move(warnings)},
       {"error", std::move(error)},
   };
 }

@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_CLI_REPORT_H_
 #define SALLYPORT_CLI_REPORT_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "pki/chain/verify.h"
+#include "pki/truststore/revocation.h"
 #include "pki/truststore/truststore.h"
 
 namespace sallyport::cli {
@@ -38,6 +40,17 @@ struct TruststoreReport {
 };
 std::string TruststoreText(const TruststoreReport& report);
 Json TruststoreJson(const TruststoreReport& report);
+
+// What `crl check` found out about one file.
+struct CrlReport {
+  std::string name;  // as printed; the path that was given
+  absl::Time time;
+  std::shared_ptr<const pki::RevocationLists> lists;  // null when refused
+  std::vector<pki::RevocationWarning> warnings;
+  pki::RevocationError error;  // ok() when accepted
+};
+std::string CrlText(const CrlReport& report);
+Json CrlJson(const CrlReport& report);
 
 // What there is to say in place of a verdict when the truststore is refused:
 // "verdict" is "error".

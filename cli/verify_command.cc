@@ -34,6 +34,11 @@ ExitCode Unreadable(absl::string_view what, const absl::Status& status,
   return ExitCode::kError;
 }
 
+ExitCode Refused(const absl::Status& status, Context& context) {
+  context.err << "sallyportctl: " << status.message() << "\n";
+  return ExitCode::kError;
+}
+
 void NoteSkippedBlocks(const ChainFile& file, const std::string& name,
                        Context& context) {
   for (const ChainFile::SkippedBlock& block : file.skipped) {
@@ -100,12 +105,16 @@ ExitCode VerifyOne(const VerifyOptions& options, Context& context) {
     return RefusedTruststore(options, parsed.error, context);
   }
 
+  const absl::StatusOr<RevocationInput> revocation =
+      LoadRevocation(options.revocation);
+  if (!revocation.ok()) return Refused(revocation.status(), context);
+
   VerdictContext verdict_context;
   verdict_context.policy = options.policy.chain_policy;
   verdict_context.time = options.time.value_or(context.clock.Now());
   const pki::Explanation explanation =
-      Decide(*parsed.truststore, chain, options.policy, verdict_context.time,
-             options.depth);
+      Decide(*parsed.truststore, chain, options.policy, revocation->inputs,
+             verdict_context.time, options.depth);
   if (options.depth == Depth::kExplanation) {
     context.out << (options.json
                         ? JsonLine(
@@ -134,6 +143,10 @@ ExitCode Verify(const VerifyOptions& options, Context& context) {
   batch.depth = options.depth;
   batch.policy = options.policy;
   batch.time = options.time;
+  const absl::StatusOr<RevocationInput> revocation =
+      LoadRevocation(options.revocation);
+  if (!revocation.ok()) return Refused(revocation.status(), context);
+  batch.revocation = revocation->inputs;
   if (options.batch == "-") return RunBatch(batch, context.in, context);
   std::ifstream file;
   const absl::Status status = OpenInput(options.batch, file);
@@ -175,11 +188,13 @@ void AddOptions(CLI::App& app, const std::shared_ptr<VerifyOptions>& options) {
   app.add_flag("--pin-leaf", options->policy.pin_leaf,
                "trust also a CA-signed certificate that is itself in "
                "the\ntruststore");
+  AddRevocationOptions(app, &options->revocation);
   app.add_flag("--json", options->json, "answer in JSON");
 }
 
 // The rules between options that CLI11 cannot say in one sentence.
 void CheckOptions(const VerifyOptions& options) {
+  CheckRevocationOptions(options.revocation);
   if (!options.batch.empty()) {
     if (!options.truststore.empty() || !options.chain.empty()) {
       throw CLI::ValidationError(
@@ -205,7 +220,8 @@ void CheckOptions(const VerifyOptions& options) {
 constexpr absl::string_view kExitCodes =
     "Exit codes: 0 trusted (with --batch: every line was answered); 1 not "
     "trusted;\n"
-    "2 wrong usage, unreadable input, or a refused truststore.";
+    "2 wrong usage, unreadable input, or a refused truststore, revocation or "
+    "deny list.";
 
 void Add(CLI::App& app, Command& selected, const std::string& name,
          const std::string& description, Depth depth,
@@ -233,6 +249,8 @@ void AddVerifyCommand(CLI::App& app, Command& selected) {
       "  sallyportctl verify --truststore partners.pem --chain client.pem\n"
       "  sallyportctl verify --truststore partners.pem --chain client.pem "
       "--policy any-anchor --json\n"
+      "  sallyportctl verify --truststore partners.pem --chain client.pem "
+      "--crl partner.crl --crl-rule hard-fail\n"
       "  sallyportctl verify --batch cases.jsonl > verdicts.jsonl\n"
       "\n"
       "--batch reads {\"id\", \"truststore_pem\", \"chain_pem\", \"time\", "

@@ -10,6 +10,7 @@
 #include "absl/types/optional.h"
 #include "cli/context.h"
 #include "cli/decision.h"
+#include "cli/revocation_input.h"
 #include "pki/chain/verify.h"
 
 namespace sallyport::cli {
@@ -21,11 +22,13 @@ struct VerifyOptions {
   std::string batch;  // "" when it is about one truststore and one chain
   absl::optional<absl::Time> time;  // now when absent
   pki::VerifyPolicy policy;
+  RevocationOptions revocation;
   bool json = false;
 };
 
 // One chain against one truststore. kOk: trusted; kRefused: not trusted;
-// kError: unreadable, or the truststore is refused. A truststore in which
+// kError: unreadable, or the truststore, a revocation list or the deny list is
+// refused. A truststore in which
 // nothing gives trust is no error: the answer says what the module would do.
 ExitCode VerifyOne(const VerifyOptions& options, Context& context);
 

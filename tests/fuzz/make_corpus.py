@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes pool.pem and corpus/ from the cases of tests/pki_cases.
+"""Writes pool.pem, revocation_pool.pem and corpus/ from the cases of tests/pki_cases.
 
 Run it when cases are added that the fuzzers should start from; it needs nothing
 but Python. What it writes is a function of the cases.
@@ -15,6 +15,7 @@ import shutil
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "..", "pki_cases", "cases")
 CORPUS = os.path.join(HERE, "corpus")
+LIST = re.compile(r"-----BEGIN X509 CRL-----\n(.*?)-----END X509 CRL-----\n", re.S)
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\n(.*?)-----END CERTIFICATE-----\n", re.S)
 
 # Cases whose certificates are the material of the chain fuzzer: everything
@@ -32,6 +33,8 @@ CERTIFICATES = re.compile(
     r"malformed_|name_client|serial_|key_.*_client|signature_.*_client|eku_(any|client_and)|"
     r"v1_self_signed|v2_|time_(after|no_end)|name_constraint_(ip|uri|email).*side$|policy|self_signed_ca_as")
 MAX_PEM = 6000
+# The case whose certificates revocation_fuzz.cc asks about.
+REVOCATION_POOL = "crl_of_a_namesake_is_newer"
 
 
 def read(name, file_name):
@@ -48,8 +51,16 @@ def write(folder, name, data):
         f.write(data)
 
 
+def write_pem(file_name, certificates):
+    with open(os.path.join(HERE, file_name), "w") as f:
+        for der in certificates:
+            text = base64.b64encode(der).decode()
+            f.write("-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n" % "".join(
+                text[i:i + 64] + "\n" for i in range(0, len(text), 64)))
+
+
 def main():
-    for folder in ("pem", "certificate", "chain"):
+    for folder in ("pem", "certificate", "chain", "revocation"):
         shutil.rmtree(os.path.join(CORPUS, folder), ignore_errors=True)
         os.makedirs(os.path.join(CORPUS, folder))
     pool, checks = [], []
@@ -61,7 +72,15 @@ def main():
             if len(pem) <= MAX_PEM:
                 write("pem", name, pem)
             continue
+        if os.path.exists(os.path.join(CASES, name, "lists.pem")):
+            lists = read(name, "lists.pem")
+            write("revocation", name, lists)
+            first = LIST.search(lists.decode("latin-1")).group(1)
+            write("revocation", name + ".der", base64.b64decode(first))
         store, chain = ders(read(name, "truststore.pem")), ders(read(name, "chain.pem"))
+        if name == REVOCATION_POOL:
+            # The issuer, a client of it, and the issuer's namesake.
+            write_pem("revocation_pool.pem", [store[1], chain[0], store[2]])
         if CERTIFICATES.match(name) and len(chain[0]) <= MAX_PEM:
             write("certificate", name, chain[0])
         if POOL.match(name) and max(map(len, store + chain)) < 1500:
@@ -69,11 +88,7 @@ def main():
                 if der not in pool:
                     pool.append(der)
             checks += [(name, store, chain, check) for check in case["verify"]]
-    with open(os.path.join(HERE, "pool.pem"), "w") as f:
-        for der in pool:
-            text = base64.b64encode(der).decode()
-            f.write("-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n" % "".join(
-                text[i:i + 64] + "\n" for i in range(0, len(text), 64)))
+    write_pem("pool.pem", pool)
     seen = set()
     for name, store, chain, check in checks:
         program = encode(pool, store, chain, check)

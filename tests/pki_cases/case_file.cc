@@ -114,12 +114,51 @@ pki::VerifyPolicy ReadPolicy(const std::string& where, const json& object) {
   return policy;
 }
 
+void ReadRevocation(const std::string& where, const json& object,
+                    VerifyCheck* check) {
+  Fields fields(where + " revocation", object);
+  const std::string rule = fields.Get("rule").get<std::string>();
+  const std::string scope = fields.Get("scope").get<std::string>();
+  if (rule != "soft-fail" && rule != "hard-fail") Die(where, "unknown rule");
+  if (scope != "chain" && scope != "leaf") Die(where, "unknown scope");
+  check->uses_lists = true;
+  check->rule = rule == "hard-fail" ? pki::RevocationRule::kHardFail
+                                    : pki::RevocationRule::kSoftFail;
+  check->scope = scope == "leaf" ? pki::RevocationScope::kLeaf
+                                 : pki::RevocationScope::kChain;
+  fields.Finish();
+}
+
+std::shared_ptr<const pki::DenyList> ReadDenyList(const std::string& where,
+                                                  const json& object) {
+  pki::DenyList::Entries entries;
+  Fields fields(where + " deny.json", object);
+  fields.Set("certificate_sha256", &entries.certificate_sha256);
+  fields.Set("spki_sha256", &entries.spki_sha256);
+  if (const json* serials = fields.Find("issuer_and_serial")) {
+    for (const json& one : *serials) {
+      Fields inner(where + " issuer_and_serial", one);
+      entries.issuer_and_serial.push_back(
+          {inner.Get("issuer").get<std::string>(),
+           inner.Get("serial").get<std::string>()});
+      inner.Finish();
+    }
+  }
+  fields.Finish();
+  auto list = pki::DenyList::Create(entries);
+  if (!list.ok()) Die(where, std::string(list.status().message()));
+  return *std::move(list);
+}
+
 VerifyCheck ReadVerifyCheck(const std::string& where, const json& object) {
   VerifyCheck check;
   Fields fields(where, object);
   check.name = fields.Get("name").get<std::string>();
   check.time = ReadTime(where, fields.Get("time").get<std::string>());
   check.policy = ReadPolicy(where, fields.Get("policy"));
+  if (const json* revocation = fields.Find("revocation")) {
+    ReadRevocation(where, *revocation, &check);
+  }
   Fields expect(where + " " + check.name, fields.Get("expect"));
   check.reason = expect.Get("reason").get<std::string>();
   expect.Set("depth", &check.depth);
@@ -191,6 +230,18 @@ void LoadFolder(const std::filesystem::path& folder, Cases* out) {
         });
     if (!error.ok()) Die(where, "chain.pem: " + error.message);
   }
+  if (std::filesystem::exists(folder / "lists.pem")) {
+    material->lists_pem = ReadWhole(folder / "lists.pem");
+    auto parsed = pki::RevocationLists::Parse({material->lists_pem});
+    if (parsed.lists == nullptr) Die(where, parsed.error.ToString());
+    material->lists = std::move(parsed.lists);
+  }
+  if (std::filesystem::exists(folder / "deny.json")) {
+    const json deny = json::parse(ReadWhole(folder / "deny.json"), nullptr,
+                                  /*allow_exceptions=*/false);
+    if (deny.is_discarded()) Die(where, "deny.json is not JSON");
+    material->deny = ReadDenyList(where, deny);
+  }
   const json object = json::parse(ReadWhole(folder / "case.json"), nullptr,
                                   /*allow_exceptions=*/false);
   if (object.is_discarded()) Die(where, "case.json is not JSON");
@@ -203,6 +254,9 @@ void LoadFolder(const std::filesystem::path& folder, Cases* out) {
     for (const json& one : *verify) {
       out->verify.push_back(ReadVerifyCheck(where, one));
       out->verify.back().material = material;
+      if (out->verify.back().uses_lists && material->lists == nullptr) {
+        Die(where, "revocation without lists.pem");
+      }
     }
   }
   if (truststore != nullptr) {
@@ -219,6 +273,15 @@ void LoadFolder(const std::filesystem::path& folder, Cases* out) {
 
 std::vector<absl::string_view> Material::Chain() const {
   return {chain_der.begin(), chain_der.end()};
+}
+
+pki::RevocationInputs VerifyCheck::Revocation() const {
+  pki::RevocationInputs inputs;
+  if (uses_lists) inputs.lists = material->lists.get();
+  inputs.rule = rule;
+  inputs.scope = scope;
+  inputs.deny = material->deny.get();
+  return inputs;
 }
 
 Cases LoadCases(const std::string& folder) {

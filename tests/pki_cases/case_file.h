@@ -13,6 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "pki/chain/verify.h"
+#include "pki/truststore/deny_list.h"
+#include "pki/truststore/revocation.h"
 #include "pki/truststore/truststore.h"
 
 namespace sallyport::pki_cases {
@@ -24,6 +26,10 @@ struct Material {
   std::string truststore_pem;
   // Contents of the blocks of chain.pem, whatever they hold.
   std::vector<std::string> chain_der;
+  // lists.pem and deny.json; "" and null when absent.
+  std::string lists_pem;
+  std::shared_ptr<const pki::RevocationLists> lists;
+  std::shared_ptr<const pki::DenyList> deny;
 
   // Views of chain_der, as VerifyChain() takes them.
   std::vector<absl::string_view> Chain() const;
@@ -35,6 +41,9 @@ struct VerifyCheck {
   std::string name;
   absl::Time time;
   pki::VerifyPolicy policy;
+  bool uses_lists = false;  // there is a "revocation"
+  pki::RevocationRule rule = pki::RevocationRule::kSoftFail;
+  pki::RevocationScope scope = pki::RevocationScope::kChain;
 
   std::string reason;
   std::optional<int> depth;
@@ -46,6 +55,8 @@ struct VerifyCheck {
 
   // "folder/check", unique.
   std::string Id() const { return material->case_name + "/" + name; }
+  // What VerifyChain() gets; views of `material`.
+  pki::RevocationInputs Revocation() const;
 };
 
 struct ExpectedWarning {

@@ -221,7 +221,6 @@ std::vector<std::string> Violations(const pki::Truststore& truststore,
     out.push_back("the path does not begin with the client's certificate");
   }
   switch (verdict.reason) {
-    case pki::Reason::kRevoked:
     case pki::Reason::kNotAllowed:
     case pki::Reason::kConfigurationMissing:
       out.push_back(absl::StrCat("a reason that is not VerifyChain's: ",

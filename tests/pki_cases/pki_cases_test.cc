@@ -30,8 +30,7 @@ std::string Describe(const pki::Verdict& verdict) {
   std::string out = absl::StrCat(
       pki::ReasonName(verdict.reason), " at depth ", verdict.depth, ": ",
       verdict.detail, "\n  recheck at ", TimeText(verdict.recheck_at), ", ",
-      verdict.signature_checks, " signature checks, ", verdict.path_iterations,
-      " iterations, path of ", verdict.path.size());
+      verdict.path_iterations, " iterations, path of ", verdict.path.size());
   for (const auto& certificate : verdict.path) {
     absl::StrAppend(&out, "\n    ", certificate->Subject());
   }
@@ -47,11 +46,13 @@ class VerifyCases : public ::testing::TestWithParam<VerifyCheck> {
   }
 
   pki::Verdict VerifyAt(absl::Time now) const {
+    const pki::RevocationInputs revocation = GetParam().Revocation();
     return pki::VerifyChain(*truststore_, GetParam().material->Chain(),
-                            GetParam().policy, now);
+                            GetParam().policy, now, nullptr, &revocation);
   }
 
-  // Seconds after `now` at which a certificate of the case begins or ends.
+  // Seconds after `now` at which a certificate or a revocation list of the case
+  // begins or ends.
   std::set<absl::Time> DatesAfter(absl::Time now) const {
     std::set<absl::Time> dates;
     const auto add = [&](const pki::Certificate& certificate) {
@@ -65,6 +66,14 @@ class VerifyCases : public ::testing::TestWithParam<VerifyCheck> {
     for (const absl::string_view der : GetParam().material->Chain()) {
       const auto certificate = pki::Certificate::Parse(der);
       if (certificate.ok()) add(**certificate);
+    }
+    if (GetParam().uses_lists) {
+      for (const auto& list : GetParam().material->lists->lists()) {
+        for (const absl::Time date :
+             {list->this_update(), list->next_update()}) {
+          if (date > now && date < absl::InfiniteFuture()) dates.insert(date);
+        }
+      }
     }
     return dates;
   }
@@ -111,8 +120,10 @@ TEST_P(VerifyCases, KeepTheInvariants) {
 TEST_P(VerifyCases, AreExplainedByTheSameVerdict) {
   const VerifyCheck& check = GetParam();
   const pki::Verdict verdict = VerifyAt(check.time);
-  const pki::Explanation explanation = pki::ExplainChain(
-      *truststore_, check.material->Chain(), check.policy, check.time);
+  const pki::RevocationInputs revocation = check.Revocation();
+  const pki::Explanation explanation =
+      pki::ExplainChain(*truststore_, check.material->Chain(), check.policy,
+                        check.time, &revocation);
   EXPECT_EQ(Describe(explanation.verdict), Describe(verdict));
   EXPECT_EQ(explanation.advice.empty(), verdict.trusted())
       << explanation.advice;
@@ -251,8 +262,10 @@ TEST(Time, AtTheEndsOfTimeIsAnsweredAndNobodyIsTrusted) {
     for (const absl::Time time :
          {absl::InfinitePast(), absl::FromUnixSeconds(-70000000000),
           absl::FromUnixSeconds(253402300800), absl::InfiniteFuture()}) {
-      const pki::Verdict verdict = pki::VerifyChain(
-          *parsed.truststore, check.material->Chain(), check.policy, time);
+      const pki::RevocationInputs revocation = check.Revocation();
+      const pki::Verdict verdict =
+          pki::VerifyChain(*parsed.truststore, check.material->Chain(),
+                           check.policy, time, nullptr, &revocation);
       EXPECT_FALSE(verdict.trusted()) << check.Id() << " " << TimeText(time);
       EXPECT_GE(verdict.recheck_at, time) << check.Id();
     }
@@ -270,7 +283,7 @@ TEST(CaseSuite, HasEveryReasonFromTwoCausesAndBothPolicies) {
   }
   for (int i = 0; i < pki::kNumReasons; ++i) {
     const auto reason = static_cast<pki::Reason>(i);
-    if (reason == pki::Reason::kRevoked || reason == pki::Reason::kNotAllowed ||
+    if (reason == pki::Reason::kNotAllowed ||
         reason == pki::Reason::kConfigurationMissing) {
       continue;  // Not VerifyChain's to give.
     }

@@ -1,6 +1,7 @@
 """How a case is put together. ../README.md describes the files."""
 
 import datetime
+import hashlib
 import json
 
 from certificates import Cert, pem
@@ -13,17 +14,25 @@ NOW = instant("2030-06-01")
 SECOND = datetime.timedelta(seconds=1)
 
 COMPLETE, ANY = "complete-chain", "any-anchor"
+SOFT = {"rule": "soft-fail", "scope": "chain"}
+HARD = {"rule": "hard-fail", "scope": "chain"}
+HARD_LEAF = {"rule": "hard-fail", "scope": "leaf"}
 
 
 class Case:
-    def __init__(self, json_object, store, chain):
+    def __init__(self, json_object, store, chain, lists=None, deny=None):
         self._json, self._store, self._chain = json_object, store, chain
+        self._lists, self._deny = lists, deny
 
     def files(self):
         out = {"case.json": (json.dumps(self._json, indent=1, ensure_ascii=True) + "\n").encode(),
                "truststore.pem": self._store}
         if self._chain is not None:
             out["chain.pem"] = self._chain
+        if self._lists is not None:
+            out["lists.pem"] = self._lists
+        if self._deny is not None:
+            out["deny.json"] = (json.dumps(self._deny, indent=1) + "\n").encode()
         return out
 
 
@@ -41,21 +50,24 @@ def _text(parts):
     return b"".join(out)
 
 
-def chain_case(name, description, store, chain, *checks):
-    """What VerifyChain must say of `chain` under `store`."""
+def chain_case(name, description, store, chain, *checks, lists=None, deny=None):
+    """What VerifyChain must say of `chain` under `store`, with the revocation
+    lists `lists` (PEM) for the checks that have a `revocation`, and the deny
+    list `deny` (a JSON object)."""
     assert name not in ALL, name
     flat = []
     for c in checks:
         flat += c if isinstance(c, list) else [c]
     _name_checks(flat)
     ALL[name] = Case({"description": description, "verify": flat}, _text(store),
-                     _text(chain))
+                     _text(chain), None if lists is None else "".join(lists).encode(), deny)
 
 
 def check(policy, reason, *, at=NOW, name=None, depth=None, recheck=None, path=None, options=None,
-          **more):
+          revocation=None, **more):
     """One question. recheck: a time, or "never"; path: number of certificates
-    of the verdict's path; options: other fields of the policy."""
+    of the verdict's path; options: other fields of the policy; revocation:
+    SOFT, HARD, or one of them with another scope."""
     expect = {"reason": reason}
     if depth is not None:
         expect["depth"] = depth
@@ -64,8 +76,10 @@ def check(policy, reason, *, at=NOW, name=None, depth=None, recheck=None, path=N
     if recheck is not None:
         expect["recheck_at"] = recheck if isinstance(recheck, str) else rfc3339(recheck)
     expect.update(more)
-    return {"name": name, "time": rfc3339(at), "policy": dict(chain_policy=policy, **(options or {})),
-            "expect": expect}
+    out = {"name": name, "time": rfc3339(at), "policy": dict(chain_policy=policy, **(options or {}))}
+    if revocation is not None:
+        out["revocation"] = revocation
+    return dict(out, expect=expect)
 
 
 def both(reason, **more):
@@ -144,3 +158,7 @@ def accepted_by_both(certificates, *warnings, **more):
     name = more.pop("name", None)
     return [accepted(p, certificates, *warnings, name=name and name + "_" + p.split("-")[0], **more)
             for p in (COMPLETE, ANY)]
+
+
+def fingerprint(cert):
+    return hashlib.sha256(cert.der).hexdigest()

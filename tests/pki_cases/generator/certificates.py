@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from der import (bit_string, boolean, context, ia5, integer, instant, named_bits, null,
-                 octet_string, oid, printable, sequence, set_of, time, utf8)
+                 octet_string, oid, printable, sequence, set_of, time, tlv, utf8)
 
 KEYS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "keys")
 
@@ -236,6 +236,25 @@ class Cert:
     def pem(self):
         return pem("CERTIFICATE", self.der)
 
+    def serial_der(self):
+        """The serial number as it stands in the certificate, whole INTEGER."""
+        at = inside(self.der, inside(self.der, 0))
+        if self.der[at] == 0xA0:
+            at = after(self.der, at)
+        return self.der[at:after(self.der, at)]
+
+
+def inside(der, at):
+    """Where the contents of the element at `at` begin."""
+    first = der[at + 1]
+    return at + 2 + (first & 0x7F if first & 0x80 else 0)
+
+
+def after(der, at):
+    """Where the element at `at` ends."""
+    first, start = der[at + 1], inside(der, at)
+    return start + (int.from_bytes(der[at + 2:start], "big") if first & 0x80 else first)
+
 
 def pem(label, data, width=64):
     text = base64.b64encode(data).decode()
@@ -312,3 +331,42 @@ def v1(subject, k, issuer=None, *, not_before=LEAF_FROM, not_after=LEAF_TO, **op
     """X.509 v1: no extensions at all."""
     return certificate(subject, k, issuer, not_before=not_before, not_after=not_after, version=1,
                        **options)
+
+
+# --- revocation lists ---------------------------------------------------------
+
+def revoked(cert, *, at=CA_FROM, reason=None, more=(), serial=None):
+    """An entry of a list that names the Cert `cert` (or the number `serial`)."""
+    extensions = list(more)
+    if reason is not None:
+        extensions.append(extension("2.5.29.21", tlv(0x0A, bytes([reason]))))
+    number = integer(serial) if serial is not None else cert.serial_der()
+    return sequence(number, time(at), *([sequence(*extensions)] if extensions else []))
+
+
+def distribution_point(*, uri=None, users=False, cas=False):
+    """An issuing distribution point."""
+    parts = []
+    if uri:
+        parts.append(context(0, context(0, general_name("uri", uri))))
+    if users:
+        parts.append(tlv(0x81, b"\xff"))
+    if cas:
+        parts.append(tlv(0x82, b"\xff"))
+    return extension("2.5.29.28", sequence(*parts), critical=True)
+
+
+def crl(issuer, *entries, this_update, next_update=None, more=(), how="sha256", sign_with=None):
+    """PEM of a list of the Cert `issuer`."""
+    signer = key(sign_with) if sign_with else issuer.key
+    algorithm = signature_algorithm(signer, how)
+    parts = [integer(1), algorithm, issuer.subject, time(this_update)]
+    if next_update:
+        parts.append(time(next_update))
+    if entries:
+        parts.append(sequence(*entries))
+    parts.append(context(0, sequence(authority_key_identifier(issuer.key),
+                                     extension("2.5.29.20", integer(1)), *more)))
+    tbs = sequence(*parts)
+    return pem("X509 CRL", sequence(tbs, algorithm, bit_string(sign(signer, how, tbs))))
+

@@ -19,6 +19,7 @@ import sys
 
 import case
 import chain_cases
+import revocation_cases
 import rule_cases
 import truststore_cases
 
@@ -35,6 +36,7 @@ def main():
 
     chain_cases.define()
     rule_cases.define()
+    revocation_cases.define()
     truststore_cases.define()
     for name in args.force:
         if name not in case.ALL:
