@@ -229,6 +229,31 @@ class Workshop:
         extensions = CLIENT + (("subjectAltName = " + sans,) if sans else ())
         return self.make(name, subject, issuer, extensions=extensions, **options)
 
+    def revocation_list(self, name, issuer, revoked=(), last_update=None, next_update=None):
+        """PEM of a list of `issuer` (an Identity) that names the Identities in
+        `revoked`. Times default to an hour ago and tomorrow."""
+        index = self.path(name + ".index")
+        entries = []
+        for identity in revoked:
+            entries.append(
+                "\t".join(
+                    ("R", "491231235959Z", "260101000000Z", identity.serial(), "unknown", "/CN=x")
+                )
+            )
+        index.write_text("".join(e + "\n" for e in entries), encoding="ascii")
+        config = self.path(name + ".cnf")
+        config.write_text(
+            _CONFIG.format(directory=self.directory, index=index, extensions=""), encoding="ascii"
+        )
+        last_update = last_update or seconds_from_now(-3600)
+        next_update = next_update or days_from_now(1)
+        return run(
+            "openssl", "ca", "-gencrl", "-config", config, "-cert", issuer.certificate,
+            "-keyfile", issuer.key,
+            "-crl_lastupdate", last_update.astimezone(UTC).strftime("%Y%m%d%H%M%SZ"),
+            "-crl_nextupdate", next_update.astimezone(UTC).strftime("%Y%m%d%H%M%SZ"),
+        )
+
     def server(self, name, host_names):
         """A self-signed server certificate; clients trust it as their CA."""
         return self.make(
