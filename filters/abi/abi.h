@@ -91,6 +91,9 @@ enum class MetricsResult : uint32_t {
 
 // envoy_dynamic_module_type_attribute_id: the ones we read.
 enum class Attribute : uint32_t {
+  // request.id (string): for a TCP connection, what tcp_proxy gives it when it
+  // begins.
+  kRequestId = 9,
   // connection.mtls (bool): the peer presented a certificate.
   kConnectionMtls = 29,
   // connection.tls_version (string): "TLSv1.3".

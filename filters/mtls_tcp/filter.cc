@@ -356,19 +356,7 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
 
 void Connection::Begin(absl::Time now) {
   state_id_ = filter_->domain_->current_id();
-  Judgement judgement = Judge(now);
-  if (judgement.allowed && filter_->writes_header_ && reads_were_off_) {
-    judgement.allowed = false;
-    judgement.decision.reason = Reason::kConfigurationMissing;
-    judgement.decision.detail =
-        "tcp_proxy would drop the PROXY protocol header; set its "
-        "max_early_data_bytes";
-    if (!filter_->reported_misconfiguration_.exchange(true)) {
-      shim::Log(shim::LogLevel::kError,
-                absl::StrCat("connections for ", filter_->domain(),
-                             " are refused: ", judgement.decision.detail));
-    }
-  }
+  const Judgement judgement = Judge(now);
   const Decision& decision = judgement.decision;
   Tell(judgement);
   Log(judgement.allowed ? "allowed" : "denied", judgement);
@@ -389,9 +377,13 @@ void Connection::Begin(absl::Time now) {
     Watch(decision, now);
   }
   state_ = State::kOpen;
+  const absl::string_view problem = SendHeader(decision);
+  if (!problem.empty()) {
+    RefuseConfiguration(problem);
+    return;
+  }
   Count(decision.trusted() ? filter_->allowed_trusted_
                            : filter_->allowed_no_certificate_);
-  SendHeader(decision);
   if (state_ == State::kClosed) return;
   if (reads_were_off_) {
     envoy_dynamic_module_callback_network_filter_read_disable(envoy_, true);
@@ -427,8 +419,37 @@ void Connection::Tell(const Judgement& judgement) {
   SetFilterState(envoy_, kDnsKey, dns);
 }
 
-void Connection::SendHeader(const Decision& decision) {
-  if (!filter_->writes_header_ && !filter_->leaves_ssl_value_) return;
+void Connection::RefuseConfiguration(absl::string_view problem) {
+  const absl::string_view reason =
+      pki::ReasonName(Reason::kConfigurationMissing);
+  SetMetadata(envoy_, "reason", reason);
+  SetMetadata(envoy_, "detail", problem);
+  Count(filter_->denied_[static_cast<int>(Reason::kConfigurationMissing)]);
+  if (!filter_->reported_misconfiguration_.exchange(true)) {
+    shim::Log(shim::LogLevel::kError,
+              absl::StrCat("connections for ", filter_->domain(),
+                           " are refused: ", problem));
+  }
+  CloseWith(absl::StrCat("sallyport_denied{", reason, "}"));
+}
+
+bool Connection::ProxyHasBegun() const {
+  abi::EnvoyBuffer id{nullptr, 0};
+  return envoy_dynamic_module_callback_network_filter_get_attribute_string(
+      envoy_, abi::Attribute::kRequestId, &id);
+}
+
+absl::string_view Connection::SendHeader(const Decision& decision) {
+  if (!filter_->writes_header_ && !filter_->leaves_ssl_value_) return "";
+  if (filter_->writes_header_ && reads_were_off_) {
+    return "tcp_proxy would drop the PROXY protocol header; set its "
+           "max_early_data_bytes";
+  }
+  if (filter_->writes_header_ && ProxyHasBegun()) {
+    return "it cannot be seen whether the PROXY protocol header gets to "
+           "tcp_proxy, because the connection has an id already; use the "
+           "carrier FILTER_STATE";
+  }
   SslInfo info;
   abi::EnvoyBuffer tls_version{nullptr, 0};
   if (envoy_dynamic_module_callback_network_filter_get_attribute_string(
@@ -449,7 +470,7 @@ void Connection::SendHeader(const Decision& decision) {
   if (ssl.truncated) Count(filter_->truncated_);
   if (filter_->leaves_ssl_value_) {
     SetFilterState(envoy_, kProxyProtocolSslKey, ssl.value);
-    return;
+    return "";
   }
   Endpoint client;
   Endpoint listener;
@@ -472,6 +493,14 @@ void Connection::SendHeader(const Decision& decision) {
       envoy_,
       Buffer(EncodeProxyHeader(client, listener, View(authority), ssl.value)),
       false);
+  // A filter in between that stops at data has thrown the header away: the
+  // client's first bytes would be in its place.
+  if (state_ != State::kClosed && !ProxyHasBegun()) {
+    return "a filter between sallyport.mtls_tcp and tcp_proxy holds data back, "
+           "and with it the PROXY protocol header; put it before, or use the "
+           "carrier FILTER_STATE";
+  }
+  return "";
 }
 
 void Connection::Watch(const Decision& decision, absl::Time now) {

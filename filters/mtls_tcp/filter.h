@@ -163,8 +163,13 @@ class Connection {
   void Begin(absl::Time now);
   // Leaves the identity where access logs and RBAC find it.
   void Tell(const Judgement& judgement);
-  // The PROXY protocol.
-  void SendHeader(const cert_validator::Decision& decision);
+  // The PROXY protocol. What is wrong with the configuration, or "". A filter
+  // after this one may have closed the connection when it returns.
+  absl::string_view SendHeader(const cert_validator::Decision& decision);
+  // Whether tcp_proxy was reached.
+  bool ProxyHasBegun() const;
+  // Closes it, because its backend would not be told who calls.
+  void RefuseConfiguration(absl::string_view problem);
   // Judges again what is open.
   void JudgeAgain(absl::Time now);
   // Waits for the next change, or for the end.

@@ -651,6 +651,32 @@ TEST_F(MtlsTcpHooks, RefuseAllWhereTheProxyWouldDropTheHeader) {
   EXPECT_EQ(log.Count("max_early_data_bytes", abi::LogLevel::kError), 1);
 }
 
+TEST_F(MtlsTcpHooks, RefuseAllWhereAFilterInBetweenDropsTheHeader) {
+  const LoadedValidator validator(root_);
+  auto config = Config();
+  config.mutable_proxy_protocol();
+  LoadedFilter filter(config);
+  {
+    Client client(filter);
+    client.tcp.holds_back = true;
+    client.Arrive(validator, client_);
+    EXPECT_EQ(client.ended_by(), "sallyport_denied{CONFIGURATION_MISSING}");
+    EXPECT_FALSE(client.tcp.proxy_began);
+    EXPECT_FALSE(client.Read());
+    EXPECT_TRUE(absl::StrContains(client.tcp.metadata["sallyport:detail"],
+                                  "holds data back"));
+  }
+  {
+    Client client(filter);
+    client.tcp.has_request_id = true;
+    client.Arrive(validator, client_);
+    EXPECT_EQ(client.ended_by(), "sallyport_denied{CONFIGURATION_MISSING}");
+    EXPECT_EQ(client.tcp.proxied, "");
+  }
+  EXPECT_EQ(filter.Value("denied.CONFIGURATION_MISSING"), 2u);
+  EXPECT_EQ(filter.envoy.Total(), 2u);
+}
+
 TEST_F(MtlsTcpHooks, LeaveTheHeaderToEnvoyWhenAsked) {
   const LoadedValidator validator(root_);
   auto config = Config();

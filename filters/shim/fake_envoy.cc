@@ -513,6 +513,7 @@ void envoy_dynamic_module_callback_network_filter_inject_read_data(
   FakeTcpConnection& fake = FakeTcpConnection::From(filter);
   if (fake.closed_with.has_value()) return;
   sallyport::shim::Check(!end_stream, "the module ends no stream");
+  if (fake.holds_back) return;
   const bool drops = !fake.proxy_began && fake.read_disabled_ > 0;
   fake.BeginProxy();
   if (!drops) fake.proxied += Copy(data);
@@ -602,11 +603,14 @@ bool envoy_dynamic_module_callback_network_filter_get_attribute_string(
     sabi::NetworkFilter* filter, sabi::Attribute attribute,
     sabi::EnvoyBuffer* out_value) {
   FakeTcpConnection& fake = FakeTcpConnection::From(filter);
-  if (attribute != sabi::Attribute::kConnectionTlsVersion ||
-      fake.tls_version.empty()) {
-    return false;
+  std::string value;
+  if (attribute == sabi::Attribute::kConnectionTlsVersion) {
+    value = fake.tls_version;
+  } else if (attribute == sabi::Attribute::kRequestId) {
+    value = fake.proxy_began || fake.has_request_id ? "an id" : "";
   }
-  const absl::string_view text = fake.HandOut(fake.tls_version);
+  if (value.empty()) return false;
+  const absl::string_view text = fake.HandOut(value);
   *out_value = {text.data(), text.size()};
   return true;
 }

@@ -223,6 +223,10 @@ class FakeTcpConnection {
   std::string tls_version = "TLSv1.3";
   // Calls the hooks would throw in.
   bool throws = false;
+  // A filter before the proxy holds data back: what is injected is lost.
+  bool holds_back = false;
+  // Something gave the connection an id before tcp_proxy does.
+  bool has_request_id = false;
   // There is no worker to be woken on.
   bool has_no_worker = false;
 

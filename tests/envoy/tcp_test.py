@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pathlib
+import select
 import socket
 import ssl
 import struct
@@ -24,13 +25,14 @@ from harness import wait
 MEBIBYTE = 1 << 20
 EARLY_DATA = {"max_early_data_bytes": 65536}
 RBAC_TYPE = config._TYPE + "envoy.extensions.filters.network.rbac.v3.RBAC"
+AUTHZ_TYPE = config._TYPE + "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz"
 LIVE = ("live.example.com", "later.example.com", "finish.example.com")
 NAMES = LIVE + (
     "echo.example.com", "early.example.com", "greet.example.com", "proxy.example.com",
     "certificate.example.com", "envoys.example.com", "tls.example.com", "optional.example.com",
     "required.example.com", "allow.example.com", "metadata.example.com", "state.example.com",
     "dropped.example.com", "resumed.example.com", "other.example.com", "unbound.example.com",
-    "down.example.com", "handshake.example.com",
+    "down.example.com", "handshake.example.com", "between.example.com",
 )
 
 
@@ -47,6 +49,35 @@ def rbac(principal):
             },
         },
     }
+
+
+def exchange(connection, data, line_first):
+    """Sends `data` while it reads as much, after a line if `line_first`. In one
+    thread: OpenSSL's connections are not for two. Returns (line, data)."""
+    connection.setblocking(False)
+    sent, came = 0, bytearray()
+    deadline = time.monotonic() + 30
+    while True:
+        assert time.monotonic() < deadline, "%d bytes sent, %d came" % (sent, len(came))
+        waiting = 0
+        try:
+            if sent < len(data):
+                sent += connection.send(data[sent:sent + 65536])
+            else:
+                waiting += 1
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            waiting += 1
+        try:
+            more = connection.recv(65536)
+            assert more, "it ended after %d bytes" % len(came)
+            came += more
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            waiting += 1
+        end = came.find(b"\n") + 1 if line_first else 0
+        if (end or not line_first) and len(came) - end >= len(data):
+            return bytes(came[:end]) if line_first else None, bytes(came[end:])
+        if waiting == 2:
+            select.select([connection], [connection] if sent < len(data) else [], [], 1)
 
 
 @functools.lru_cache(maxsize=None)
@@ -192,6 +223,20 @@ class TcpTest(unittest.TestCase):
                 ],
             ),
             cls.domain("dropped", "proxy", in_stream),
+            cls.domain(
+                "between", "proxy", in_stream, tcp_proxy=EARLY_DATA,
+                filters_between=[
+                    {
+                        "name": "envoy.filters.network.ext_authz",
+                        "typed_config": {
+                            "@type": AUTHZ_TYPE,
+                            "stat_prefix": "authz",
+                            "failure_mode_allow": True,
+                            "grpc_service": {"envoy_grpc": {"cluster_name": "down"}},
+                        },
+                    }
+                ],
+            ),
             cls.domain("resumed", resumption=True),
             cls.domain("other", validator_domain="elsewhere.example.com"),
             cls.domain("unbound", truststore=None, validation_context={
@@ -524,13 +569,12 @@ class Streams(TcpTest):
         data = os.urandom(MEBIBYTE)
         for name in ("echo", "early", "proxy", "tls"):
             with self.subTest(domain=name):
-                connection = self.connect(name, self.people.direct)
-                sender = threading.Thread(target=connection.sendall, args=(data,))
-                sender.start()
-                if name in ("proxy", "tls"):
-                    self.assertEqual(self.told(connection)["verify"], 0)
-                self.assertEqual(read_exactly(connection, len(data)), data)
-                sender.join()
+                told, echoed = exchange(
+                    self.connect(name, self.people.direct), data, name in ("proxy", "tls")
+                )
+                self.assertTrue(echoed == data, "%d bytes came back" % len(echoed))
+                if told is not None:
+                    self.assertEqual(json.loads(told)["verify"], 0)
 
     def test_clients_that_come_and_go_at_any_moment(self):
         # Half of the handshake, the handshake alone, a reset: nothing is left.
@@ -610,6 +654,10 @@ class ProxyProtocol(TcpTest):
         entry = self.assert_refused("dropped", self.people.direct, "CONFIGURATION_MISSING")
         self.assertIn("max_early_data_bytes", entry["detail"])
         self.assertIn("max_early_data_bytes", self.envoy.log()[length:])
+
+    def test_where_a_filter_in_between_drops_it_neither(self):
+        entry = self.assert_refused("between", self.people.direct, "CONFIGURATION_MISSING")
+        self.assertIn("holds data back", entry["detail"])
 
     def test_everybody_is_told_of_under_their_own_name(self):
         people = [
