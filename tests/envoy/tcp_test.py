@@ -33,6 +33,7 @@ NAMES = LIVE + (
     "required.example.com", "allow.example.com", "metadata.example.com", "state.example.com",
     "dropped.example.com", "resumed.example.com", "other.example.com", "unbound.example.com",
     "down.example.com", "handshake.example.com", "between.example.com",
+    "denied.example.com",
 )
 
 
@@ -167,11 +168,13 @@ class TcpTest(unittest.TestCase):
 
     @classmethod
     def domains(cls):
+        (cls.folder / "deny.json").write_text("{}", encoding="ascii")
         in_stream = {"proxy_protocol": {}}
         in_state = {"proxy_protocol": {"carrier": "FILTER_STATE"}}
         direct = "CN=direct.example.org,O=Customer\\, Inc"
         return [
             cls.followed("live", {}),
+            cls.domain("denied", validator={"deny": {"file": str(cls.folder / "deny.json")}}),
             cls.followed("later", {"end_after": "1.5s"}),
             cls.followed("finish", {"finish": True}),
             cls.domain("echo"),
@@ -756,6 +759,20 @@ class LiveTrust(TcpTest):
         self.assert_ends(idle, timeout=15)
         self.assertEqual(self.log_of(idle)["ended_by"], "sallyport_trust_lost{EXPIRED}")
         self.assert_refused("live", soon, "EXPIRED")
+
+    def test_a_deny_list_reaches_open_connections(self):
+        connection = self.connect("denied", self.people.direct)
+        other = self.connect("denied", self.people.partner)
+        self.assert_echoes(connection)
+        self.assert_echoes(other)
+        files.move_into_place(
+            self.folder / "deny.json",
+            json.dumps({"certificateSha256": [self.people.direct.fingerprint()]}),
+        )
+        self.assert_ends(connection)
+        self.assertEqual(self.log_of(connection)["ended_by"], "sallyport_trust_lost{REVOKED}")
+        self.assert_refused("denied", self.people.direct, "REVOKED")
+        self.assert_echoes(other)
 
     def test_end_after(self):
         connection = self.connect("later", self.people.partner)
