@@ -35,6 +35,7 @@ using shim::View;
 
 constexpr absl::string_view kXfcc = "x-forwarded-client-cert";
 constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
+constexpr absl::string_view kTrustLost = "trust_lost";
 
 // Encoded headers, and answers of client rules, that each thread remembers.
 constexpr size_t kMaxRememberedForwarded = 512;
@@ -595,6 +596,8 @@ void Filter::EndStream(abi::HttpFilter* stream,
   Count(stream, ended_id_, {domain(), reason});
   SetMetadata(stream, "reason", reason);
   SetMetadata(stream, "detail", Printable(decision.detail));
+  // Envoy has no room for the details of a reset once an answer has begun.
+  SetMetadata(stream, "ended", kTrustLost);
   if (shim::LogEnabled(shim::LogLevel::kInfo)) {
     shim::Log(shim::LogLevel::kInfo,
               absl::StrCat("open stream of ", domain(),
@@ -602,7 +605,7 @@ void Filter::EndStream(abi::HttpFilter* stream,
                            reason, ", ", Printable(decision.detail)));
   }
   const std::string details =
-      absl::StrCat("sallyport_trust_lost{", reason, "}");
+      absl::StrCat("sallyport_", kTrustLost, "{", reason, "}");
   envoy_dynamic_module_callback_http_filter_reset_stream(
       stream, abi::StreamReset::kLocalReset, Buffer(details));
 }

@@ -116,6 +116,10 @@ class People:
             self.impostor.certificate, self.impostor.key, self.impostor.certificate
         )
 
+    def _make_denied(self):
+        """Trusted, but where a test puts it on a deny list."""
+        return self.workshop.client("denied", "/CN=denied", self.root)
+
     def _make_tampered(self):
         """direct's, with another bit in the signature."""
         der = bytearray(self.direct.der())

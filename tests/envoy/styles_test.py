@@ -32,6 +32,7 @@ UNTRUSTED = {
     "rsa1024": ("WEAK_KEY", "unsupported certificate"),
     "server_only": ("NOT_FOR_CLIENT_AUTH", "unsupported certificate"),
     "tampered": ("BAD_SIGNATURE", "bad certificate"),
+    "denied": ("REVOKED", "certificate revoked"),
     "outside": ("CONSTRAINT_VIOLATION", "bad certificate"),
     "many": ("LIMIT_EXCEEDED", "bad certificate"),
 }
@@ -113,7 +114,14 @@ class Styles(StylesTest):
 
         page = {"body": PAGE, "content_type": "text/html; charset=utf-8"}
         redirect = {"redirect": "https://help.example.com/certificates?from=proxy"}
-        return [cls.domain(name=name_of(s), **style(s)) for s in STYLES] + [
+        deny = {"certificate_sha256": [cls.people.denied.fingerprint()]}
+
+        def required(name):
+            options = style(name)
+            options["validator"]["deny"] = deny
+            return cls.domain(name=name_of(name), **options)
+
+        return [required(s) for s in STYLES] + [
             cls.domain(name="page.test", **style("BAD_REQUEST", {"bad_request": page})),
             cls.domain(name="redirect.test", **style("BAD_REQUEST", {"bad_request": redirect})),
         ] + [optional(s) for s in STYLES]
@@ -249,7 +257,7 @@ class Styles(StylesTest):
     def test_what_the_outsider_sees_is_one_answer(self):
         for domain in ("forbidden.test", "bad-request.test", "page.test", "redirect.test"):
             answers = set()
-            for who in UNTRUSTED:
+            for who in set(UNTRUSTED) - {"denied"}:
                 response = self.get(getattr(self.people, who), server_name=domain, weak=True)
                 headers = tuple(h for h in response.headers if h[0] != "date")
                 answers.add((response.status, headers, response.body))

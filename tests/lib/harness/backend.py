@@ -106,7 +106,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return len(self.rfile.read(length)), []
         size = 0
         while True:
-            length = int(self.rfile.readline().split(b";")[0], 16)
+            line = self.rfile.readline()
+            if not line:
+                raise ConnectionError("the body was cut off")
+            length = int(line.split(b";")[0], 16)
             if length == 0:
                 break
             size += len(self.rfile.read(length))
