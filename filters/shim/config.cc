@@ -25,18 +25,29 @@ using ::google::protobuf::UnknownFieldSet;
 static_assert(limits::kMaxModuleConfigBytes <= INT_MAX,
               "protobuf counts bytes in int");
 
+// Longer than any name of a field, a type or a value of an enum.
+constexpr size_t kMaxWord = 40;
+
 // The reader's message without the part of the input that it quotes: it comes
 // after a line break or between double quotes, and may be longer than the
-// message itself.
+// message itself. The name of an unknown field is not quoted; what is too long
+// for a name is left out as well.
 std::string WithoutValues(absl::string_view message) {
   message = message.substr(0, message.find('\n'));
   std::string out;
   bool quoted = false;
+  size_t word = 0;
   for (const char c : message) {
+    const bool in_word = absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                         c == '_' || c == '+' || c == '/' || c == '=';
+    word = in_word && !quoted ? word + 1 : 0;
     if (c == '"') {
       if (!quoted) out += "(value left out)";
       quoted = !quoted;
-    } else if (!quoted) {
+    } else if (word == kMaxWord + 1) {
+      out.resize(out.size() - kMaxWord);
+      out += "(value left out)";
+    } else if (!quoted && word <= kMaxWord) {
       out += c;
     }
   }

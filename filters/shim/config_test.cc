@@ -72,6 +72,7 @@ TEST(ReadConfig, NeverEchoesValues) {
         absl::StrCat("{\"domain\": \"", kSecret, "\", !}"),
         absl::StrCat("{\"domain\": \"", kSecret),
         absl::StrCat("{\"domain\": ", kSecret, "}"),
+        absl::StrCat("{\"", kSecret, kSecret, "\": 1}"),
         absl::StrCat("{\"chain_policy\": \"", kSecret, "\"}")}) {
     const auto status = ReadConfig(json, config);
     ASSERT_FALSE(status.ok()) << json;

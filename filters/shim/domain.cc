@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "base/text.h"
 
 namespace sallyport::shim {
 namespace {
@@ -58,9 +57,12 @@ absl::StatusOr<std::string> ReadDomain(absl::string_view text) {
                               " characters"));
     }
     if (label == "*") return Bad("has '*' elsewhere than as its first label");
-    if (!std::all_of(label.begin(), label.end(), IsLabelCharacter)) {
-      return Bad(absl::StrCat("\"", Printable(text, 80),
-                              "\" has a character that no host name has"));
+    const auto* const bad =
+        std::find_if_not(label.begin(), label.end(), IsLabelCharacter);
+    if (bad != label.end()) {
+      // Without the text itself, which may be a key in the wrong place.
+      return Bad(absl::StrCat("character ", bad - text.data() + 1,
+                              " is one that no host name has"));
     }
   }
   return absl::AsciiStrToLower(text);

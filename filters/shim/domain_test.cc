@@ -23,6 +23,13 @@ TEST(ReadDomain, RefusesWhatIsNoHostName) {
   EXPECT_FALSE(ReadDomain(std::string(254, 'a')).ok());
 }
 
+TEST(ReadDomain, SaysWhereTheBadCharacterIsAndShowsNothing) {
+  const std::string message(
+      ReadDomain("api.MIGHAgEAMBMG+yqGSM49").status().message());
+  EXPECT_NE(message.find("character 17 "), std::string::npos) << message;
+  EXPECT_EQ(message.find("MIGH"), std::string::npos) << message;
+}
+
 TEST(DomainCovers, ComparesWithoutPortDotAndCase) {
   for (const char* host :
        {"api.example.com", "API.EXAMPLE.COM", "api.example.com.",
