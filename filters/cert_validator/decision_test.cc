@@ -80,6 +80,20 @@ TEST_F(DecisionTest, FollowsTheTime) {
   EXPECT_FALSE(late.detail.empty());
 }
 
+TEST_F(DecisionTest, JudgesAnewWhenTheClockIsSetBack) {
+  const auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.short_client);
+  EXPECT_EQ(Decide(*domain_, record, TestNow() - absl::Hours(24 * 3650),
+                   Need::kVerdict)
+                .reason,
+            Reason::kNotYetValid);
+  const absl::Time late = TestNow() + absl::Hours(2);
+  const std::string expired = Record(*validator, pki_.short_client, late);
+  EXPECT_EQ(Decide(*domain_, expired, late, Need::kVerdict).reason,
+            Reason::kExpired);
+  EXPECT_TRUE(Decide(*domain_, expired, TestNow(), Need::kVerdict).trusted());
+}
+
 TEST_F(DecisionTest, RefusesWhatItCannotRead) {
   const auto validator = Make(pki_.root.pem);
   const std::string record = Record(*validator, pki_.client);

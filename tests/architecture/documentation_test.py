@@ -32,6 +32,35 @@ class DocumentationTest(unittest.TestCase):
             for name in set(names) - {"UNKNOWN", "NONE", "RSA"}:
                 self.assertIn(f"`{name}`", documented, f"{name} of {source}")
 
+    def test_the_threat_model_names_tests_that_exist(self):
+        text = read("docs/threat-model.md")
+        named = re.findall(r"`([\w/]+\.(?:py|cc))(?::([\w.]+))?`", text)
+        self.assertGreater(len(named), 100)
+        missing = []
+        for path, name in named:
+            code = read(path) if os.path.exists(os.path.join(ROOT, path)) else ""
+            if not name:
+                found = bool(code)
+            elif path.endswith(".py"):
+                found = re.search(rf"^    def {name}\(", code, re.MULTILINE)
+            else:
+                suite, _, case = name.partition(".")
+                found = re.search(rf"^TEST(?:_[FP])?\({suite},\s*{case}\)", code, re.MULTILINE)
+            if not found:
+                missing.append(f"{path}:{name}")
+        self.assertEqual(missing, [])
+
+    def test_each_attack_has_a_test_or_says_that_it_has_none(self):
+        rows = 0
+        for line in read("docs/threat-model.md").split("## Getting in")[1].splitlines():
+            cells = [c.strip() for c in line.strip("|").split(" | ")]
+            if not line.startswith("| ") or cells[-1] in ("shown by", "---"):
+                continue
+            rows += 1
+            self.assertEqual(len(cells), 3, line)
+            self.assertRegex(cells[2], r"^(`[\w/]+\.(py|cc)|not covered)", line)
+        self.assertGreater(rows, 60)
+
     def test_links_between_documents_lead_somewhere(self):
         for folder, _, files in os.walk(ROOT):
             relative = os.path.relpath(folder, ROOT)
