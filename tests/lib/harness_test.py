@@ -15,6 +15,7 @@ from harness import certificates
 from harness import client
 from harness import curl
 from harness import http2
+from harness import tcp
 from harness import wait
 
 
@@ -143,6 +144,52 @@ class Http2(unittest.TestCase):
         self.assertEqual(http2._integer(10, 5), bytes([10]))
         self.assertEqual(http2._integer(1337, 5), bytes([31, 154, 10]))
         self.assertEqual(http2._integer(42, 8), bytes([42]))
+
+
+class ProxyProtocol(unittest.TestCase):
+    # Put together by hand from the protocol's text.
+    HEADER = bytes.fromhex(
+        "0d0a0d0a000d0a515549540a" "21" "11" "002f"
+        "c0000207" "c0000201" "9c40" "1538"
+        "20" "0020" "07" "00000000"
+        "21" "0007" "544c5376312e33"
+        "22" "0009" "64622d636c69656e74"
+        "28" "0002" "3000"
+    )
+
+    def read(self, data):
+        stream = [data]
+
+        def exactly(size):
+            if len(stream[0]) < size:
+                raise tcp.BadHeader("too short")
+            taken, stream[0] = stream[0][:size], stream[0][size:]
+            return taken
+
+        return tcp.read_proxy_header(exactly).document()
+
+    def test_everything_is_read(self):
+        self.assertEqual(
+            self.read(self.HEADER + b"data"),
+            {
+                "source": ("192.0.2.7", 40000), "destination": ("192.0.2.1", 5432), "command": 1,
+                "types": [0x20], "client": 7, "verify": 0, "inner": [0x21, 0x22, 0x28],
+                "tls": "TLSv1.3", "cn": "db-client", "certificate": "3000",
+            },
+        )
+
+    def test_what_is_no_header_is_told(self):
+        header = self.HEADER
+        for wrong in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            header[:-1],
+            header[:12] + b"\x11" + header[13:],  # version 1
+            header[:13] + b"\x12" + header[14:],  # datagrams
+            header[:15] + b"\x2e" + header[16:],  # a vector that is cut off
+            header[:36] + b"\x22" + header[37:],  # two names
+        ):
+            with self.assertRaises(tcp.BadHeader, msg=wrong):
+                self.read(wrong)
 
 
 if __name__ == "__main__":
