@@ -292,10 +292,10 @@ class Bench:
                     outcome = {"works": False, "what": "not up within %.0f s" % variant.limit}
                 except Failure as failure:
                     # "load: expected 200, got connection closed"
-                    if "load: expected" not in str(failure):
-                        raise
-                    what = _first_line(failure).rpartition("got ")[2]
-                    outcome = {"works": False, "what": "starts, then: " + what}
+                    what = _first_line(failure)
+                    if "load: expected" in what:
+                        what = "starts, then: " + what.rpartition("got ")[2]
+                    outcome = {"works": False, "what": what}
             outcomes[variant.label] = outcome
 
     # Updates.
