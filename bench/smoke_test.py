@@ -15,8 +15,8 @@ sys.path.insert(0, str(BENCH))
 
 from measure import cases, config, process  # pylint: disable=wrong-import-position
 
-TOOLS = ("ENVOY", "SALLYPORT_MODULE", "SALLYPORT_BENCH_LOAD", "SALLYPORT_BENCH_UPSTREAM",
-         "SALLYPORT_BENCH_FIXTURES")
+TOOLS = ("ENVOY", "SALLYPORT_MODULE", "SALLYPORT_BENCH_FLOOR", "SALLYPORT_BENCH_LOAD",
+         "SALLYPORT_BENCH_UPSTREAM", "SALLYPORT_BENCH_FIXTURES")
 
 
 def tool(name):
@@ -123,7 +123,7 @@ class RunTest(unittest.TestCase):
 def tools_in(folder):
     return types.SimpleNamespace(
         programs={config.ENVOY: tool("ENVOY")}, module=tool("SALLYPORT_MODULE"),
-        load=tool("SALLYPORT_BENCH_LOAD"), upstream=tool("SALLYPORT_BENCH_UPSTREAM"),
+        floor=tool("SALLYPORT_BENCH_FLOOR"), load=tool("SALLYPORT_BENCH_LOAD"), upstream=tool("SALLYPORT_BENCH_UPSTREAM"),
         certificates=folder,
     )
 

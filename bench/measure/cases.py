@@ -282,6 +282,16 @@ def _requests(scale):
                 "one-leaf",
             )
         )
+        if keeps_xfcc:
+            variants += [
+                Variant(
+                    "Envoy, built-in, and a module's filter that " + what,
+                    Gateway(judge=BUILT_IN, floor=floor, **base), "one-leaf",
+                )
+                for floor, what in (
+                    ("nothing", "does nothing"), ("header", "sets a header of 1,600 bytes"),
+                )
+            ]
         goals = []
         for dialect in config.DIALECTS:
             label = "Sallyport, %s" % dialect

@@ -50,6 +50,8 @@ class Gateway:
     tell the client's certificate on.
     domains: 0 for one filter chain that takes every server name, else that many
     filter chains, d0.bench.test and so on.
+    floor: an HTTP filter of floor_module.cc, by its filter_name; not beside
+    Sallyport's.
     proxied: requests go to the upstream; else the server answers itself.
     h2: HTTP/2 is offered. resumption: sessions can be resumed.
     own_file: the truststore is a file of the server's own that can be replaced
@@ -68,6 +70,7 @@ class Gateway:
     envoy_xfcc: bool = False
     peer_header: bool = False
     domains: int = 0
+    floor: str = ""
     proxied: bool = False
     h2: bool = False
     resumption: bool = False
@@ -128,6 +131,19 @@ def _validation_context(gateway, place, domain):
     }
 
 
+def _module_filter(module, name, more):
+    return {
+        "name": name,
+        "typed_config": {
+            "@type": _TYPE
+            + "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": module,
+            "filter_name": name,
+            **more,
+        },
+    }
+
+
 def _http_filters(gateway, domain):
     filters = []
     if gateway.with_filter:
@@ -136,18 +152,10 @@ def _http_filters(gateway, domain):
             value["forwarding"] = DIALECTS[gateway.dialect][0]
         if gateway.rejection:
             value["rejection"] = gateway.rejection
-        filters.append(
-            {
-                "name": "sallyport.mtls",
-                "typed_config": {
-                    "@type": _TYPE
-                    + "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
-                    "dynamic_module_config": _MODULE,
-                    "filter_name": "sallyport.mtls",
-                    "filter_config": {"@type": _STRUCT, "value": value},
-                },
-            }
-        )
+        more = {"filter_config": {"@type": _STRUCT, "value": value}}
+        filters.append(_module_filter(_MODULE, "sallyport.mtls", more))
+    elif gateway.floor:
+        filters.append(_module_filter({"name": "floor", "do_not_close": True}, gateway.floor, {}))
     filters.append(
         {
             "name": "envoy.filters.http.router",

@@ -192,6 +192,11 @@ class Server:
             "--disable-hot-restart", "--log-level", "warning",
         ]
 
+    def _modules(self):
+        """Envoy searches one folder: that of the module that this server needs."""
+        module = self._tools.floor if self.gateway.floor else self._tools.module
+        return str(module.parent)
+
     def log(self):
         path = pathlib.Path(self.place.folder, "server.log")
         return path.read_text(encoding="utf-8", errors="replace")
@@ -219,7 +224,7 @@ class Server:
                     cwd=folder,
                     env={
                         "PATH": os.environ.get("PATH", os.defpath),
-                        "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(self._tools.module.parent),
+                        "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": self._modules(),
                     },
                     stdin=subprocess.DEVNULL,
                     stdout=log,

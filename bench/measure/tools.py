@@ -15,6 +15,7 @@ REPOSITORY = pathlib.Path(__file__).absolute().parent.parent.parent
 
 _BUILT = {
     "SALLYPORT_MODULE": ("//filters/module:libsallyport.so", "filters/module/libsallyport.so"),
+    "SALLYPORT_BENCH_FLOOR": ("//bench:libfloor.so", "bench/libfloor.so"),
     "SALLYPORT_BENCH_LOAD": ("//bench:load", "bench/load"),
     "SALLYPORT_BENCH_UPSTREAM": ("//bench:upstream", "bench/upstream"),
     "SALLYPORT_BENCH_FIXTURES": ("//bench:make_fixtures", "bench/make_fixtures"),
@@ -27,6 +28,7 @@ class Tools:
 
     programs: typing.Dict[str, typing.Optional[pathlib.Path]]
     module: pathlib.Path
+    floor: pathlib.Path  # floor_module.cc
     load: pathlib.Path
     upstream: pathlib.Path
     make_fixtures: pathlib.Path
@@ -78,7 +80,7 @@ def find(certificates):
             config.NGINX: _find_peer("NGINX", "nginx"),
             config.HAPROXY: _find_peer("HAPROXY", "haproxy"),
         },
-        found["SALLYPORT_MODULE"], found["SALLYPORT_BENCH_LOAD"],
+        found["SALLYPORT_MODULE"], found["SALLYPORT_BENCH_FLOOR"], found["SALLYPORT_BENCH_LOAD"],
         found["SALLYPORT_BENCH_UPSTREAM"], found["SALLYPORT_BENCH_FIXTURES"], certificates,
     )
 
