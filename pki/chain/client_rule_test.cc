@@ -145,7 +145,6 @@ std::string Rdn(const std::string& oid, uint8_t tag, const std::string& value) {
 }
 const char kCn[] = "\x55\x04\x03";
 const char kO[] = "\x55\x04\x0a";
-const char kOu[] = "\x55\x04\x0b";
 constexpr uint8_t kUtf8 = 0x0c;
 constexpr uint8_t kPrintable = 0x13;
 constexpr uint8_t kT61 = 0x14;
@@ -592,16 +591,11 @@ TEST(Subject, ReadsT61AsLatin1ForAttributesAndByteForByteInWholeNames) {
 }
 
 TEST(Subject, LeavesValuesThatAreNoTextUnclear) {
-  for (const std::string& rdn :
-       {Rdn(kO, 0x02, "\x07"), Rdn(kO, kT61, std::string("a\0b", 3))}) {
-    const auto leaf = WithSubject(rdn + Rdn(kCn, kUtf8, "x"));
-    const bool text = rdn.find("a") != std::string::npos;
-    EXPECT_EQ(Judge(SubjectWith({Exactly("O", {"a"})}), *leaf),
-              text ? kNo : kUnclear);
-    EXPECT_EQ(Judge(None({SubjectWith({Exactly("O", {"a"})})}), *leaf),
-              text ? kYes : kUnclear);
-    EXPECT_EQ(Judge(SubjectWith({Exactly("CN", {"x"})}), *leaf), kYes);
-  }
+  const auto number = WithSubject(Rdn(kO, 0x02, "\x07") + Rdn(kCn, kUtf8, "x"));
+  EXPECT_EQ(Judge(SubjectWith({Exactly("O", {"a"})}), *number), kUnclear);
+  EXPECT_EQ(Judge(None({SubjectWith({Exactly("O", {"a"})})}), *number),
+            kUnclear);
+  EXPECT_EQ(Judge(SubjectWith({Exactly("CN", {"x"})}), *number), kYes);
   // An invalid one beside a good one.
   const auto leaf = WithSubject(Rdn(kO, 0x02, "\x07") + Rdn(kO, kUtf8, "a"));
   EXPECT_EQ(Judge(SubjectWith({Exactly("O", {"a"})}), *leaf), kYes);
@@ -1025,6 +1019,7 @@ TEST(Digest, TellsRulesApart) {
   std::swap(attribute.prefix, attribute.suffix);
   rules.push_back(SubjectWith({attribute}));
   std::vector<std::string> digests;
+  digests.reserve(rules.size());
   for (const ClientRuleSpec& rule : rules) {
     digests.emplace_back(AsBytes(Compiled(rule)->digest()));
   }
