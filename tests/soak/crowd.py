@@ -52,6 +52,10 @@ class Crowd:
         self._pem.update(("root%d" % n, root.pem()) for n, root in enumerate(self._roots))
         self._pem.update(("issuing%d" % n, ca.pem()) for n, ca in self._issuing.items())
         self._partners = {}
+        # Of all authorities and clients that ever were, by name.
+        self._identities = {"root%d" % n: root for n, root in enumerate(self._roots)}
+        self._identities.update(("issuing%d" % n, ca) for n, ca in self._issuing.items())
+        self._digests = {n: i.fingerprint() for n, i in self._identities.items()}
         for kind in KINDS:
             self.renew(kind)
 
@@ -104,6 +108,8 @@ class Crowd:
                 "CN=%s,O=Soak" % common_name, identity.fingerprint(),
             )
         with self._lock:
+            self._digests[common_name] = made.fingerprint
+            self._identities[common_name] = made.identity
             if sort == "partner":
                 self._pem[common_name] = identity.pem()
                 self._partners[kind] = common_name
@@ -116,6 +122,26 @@ class Crowd:
             names = [n for n in self._pem if not n.startswith("client-")]
             names += self._partners.values()
         return frozenset(n for n in names if n == "keeper" or rng.random() < 0.6)
+
+    def everybody(self):
+        """All authorities that are ever trusted."""
+        with self._lock:
+            return frozenset(n for n in self._pem if not n.startswith("client-"))
+
+    def digests(self, names):
+        with self._lock:
+            return [self._digests[name] for name in sorted(names)]
+
+    def revocation_list(self, root, names):
+        """The root's list of those of `names` that it issued: PEM."""
+        with self._lock:
+            self.num_made += 1
+            number = self.num_made
+            issued = [self._identities[name] for name in sorted(names)]
+        return self.workshop.revocation_list(
+            "crl%d" % number, self._roots[root],
+            [i for i in issued if i.issuer() == self._roots[root].subject()],
+        )
 
     def pem(self, content):
         with self._lock:
@@ -143,14 +169,18 @@ class PemFile:
     def __init__(self, name, path, crowd, rng, stalls):
         self.path = path
         self._crowd = crowd
-        content = crowd.random_content(rng)
-        path.write_text(crowd.pem(content), encoding="ascii")
+        content = self.random_content(rng)
+        path.write_text(self.text(content, 0), encoding="ascii")
         self.history = oracle.TrustFile(name, content, time.monotonic(), stalls)
+
+    def random_content(self, rng):
+        return self._crowd.random_content(rng)
 
     def text(self, content, note):
         return "# %d\n%s" % (note, self._crowd.pem(content))
 
-    def replace(self, content, note):
+    def replace(self, rng, note):
+        content = self.random_content(rng)
         text = self.text(content, note)
         self.history.begin(content, time.monotonic())
         files.move_into_place(self.path, text)
@@ -159,16 +189,53 @@ class PemFile:
     def spoil(self, note):
         """Moves something into its place that must change nothing."""
         _, content, _ = self.history.newest()
-        files.move_into_place(self.path, self.text(content, note)[:-100])
+        files.move_into_place(self.path, self.text(content, note)[:-2 - note % 100])
+
+
+class EverybodyFile(PemFile):
+    """Trusts everybody that somebody trusts, and does not change."""
+
+    def random_content(self, rng):
+        return self._crowd.everybody()
+
+
+class DenyFile(PemFile):
+    """A deny list: clients, sometimes a CA."""
+
+    def random_content(self, rng):
+        authorities = [n for n in self._crowd.everybody() if n != "keeper"]
+        return frozenset(
+            [self._crowd.get(k).common_name for k in KINDS if k != "nobody" and rng.random() < 0.3]
+            + [n for n in sorted(authorities) if rng.random() < 0.1]
+        )
+
+    def text(self, content, note):
+        return json.dumps({"certificateSha256": self._crowd.digests(content)})
+
+
+class RevocationFile(PemFile):
+    """The revocation lists of a root that issues clients and of one with an
+    intermediate."""
+
+    ROOTS = (0, 4)
+
+    def random_content(self, rng):
+        clients = [self._crowd.get(k).common_name for k in ("direct0", "brief0")]
+        return frozenset(
+            [c for c in clients if rng.random() < 0.4]
+            + [n for n in ("issuing4",) if rng.random() < 0.3]
+        )
+
+    def text(self, content, note):
+        return "".join(self._crowd.revocation_list(root, content) for root in self.ROOTS)
 
 
 class SdsFile(PemFile):
-    """One that Envoy follows, with the truststore inside."""
+    """A truststore in a file that Envoy follows."""
 
     def __init__(self, name, path, crowd, rng, stalls, domain):
         self._domain = domain
         super().__init__(name, path, crowd, rng, stalls)
-        files.move_into_place(path, self.text(self.history.newest()[1], 0))
 
     def text(self, content, note):
         domain = self._domain

@@ -130,7 +130,8 @@ class Worker(threading.Thread):
         start = time.monotonic()
         try:
             connection = connect(
-                self._ports["https"], server_name=domain.name, context=context, session=session
+                self._ports["https"], self._server_ca, server_name=domain.name, context=context,
+                session=session,
             )
         except _ENDS:
             self._refused(domain, who, start, protocol)
@@ -282,10 +283,10 @@ def _line(connection):
 class Rotation(threading.Thread):
     """Replaces trust files."""
 
-    def __init__(self, seed, crowd, files, ledger, stop):
+    def __init__(self, seed, files, ledger, stop):
         super().__init__(daemon=True)
         self._rng = random.Random(seed)
-        self._crowd, self._files = crowd, files
+        self._files = files
         self._ledger, self._stop_event = ledger, stop
 
     def run(self):
@@ -305,8 +306,8 @@ class Rotation(threading.Thread):
                 continue
             # Sometimes several at once.
             for _ in range(self._rng.choice((1, 1, 1, 1, 1, 3))):
-                file.replace(self._crowd.random_content(self._rng), note)
-                self._ledger.count("truststores replaced")
+                file.replace(self._rng, note)
+                self._ledger.count("files replaced")
 
 
 class Renewal(threading.Thread):

@@ -142,6 +142,11 @@ class Client:
     def has_certificate(self):
         return self.kind != "nobody"
 
+    @property
+    def path(self):
+        """Whom to name in order to take it out again: itself, and its CAs."""
+        return frozenset([self.common_name]).union(*self.complete_chain)
+
     def trusted_by(self, content, policy):
         needs = self.any_anchor if policy == "ANY_ANCHOR" else self.complete_chain
         return any(need <= content for need in needs)
@@ -151,6 +156,8 @@ class Client:
 class Domain:
     name: str
     views: typing.List[View]
+    # Lists of those that are not trusted whatever the truststores say.
+    refusals: typing.List[View] = dataclasses.field(default_factory=list)
     style: str = "FORBIDDEN"  # or HANDSHAKE, PASS, TCP
     policy: str = "COMPLETE_CHAIN"
     optional: bool = False
@@ -162,7 +169,8 @@ class Domain:
             if not self.optional:
                 return CLOSED, None
             return (FORBIDDEN if private else LET_IN), None
-        if valid:
+        refusals = contents[len(self.views):]
+        if valid and not any(client.path & content for content in refusals):
             for view, content in zip(self.views, contents):
                 if client.trusted_by(content, self.policy):
                     return LET_IN, view.file.name
@@ -178,13 +186,14 @@ class Domain:
         later. A refused handshake does not: it is decided before, and beside,
         what is asked on open connections.
         """
-        possible = [view.possible(start, end) for view in self.views]
+        views = self.views + self.refusals
+        possible = [view.possible(start, end) for view in views]
         validities = {start <= client.expires_at + EXPIRY_SECONDS,
                       end <= client.expires_at - EXPIRY_SECONDS}
         matching = []
         answers = set()
         for versions in _product(possible):
-            contents = [view.file.content(v) for view, v in zip(self.views, versions)]
+            contents = [view.file.content(v) for view, v in zip(views, versions)]
             for valid in validities:
                 answer = self.answer(client, contents, valid, private)
                 answers.add(answer)
@@ -193,11 +202,11 @@ class Domain:
         if not matching:
             return "%s for %s (%s) is %s; versions %s allow %s" % (
                 self.name, client.subject, client.kind, got,
-                [(v.file.name, p.start, p.stop - 1) for v, p in zip(self.views, possible)],
+                [(v.file.name, p.start, p.stop - 1) for v, p in zip(views, possible)],
                 sorted(map(str, answers)),
             )
         if learn:
-            for view, versions in zip(self.views, zip(*matching)):
+            for view, versions in zip(views, zip(*matching)):
                 view.saw(min(versions), end)
         return None
 

@@ -96,6 +96,18 @@ class OracleTest(unittest.TestCase):
         self.domain.policy = "ANY_ANCHOR"
         self.assertTrue(self.is_right(branch, GOT_IN, 5, 6))
 
+    def test_a_refusal_is_stronger_than_trust(self):
+        deny = oracle.TrustFile("deny", frozenset(), 0.0)
+        self.domain.refusals.append(oracle.View(deny))
+        named = client("a", common_name="n")
+        self.assertTrue(self.is_right(named, GOT_IN, 5, 6))
+        for content in (frozenset(["n"]), A):
+            start = deny.newest()[2] + 10
+            deny.begin(content, start)
+            deny.end(start)
+            self.assertTrue(self.is_right(named, OUT, start + 3, start + 4))
+            self.assertFalse(self.is_right(named, GOT_IN, start + 3, start + 4))
+
     def test_styles(self):
         nobody = oracle.Client("nobody")
         for style, answer in (

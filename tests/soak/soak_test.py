@@ -41,7 +41,7 @@ EXPECTED_LOG = (
     r"sallyport: truststore \S+ \(\d+ certificates, [a-z-]+\): \d+ warnings?$",
     r"sallyport: truststore \S+ certificate \d+.*: INCOMPLETE_CHAIN: ",
     # The files that were spoiled on purpose.
-    r"sallyport: the new content of the truststore \S+ is refused, the last good one stays",
+    r"sallyport: the new content of .* is refused, the last good one stays",
     r"Filesystem config update rejected|Unable to parse JSON|sds\.json",
 )
 
@@ -79,7 +79,8 @@ class Soak(unittest.TestCase):
         self.files = {}
         (self.folder / "trust").mkdir()
         names = ["%s.test" % n for n in (
-            "forbidden", "handshake", "pass", "optional", "several", "resumed", "sds", "tcp",
+            "forbidden", "handshake", "pass", "optional", "several", "resumed", "revoked", "sds",
+            "tcp",
         )]
         self.server = self.crowd.workshop.server("server", names)
         self.domains, served = self._make_domains()
@@ -92,9 +93,9 @@ class Soak(unittest.TestCase):
             "https": self.envoy.port(config.LISTENER), "tcp": self.envoy.port(tcp.LISTENER),
         }
 
-    def _file(self, name):
+    def _file(self, name, kind=crowds.PemFile):
         if name not in self.files:
-            self.files[name] = crowds.PemFile(
+            self.files[name] = kind(
                 name, self.folder / "trust" / (name + ".pem"), self.crowd, self.rng, self.stalls
             )
         return self.files[name]
@@ -105,12 +106,15 @@ class Soak(unittest.TestCase):
         seen, served = [], []
 
         def add(name, file_names, kind=config.Domain, validator=None, mutual_tls=None, sds=None,
-                **view):
+                truststore=None, refusals=(), **view):
             files = [self._file(n) for n in file_names]
             domain = kind(
                 server=self.server, name=name + ".test",
                 validator={
-                    "truststores": [{"name": f.history.name, "file": str(f.path)} for f in files],
+                    "truststores": [
+                        {"name": f.history.name, "file": str(f.path), **(truststore or {})}
+                        for f in files
+                    ],
                     **(validator or {}),
                 },
                 mutual_tls=mutual_tls if mutual_tls is not None else {"forwarding": told},
@@ -126,7 +130,10 @@ class Soak(unittest.TestCase):
                 files = [self.files[sds]]
             served.append(domain)
             seen.append(
-                oracle.Domain(domain.name, [oracle.View(f.history) for f in files], **view)
+                oracle.Domain(
+                    domain.name, [oracle.View(f.history) for f in files],
+                    [oracle.View(f.history) for f in refusals], **view,
+                )
             )
 
         # Two domains with one file.
@@ -145,6 +152,12 @@ class Soak(unittest.TestCase):
         add("several", ["first", "second", "third"], policy="ANY_ANCHOR",
             validator={"chain_policy": "ANY_ANCHOR"})
         add("resumed", ["resumed"], resumption=True)
+        deny = self._file("deny", crowds.DenyFile)
+        revoked = self._file("revoked", crowds.RevocationFile)
+        self._file("everybody", crowds.EverybodyFile)
+        add("revoked", ["everybody"], refusals=[deny, revoked],
+            validator={"deny": {"file": str(deny.path)}},
+            truststore={"revocation_lists": [{"file": str(revoked.path)}]})
         add("sds", [], sds="sds.json")
         add("tcp", ["tcp"], kind=self._tcp_domain, style="TCP",
             mutual_tls={"proxy_protocol": {}})
@@ -182,7 +195,9 @@ class Soak(unittest.TestCase):
             )
             for n in range(NUM_WORKERS)
         ] + [
-            load.Rotation(SEED, self.crowd, list(self.files.values()), self.ledger, stop),
+            load.Rotation(
+                SEED, [f for n, f in self.files.items() if n != "everybody"], self.ledger, stop
+            ),
             load.Renewal(SEED, self.crowd, crowds.KINDS, self.ledger, stop),
             load.Metronome(self.stalls, stop),
         ]
@@ -232,7 +247,7 @@ class Soak(unittest.TestCase):
     def check_what_was_tried(self):
         ledger = self.ledger
         self.assertGreater(ledger.total(), LEAST_REQUESTS * SECONDS)
-        self.assertGreater(ledger.events["truststores replaced"], LEAST_REPLACEMENTS * SECONDS)
+        self.assertGreater(ledger.events["files replaced"], LEAST_REPLACEMENTS * SECONDS)
         self.assertGreater(ledger.events["resumed"], LEAST_RESUMED * SECONDS)
         self.assertGreater(ledger.events["unreadable files"], 0)
         for domain in self.domains:
