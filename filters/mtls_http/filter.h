@@ -65,7 +65,8 @@ inline constexpr absl::string_view kStreamsEnded = "streams_ended";
 // newer than the handshake's in the filter state. For a request that was denied
 // or came on a resumed session (which has no filter state) also `detail`,
 // `depth`, `truststore`, `subject`, `issuer`, `serial` and `fingerprint`, as
-// far as they are known.
+// far as they are known; for a stream that was reset because its client lost
+// its trust, `ended`: "trust_lost".
 inline constexpr absl::string_view kMetadata = "sallyport";
 
 // The longest MutualTls.end_streams_after.
