@@ -20,14 +20,11 @@ Decision Refused(absl::string_view detail) {
 
 constexpr absl::string_view kNoTrust = "no truststore is bound to the domain";
 
-// Takes over what `checked` says, which `state_id` gave.
-void Apply(std::shared_ptr<const CheckedChain> checked, uint64_t state_id,
-           Decision& decision) {
+void Apply(std::shared_ptr<const CheckedChain> checked, Decision& decision) {
   decision.reason = checked->verdict.reason;
   if (!decision.trusted()) decision.detail = checked->verdict.detail;
   decision.recheck_at = checked->verdict.recheck_at;
   decision.shadow = checked->shadow;
-  decision.state_id = state_id;
   decision.checked = std::move(checked);
 }
 
@@ -65,7 +62,6 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
     decision.reason = head.reason;
     if (!decision.trusted()) decision.detail = Printable(head.detail);
     decision.shadow = head.shadow;
-    decision.state_id = current_id;
     decision.recheck_at = head.recheck_at;
     return decision;
   }
@@ -73,7 +69,7 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
   // thread has checked before costs nothing again.
   auto checked = FindChecked(current_id, head.chain_digest, now);
   if (checked != nullptr && checked->lineage == head.lineage) {
-    Apply(std::move(checked), current_id, decision);
+    Apply(std::move(checked), decision);
     return decision;
   }
   ConnectionRecord record;
@@ -82,8 +78,7 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
   }
   const std::shared_ptr<const TrustState> state = domain.current();
   if (state == nullptr) return Refused(kNoTrust);
-  Apply(CheckChain(*state, record.chain, record.chain_digest, now), state->id(),
-        decision);
+  Apply(CheckChain(*state, record.chain, record.chain_digest, now), decision);
   if (decision.trusted() && state->lineage() != record.lineage) {
     // The domain's trust now comes from another configuration. That may be an
     // update, or another filter chain's: both must agree (trust_state.h).
@@ -104,8 +99,7 @@ Decision DecideChain(const DomainTrust& domain,
   const auto states = domain.CurrentOfAll();
   if (states.empty()) return Refused(kNoTrust);
   Decision decision;
-  Apply(CheckChain(*states.front(), chain, digest, now), states.front()->id(),
-        decision);
+  Apply(CheckChain(*states.front(), chain, digest, now), decision);
   for (size_t i = 1; i < states.size() && decision.trusted(); ++i) {
     AlsoNeeds(*states[i], chain, digest, now, decision);
   }

@@ -28,9 +28,8 @@ struct Decision {
   std::shared_ptr<const CheckedChain> checked;
   // What the shadow would have said; absent without one.
   absl::optional<pki::Reason> shadow;
-  // For TrustWatch: the decision is as good as new while the domain's
-  // current_id() is `state_id` and it is before `recheck_at`.
-  uint64_t state_id = 0;
+  // The decision is as good as new while the domain's changes() are what they
+  // were before it, and it is before this.
   absl::Time recheck_at = absl::InfiniteFuture();
 
   bool trusted() const { return reason == pki::Reason::kTrusted; }

@@ -49,7 +49,6 @@ TEST_F(DecisionTest, TakesTheHandshakesVerdictWhileNothingChanges) {
   const Decision decision = Decide(*domain_, record, TestNow(), Need::kVerdict);
   EXPECT_TRUE(decision.trusted());
   EXPECT_EQ(decision.checked, nullptr);
-  EXPECT_EQ(decision.state_id, validator->state()->id());
   EXPECT_LT(decision.recheck_at, absl::InfiniteFuture());
   EXPECT_EQ(NumChecksForTest(), checks);
   const Decision with_chain = Decide(*domain_, record, TestNow(), Need::kChain);
@@ -126,7 +125,6 @@ TEST_F(DecisionTest, JudgesAResumedSessionAsAFullHandshakeWouldBe) {
   const auto validator = Make(pki_.root.pem);
   const Decision client = DecideResumed(pki_.short_client);
   EXPECT_TRUE(client.trusted());
-  EXPECT_EQ(client.state_id, validator->state()->id());
   ASSERT_NE(client.checked, nullptr);
   EXPECT_EQ(DecideResumed(pki_.short_client, TestNow() + absl::Hours(2)).reason,
             Reason::kExpired);

@@ -244,6 +244,8 @@ void DomainTrust::Publish() {
       std::memory_order_release);
   current_id_.store(states_.empty() ? 0 : states_.rbegin()->second->id(),
                     std::memory_order_release);
+  // Last: who sees the new count sees the rest.
+  changes_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 DomainTrust::Binding::Binding(std::shared_ptr<DomainTrust> domain,

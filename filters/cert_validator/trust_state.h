@@ -123,6 +123,9 @@ class DomainTrust {
   uint64_t current_id() const {
     return current_id_.load(std::memory_order_acquire);
   }
+  // Goes up with every change of what is bound, of older lineages too: what
+  // was decided while it stayed the same is not out of date. Lock-free.
+  uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
   // The state in force, or null. A short lock: not for every request.
   std::shared_ptr<const TrustState> current() const ABSL_LOCKS_EXCLUDED(mu_);
   // The state of `lineage` that was bound last, or null. A short lock.
@@ -137,7 +140,7 @@ class DomainTrust {
     return has_several_lineages_.load(std::memory_order_acquire);
   }
 
-  // Calls `hook` after each change of any domain's current_id(), on the thread
+  // Calls `hook` after each change of any domain's changes(), on the thread
   // that made it, without locks held. One hook in the process, set once.
   static void SetChangeHook(void (*hook)());
 
@@ -174,6 +177,7 @@ class DomainTrust {
   std::map<uint64_t, std::shared_ptr<const TrustState>> states_
       ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> current_id_{0};
+  std::atomic<uint64_t> changes_{0};
   std::atomic<bool> has_several_lineages_{false};
 };
 

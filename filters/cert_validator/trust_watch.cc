@@ -19,12 +19,12 @@ namespace sallyport::cert_validator {
 
 struct TrustWatch::Entry {
   std::shared_ptr<const DomainTrust> domain;
-  uint64_t state_id;
+  uint64_t seen;
   absl::Time at;
   std::function<void()> wake;
 
   bool IsDue(absl::Time now) const {
-    return now >= at || domain->current_id() != state_id;
+    return now >= at || domain->changes() != seen;
   }
 };
 
@@ -157,18 +157,17 @@ const std::shared_ptr<TrustWatch::Shard>& TrustWatch::ThreadShard() {
   return shard;
 }
 
-TrustWatch::TrustWatch(std::shared_ptr<const DomainTrust> domain,
-                       uint64_t state_id, absl::Time at,
-                       std::function<void()> wake)
+TrustWatch::TrustWatch(std::shared_ptr<const DomainTrust> domain, uint64_t seen,
+                       absl::Time at, std::function<void()> wake)
     : shard_(ThreadShard()),
       entry_(std::make_unique<Entry>(
-          Entry{std::move(domain), state_id, at, std::move(wake)})) {
+          Entry{std::move(domain), seen, at, std::move(wake)})) {
   {
     absl::MutexLock lock(&shard_->mu);
     shard_->waiting.insert(entry_.get());
   }
   // The change may have come before the registration: the hook has rung then.
-  const bool changed = entry_->domain->current_id() != state_id;
+  const bool changed = entry_->domain->changes() != seen;
   Watcher::Global().Expect(changed ? absl::UnixEpoch() : at);
 }
 

@@ -23,11 +23,12 @@ namespace sallyport::cert_validator {
 // signals, and is never joined: the module stays loaded until the process ends.
 class TrustWatch {
  public:
-  // Calls `wake` once: as soon as the current_id() of `domain` is not
-  // `state_id`, or at `at`, whichever comes first (at once, if that is now).
-  // On the background thread, so `wake` must not block nor throw, and must not
-  // make or destroy a TrustWatch: it posts an event to the owner's worker.
-  TrustWatch(std::shared_ptr<const DomainTrust> domain, uint64_t state_id,
+  // Calls `wake` once: as soon as the changes() of `domain` are not `seen`
+  // (what they were before the decision), or at `at`, whichever comes first (at
+  // once, if that is now). On the background thread, so `wake` must not block
+  // nor throw, and must not make or destroy a TrustWatch: it posts an event to
+  // the owner's worker.
+  TrustWatch(std::shared_ptr<const DomainTrust> domain, uint64_t seen,
              absl::Time at, std::function<void()> wake);
   // Afterwards `wake` is not running and will not run. Any thread; in practice
   // the one that made it.

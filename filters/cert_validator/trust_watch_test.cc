@@ -28,8 +28,8 @@ std::shared_ptr<const TrustState> StateOfVersion(const char* version) {
 
 class TrustWatchTest : public testing::Test {
  protected:
-  std::unique_ptr<TrustWatch> Watch(uint64_t state_id, absl::Time at) {
-    return std::make_unique<TrustWatch>(domain_, state_id, at,
+  std::unique_ptr<TrustWatch> Watch(uint64_t seen, absl::Time at) {
+    return std::make_unique<TrustWatch>(domain_, seen, at,
                                         [this] { ++woken_; });
   }
   bool WokenTimes(int n) {
@@ -45,37 +45,50 @@ class TrustWatchTest : public testing::Test {
 };
 
 TEST_F(TrustWatchTest, WakesWhenTheTrustChanges) {
-  const auto watch = Watch(one_->id(), absl::InfiniteFuture());
+  const auto watch = Watch(domain_->changes(), absl::InfiniteFuture());
   EXPECT_EQ(woken_, 0);
   binding_.Set(two_);
   EXPECT_TRUE(WokenTimes(1));
   binding_.Set(one_);  // once only
-  const auto next = Watch(two_->id(), absl::InfiniteFuture());
+  const auto next = Watch(domain_->changes() - 1, absl::InfiniteFuture());
   EXPECT_TRUE(WokenTimes(2));
 }
 
 TEST_F(TrustWatchTest, WakesAtOnceWhenTheChangeCameBefore) {
-  const auto watch = Watch(two_->id(), absl::InfiniteFuture());
+  const uint64_t seen = domain_->changes();
+  binding_.Set(two_);
+  const auto watch = Watch(seen, absl::InfiniteFuture());
+  EXPECT_TRUE(WokenTimes(1));
+}
+
+TEST_F(TrustWatchTest, WakesWhenAnOlderLineageChanges) {
+  TrustState::Spec spec = one_->spec();
+  spec.active.sources[0].name = "others";
+  DomainTrust::Binding newer(domain_, TrustState::Intern(spec));
+  const uint64_t in_force = domain_->current_id();
+  const auto watch = Watch(domain_->changes(), absl::InfiniteFuture());
+  binding_.Set(two_);
+  EXPECT_EQ(domain_->current_id(), in_force);
   EXPECT_TRUE(WokenTimes(1));
 }
 
 TEST_F(TrustWatchTest, WakesAtItsTimeAndNotBefore) {
   const absl::Time start = absl::Now();
-  const auto later = Watch(one_->id(), start + absl::Hours(1));
-  const auto soon = Watch(one_->id(), start + absl::Milliseconds(200));
+  const auto later = Watch(domain_->changes(), start + absl::Hours(1));
+  const auto soon = Watch(domain_->changes(), start + absl::Milliseconds(200));
   EXPECT_TRUE(WokenTimes(1));
   EXPECT_GE(absl::Now(), start + absl::Milliseconds(200));
 }
 
 TEST_F(TrustWatchTest, WakesAtATimeThatHasPassed) {
-  const auto watch = Watch(one_->id(), absl::InfinitePast());
+  const auto watch = Watch(domain_->changes(), absl::InfinitePast());
   EXPECT_TRUE(WokenTimes(1));
 }
 
 TEST_F(TrustWatchTest, SeesTheClockJump) {
   static FakeClock clock(absl::Now());
   shim::SetModuleClockForTest(&clock);
-  const auto watch = Watch(one_->id(), clock.Now() + absl::Hours(1));
+  const auto watch = Watch(domain_->changes(), clock.Now() + absl::Hours(1));
   EXPECT_EQ(woken_, 0);
   clock.Set(clock.Now() + absl::Hours(2));
   EXPECT_TRUE(WokenTimes(1));
@@ -87,7 +100,7 @@ TEST_F(TrustWatchTest, DoesNotWakeAfterItsEnd) {
     auto alive = std::make_unique<std::atomic<int>>(0);
     {
       std::atomic<int>* const counter = alive.get();
-      TrustWatch watch(domain_, one_->id(), absl::InfiniteFuture(),
+      TrustWatch watch(domain_, domain_->changes(), absl::InfiniteFuture(),
                        [counter] { ++*counter; });
       binding_.Set(i % 2 == 0 ? two_ : one_);
     }
@@ -103,7 +116,7 @@ TEST_F(TrustWatchTest, ServesManyThreads) {
     threads.emplace_back([&] {
       std::vector<std::unique_ptr<TrustWatch>> watches;
       for (int i = 0; i < 100; ++i) {
-        watches.push_back(Watch(one_->id(), absl::InfiniteFuture()));
+        watches.push_back(Watch(domain_->changes(), absl::InfiniteFuture()));
       }
       if (woken_ >= 0) binding_.Set(two_);
       EXPECT_TRUE(WaitFor([&] { return woken_ >= 800; }));

@@ -35,9 +35,9 @@ class Stream {
   void OnComplete() { watch_.reset(); }
 
  private:
-  // Asks for OnScheduled() as soon as `decision` may be out of date, at `at`
-  // at the latest.
-  void Watch(abi::HttpFilter* stream, uint64_t state_id, absl::Time at);
+  // Asks for OnScheduled() as soon as the domain's trust is another than at
+  // `seen` changes(), at `at` at the latest.
+  void Watch(abi::HttpFilter* stream, uint64_t seen, absl::Time at);
 
   const std::shared_ptr<const Filter> filter_;
   std::shared_ptr<const ResumedChain> resumed_;

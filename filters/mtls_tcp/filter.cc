@@ -32,8 +32,6 @@ using shim::View;
 // Bytes of each text in metadata and filter state, as the validator has it.
 constexpr size_t kMaxText = 1024;
 constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
-// How often a decision is made again while configurations of the domain differ.
-constexpr absl::Duration kLineageCheck = absl::Seconds(1);
 // What a watch wakes the filter with; there is one kind only.
 constexpr uint64_t kLookAgain = 1;
 
@@ -253,7 +251,7 @@ void Connection::OnEvent(abi::ConnectionEvent event, absl::Time now) {
 abi::NetworkStatus Connection::OnRead(absl::Time now) {
   const bool is_open = state_ == State::kOpen || state_ == State::kEnding;
   if (is_open && watch_ != nullptr &&
-      (filter_->domain_->current_id() != state_id_ || now < judged_at_ ||
+      (filter_->domain_->changes() != seen_ || now < judged_at_ ||
        now >= recheck_at_)) {
     JudgeAgain(now);
   }
@@ -355,7 +353,7 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
 }
 
 void Connection::Begin(absl::Time now) {
-  state_id_ = filter_->domain_->current_id();
+  seen_ = filter_->domain_->changes();
   const Judgement judgement = Judge(now);
   const Decision& decision = judgement.decision;
   Tell(judgement);
@@ -506,21 +504,17 @@ absl::string_view Connection::SendHeader(const Decision& decision) {
 void Connection::Watch(const Decision& decision, absl::Time now) {
   judged_at_ = now;
   recheck_at_ = std::min(decision.recheck_at, end_at_);
-  if (filter_->domain_->HasSeveralLineages()) {
-    // An older configuration of the domain can change without its current_id().
-    recheck_at_ = std::min(recheck_at_, now + kLineageCheck);
-  }
   watch_ = nullptr;
   abi::NetworkFilterScheduler* const scheduler = scheduler_;
   watch_ = std::make_unique<TrustWatch>(
-      filter_->domain_, state_id_, recheck_at_, [scheduler] {
+      filter_->domain_, seen_, recheck_at_, [scheduler] {
         envoy_dynamic_module_callback_network_filter_scheduler_commit(
             scheduler, kLookAgain);
       });
 }
 
 void Connection::JudgeAgain(absl::Time now) {
-  state_id_ = filter_->domain_->current_id();
+  seen_ = filter_->domain_->changes();
   const Judgement judgement = Judge(now);
   const Decision& decision = judgement.decision;
   const absl::string_view reason = pki::ReasonName(decision.reason);

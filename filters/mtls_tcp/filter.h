@@ -184,9 +184,9 @@ class Connection {
   // tcp_proxy had switched reading off; it has to be off again when it begins.
   bool reads_were_off_ = false;
 
-  // The decision is good while the domain's current_id() is state_id_, from
+  // The decision is good while the domain's changes() are seen_, from
   // judged_at_ until recheck_at_.
-  uint64_t state_id_ = 0;
+  uint64_t seen_ = 0;
   absl::Time judged_at_ = absl::InfinitePast();
   absl::Time recheck_at_ = absl::InfiniteFuture();
   absl::Time end_at_ = absl::InfiniteFuture();
