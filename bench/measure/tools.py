@@ -104,6 +104,17 @@ def version_of(name, program):
     return found.group(1)
 
 
+def keep(programs, folder):
+    """Takes copies of our own programs, so that a build in the meantime changes
+    nothing."""
+    for name in ("module", "floor", "load", "upstream"):
+        path = getattr(programs, name)
+        copy = folder / name / path.name
+        copy.parent.mkdir()
+        shutil.copy2(path, copy)
+        setattr(programs, name, copy)
+
+
 def make_fixtures(programs, cases, scale):
     """Writes the certificates and truststores that the cases need."""
     # nginx needs one CA whose name it may send.
