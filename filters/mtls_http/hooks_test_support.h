@@ -1,0 +1,151 @@
+// What the tests of the HTTP filter's hooks share: the validator and the filter
+// in the hands of a fake Envoy.
+
+#ifndef SALLYPORT_FILTERS_MTLS_HTTP_HOOKS_TEST_SUPPORT_H_
+#define SALLYPORT_FILTERS_MTLS_HTTP_HOOKS_TEST_SUPPORT_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "filters/abi/abi.h"
+#include "filters/cert_validator/test_support.h"
+#include "filters/shim/clock.h"
+#include "filters/shim/fake_envoy.h"
+#include "gtest/gtest.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
+
+namespace sallyport::mtls_http {
+
+namespace v1 = ::sallyport::filter::v1;
+using cert_validator::Certificates;
+using cert_validator::InlineConfig;
+using shim::Envoy;
+using shim::FakeConnection;
+using shim::FakeHandshake;
+using shim::FakeHttpFilterConfig;
+using shim::FakeStream;
+using shim::LogCapture;
+
+inline v1::MutualTls Config() {
+  v1::MutualTls config;
+  config.set_domain("api.example.com");
+  config.mutable_forwarding()->mutable_rfc9440();
+  return config;
+}
+
+// A validator in Envoy's hands.
+class LoadedValidator {
+ public:
+  explicit LoadedValidator(const v1::TruststoreValidator& config) {
+    const std::string bytes = config.SerializeAsString();
+    validator_ = envoy_dynamic_module_on_cert_validator_config_new(
+        nullptr, Envoy("sallyport.truststore"), Envoy(bytes));
+    EXPECT_NE(validator_, nullptr);
+  }
+  ~LoadedValidator() {
+    envoy_dynamic_module_on_cert_validator_config_destroy(validator_);
+  }
+  LoadedValidator(const LoadedValidator&) = delete;
+
+  void Handshake(FakeConnection& connection, const std::string& der) const {
+    FakeHandshake handshake(&connection);
+    abi::EnvoyBuffer certificate = Envoy(der);
+    EXPECT_EQ(envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+                  handshake.call(), validator_, &certificate, 1,
+                  Envoy("api.example.com"), true)
+                  .status,
+              abi::ValidationStatus::kSuccessful);
+  }
+
+ private:
+  const void* validator_;
+};
+
+// The filter's configuration in Envoy's hands.
+class LoadedFilter {
+ public:
+  explicit LoadedFilter(const v1::MutualTls& config,
+                        absl::string_view name = "sallyport.mtls") {
+    const std::string bytes = config.SerializeAsString();
+    filter_ = envoy_dynamic_module_on_http_filter_config_new(
+        envoy.config(), Envoy(name), Envoy(bytes));
+    envoy.frozen = true;
+  }
+  ~LoadedFilter() {
+    if (filter_ != nullptr) {
+      envoy_dynamic_module_on_http_filter_config_destroy(filter_);
+    }
+  }
+  LoadedFilter(const LoadedFilter&) = delete;
+  const void* get() const { return filter_; }
+
+  uint64_t Decisions(const char* verdict, const char* reason) const {
+    return envoy.Value("decisions", {"api.example.com", verdict, reason});
+  }
+
+  FakeHttpFilterConfig envoy;
+
+ private:
+  const void* filter_;
+};
+
+inline FakeStream::Headers Headers(
+    absl::string_view authority = "api.example.com",
+    const FakeStream::Headers& more = {}) {
+  FakeStream::Headers headers = {{":method", "GET"},
+                                 {":path", "/orders?token=secret"},
+                                 {":scheme", "https"}};
+  if (authority != "(none)") {
+    headers.emplace_back(":authority", std::string(authority));
+  }
+  headers.insert(headers.end(), more.begin(), more.end());
+  return headers;
+}
+
+class MtlsHooks : public ::testing::Test {
+ public:
+  MtlsHooks() : clock_(pki::TestNow()) { shim::SetModuleClockForTest(&clock_); }
+  ~MtlsHooks() override { shim::SetModuleClockForTest(nullptr); }
+
+ protected:
+  static v1::TruststoreValidator Trusting(const std::string& pem) {
+    return InlineConfig(pem);
+  }
+
+  // Runs the request through the filter; whether it goes on.
+  static bool Request(LoadedFilter& filter, FakeStream& stream) {
+    const void* instance =
+        envoy_dynamic_module_on_http_filter_new(filter.get(), stream.filter());
+    EXPECT_NE(instance, nullptr);
+    const auto status = envoy_dynamic_module_on_http_filter_request_headers(
+        stream.filter(), instance, true);
+    envoy_dynamic_module_on_http_filter_stream_complete(stream.filter(),
+                                                        instance);
+    envoy_dynamic_module_on_http_filter_destroy(instance);
+    // It goes on exactly when nothing was answered.
+    EXPECT_EQ(status == abi::HeadersStatus::kContinue,
+              !stream.response.has_value() && !stream.closed);
+    return status == abi::HeadersStatus::kContinue;
+  }
+
+  // "" when the request goes on, the response-code details otherwise.
+  static std::string Answer(LoadedFilter& filter, FakeConnection& connection,
+                            absl::string_view authority = "api.example.com") {
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers = Headers(authority);
+    return Request(filter, stream) ? "" : stream.response->details;
+  }
+
+  FakeClock clock_;
+  const std::string root_ = Certificates().root.pem;
+  const std::string client_ = Certificates().client.der;
+  const std::string stranger_ = Certificates().stranger.der;
+};
+
+}  // namespace sallyport::mtls_http
+
+#endif  // SALLYPORT_FILTERS_MTLS_HTTP_HOOKS_TEST_SUPPORT_H_

@@ -1,0 +1,401 @@
+// The rejection styles, client rules, paths and routes.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "filters/mtls_http/hooks_test_support.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::mtls_http {
+namespace {
+
+v1::MutualTls Styled(v1::RejectionStyle style) {
+  auto config = Config();
+  config.set_rejection(style);
+  return config;
+}
+
+constexpr size_t kMaxPage = size_t{64} << 10;
+
+// Matches nobody of these tests.
+v1::ClientRule Nobody() {
+  v1::ClientRule rule;
+  rule.mutable_san_dns()->add_patterns("nobody.example.com");
+  return rule;
+}
+
+// A route's configuration in Envoy's hands.
+class LoadedRoute {
+ public:
+  explicit LoadedRoute(const v1::MutualTlsRoute& config,
+                       absl::string_view name = "sallyport.mtls") {
+    const std::string bytes = config.SerializeAsString();
+    route_ = envoy_dynamic_module_on_http_filter_per_route_config_new(
+        Envoy(name), Envoy(bytes));
+  }
+  ~LoadedRoute() {
+    if (route_ != nullptr) {
+      envoy_dynamic_module_on_http_filter_per_route_config_destroy(route_);
+    }
+  }
+  LoadedRoute(const LoadedRoute&) = delete;
+  const void* get() const { return route_; }
+
+ private:
+  const void* route_;
+};
+
+class Rejection : public MtlsHooks {
+ protected:
+  struct Sent {
+    bool goes_on = false;
+    bool closed = false;
+    FakeStream::Response response;
+    FakeStream::Headers headers;  // after the filter
+    std::map<std::string, std::string> metadata;
+  };
+
+  static Sent Send(LoadedFilter& filter, FakeConnection& connection,
+                   const FakeStream::Headers& more = {},
+                   absl::string_view path = "/", const void* route = nullptr) {
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers = Headers("api.example.com", more);
+    stream.request_headers[1].second = std::string(path);
+    stream.route_config = route;
+    Sent sent;
+    sent.goes_on = Request(filter, stream);
+    sent.closed = stream.closed;
+    if (stream.response.has_value()) sent.response = *stream.response;
+    sent.headers = stream.request_headers;
+    sent.metadata = stream.metadata;
+    return sent;
+  }
+
+  static std::string Value(const FakeStream::Headers& headers,
+                           absl::string_view name) {
+    for (const auto& [key, value] : headers) {
+      if (key == name) return value;
+    }
+    return "(none)";
+  }
+
+  // A connection of `der`, or without a certificate.
+  static FakeConnection Connect(const LoadedValidator& validator,
+                                const std::string& der) {
+    FakeConnection connection;
+    if (der.empty()) {
+      connection.mtls = false;
+    } else {
+      validator.Handshake(connection, der);
+    }
+    return connection;
+  }
+
+  // "" when it goes on, else "closed" or the status.
+  static std::string Outcome(const Sent& sent) {
+    if (sent.goes_on) return "";
+    return sent.closed ? "closed" : absl::StrCat(sent.response.status);
+  }
+
+  const LoadedValidator validator_{Trusting(root_)};
+  FakeConnection trusted_ = Connect(validator_, client_);
+  FakeConnection untrusted_ = Connect(validator_, stranger_);
+  FakeConnection without_ = Connect(validator_, "");
+};
+
+TEST_F(Rejection, ClosesWithoutAnAnswerInTheStyleHandshake) {
+  LoadedFilter filter(Styled(v1::HANDSHAKE));
+  for (FakeConnection* connection : {&untrusted_, &without_}) {
+    const Sent sent = Send(filter, *connection);
+    EXPECT_TRUE(sent.closed);
+    EXPECT_EQ(sent.response.status, 0u);
+    EXPECT_NE(sent.metadata.at("sallyport:reason"), "TRUSTED");
+  }
+  EXPECT_TRUE(Send(filter, trusted_).goes_on);
+  // Another host is another matter.
+  FakeStream stream(&filter.envoy, &untrusted_);
+  stream.request_headers = Headers("other.example.com");
+  EXPECT_FALSE(Request(filter, stream));
+  EXPECT_EQ(stream.response->status, 421u);
+}
+
+TEST_F(Rejection, AnswersBadRequestWithItsPage) {
+  const FakeStream::Headers grpc = {{"content-type", "application/grpc"}};
+  {
+    LoadedFilter filter(Styled(v1::BAD_REQUEST));
+    const Sent sent = Send(filter, untrusted_);
+    EXPECT_EQ(sent.response.status, 400u);
+    EXPECT_TRUE(absl::StrContains(sent.response.body, "400 Bad Request"));
+    EXPECT_EQ(Value(sent.response.headers, "content-type"), "text/html");
+    EXPECT_EQ(sent.response.details, "sallyport_denied{UNTRUSTED_ISSUER}");
+    EXPECT_EQ(
+        Value(Send(filter, untrusted_, grpc).response.headers, "grpc-status"),
+        "7");
+    EXPECT_TRUE(Send(filter, trusted_).goes_on);
+  }
+  {
+    auto config = Styled(v1::BAD_REQUEST);
+    config.mutable_bad_request()->set_body("{}");
+    config.mutable_bad_request()->set_content_type("application/problem+json");
+    LoadedFilter filter(config);
+    const Sent sent = Send(filter, untrusted_);
+    EXPECT_EQ(sent.response.body, "{}");
+    EXPECT_EQ(Value(sent.response.headers, "content-type"),
+              "application/problem+json");
+  }
+  {
+    auto config = Styled(v1::BAD_REQUEST);
+    config.mutable_bad_request()->set_redirect("/help");
+    LoadedFilter filter(config);
+    const Sent sent = Send(filter, without_);
+    EXPECT_EQ(sent.response.status, 302u);
+    EXPECT_EQ(sent.response.body, "");
+    EXPECT_EQ(Value(sent.response.headers, "location"), "/help");
+    EXPECT_EQ(Value(Send(filter, without_, grpc).response.headers, "location"),
+              "(none)");
+  }
+}
+
+TEST_F(Rejection, PassesOnWithTheVerdictAndNothingThatVouches) {
+  LoadedFilter filter(Styled(v1::PASS));
+  const FakeStream::Headers forged = {{"x-sallyport-verdict", "TRUSTED"},
+                                      {"client-cert", ":forged:"}};
+  const Sent sent = Send(filter, untrusted_, forged);
+  EXPECT_TRUE(sent.goes_on);
+  EXPECT_EQ(Value(sent.headers, "x-sallyport-verdict"), "UNTRUSTED_ISSUER");
+  EXPECT_EQ(Value(sent.headers, "client-cert"), "(none)");
+  EXPECT_EQ(filter.Decisions("passed", "UNTRUSTED_ISSUER"), 1u);
+  EXPECT_EQ(
+      Value(Send(filter, without_, forged).headers, "x-sallyport-verdict"),
+      "NO_CERTIFICATE");
+  EXPECT_EQ(
+      Value(Send(filter, trusted_, forged).headers, "x-sallyport-verdict"),
+      "TRUSTED");
+}
+
+TEST_F(Rejection, Is403InEveryStyleForWhoMayNotComeIn) {
+  for (const v1::RejectionStyle style :
+       {v1::FORBIDDEN, v1::HANDSHAKE, v1::BAD_REQUEST, v1::PASS}) {
+    auto config = Styled(style);
+    *config.mutable_allow() = Nobody();
+    LoadedFilter filter(config);
+    const Sent sent = Send(filter, trusted_);
+    EXPECT_EQ(sent.response.status, 403u);
+    EXPECT_EQ(sent.response.details, "sallyport_denied{NOT_ALLOWED}");
+    EXPECT_EQ(sent.metadata.at("sallyport:reason"), "NOT_ALLOWED");
+    EXPECT_NE(sent.metadata.at("sallyport:subject"), "");
+    // Who is not trusted is refused for that.
+    const Sent stranger = Send(filter, untrusted_);
+    EXPECT_FALSE(stranger.goes_on);
+    EXPECT_EQ(stranger.metadata.at("sallyport:reason"), "UNTRUSTED_ISSUER");
+    EXPECT_FALSE(Send(filter, without_).goes_on);
+
+    FakeConnection garbled;
+    garbled.filter_state["sallyport.connection"] = "garbage";
+    EXPECT_EQ(Send(filter, garbled).response.details,
+              "sallyport_denied{CONFIGURATION_MISSING}");
+  }
+}
+
+TEST_F(Rejection, AsksWhatThePathAsks) {
+  for (const v1::RejectionStyle style :
+       {v1::FORBIDDEN, v1::HANDSHAKE, v1::BAD_REQUEST, v1::PASS}) {
+    auto config = Styled(style);
+    config.set_client_certificate(v1::OPTIONAL);
+    auto* admin = config.add_paths();
+    admin->set_prefix("/admin");
+    admin->set_client_certificate(v1::REQUIRED);
+    auto* owner = config.add_paths();
+    owner->set_exact("/owner");
+    *owner->mutable_allow() = Nobody();
+    LoadedFilter filter(config);
+    EXPECT_EQ(Outcome(Send(filter, without_, {}, "/")), "");
+    // The handshake was in order, so it is not closed.
+    const std::string refused = style == v1::BAD_REQUEST ? "400"
+                                : style == v1::PASS      ? ""
+                                                         : "403";
+    EXPECT_EQ(Outcome(Send(filter, without_, {}, "/admin/x")), refused);
+    EXPECT_EQ(Outcome(Send(filter, without_, {}, "/%61dmin")), refused);
+    // A rule is never waived.
+    EXPECT_EQ(Outcome(Send(filter, without_, {}, "/owner")),
+              style == v1::BAD_REQUEST ? "400" : "403");
+    EXPECT_EQ(Outcome(Send(filter, trusted_, {}, "/owner")), "403");
+    EXPECT_EQ(Outcome(Send(filter, trusted_, {}, "/admin")), "");
+  }
+}
+
+TEST_F(Rejection, AsksWhatTheRouteAsks) {
+  auto config = Config();
+  config.mutable_forwarding()->add_remove_headers("x-of-the-domain");
+  LoadedFilter filter(config);
+  v1::MutualTlsRoute open;
+  open.set_client_certificate(v1::OPTIONAL);
+  const LoadedRoute optional(open);
+  EXPECT_EQ(Outcome(Send(filter, without_, {}, "/", optional.get())), "");
+  EXPECT_EQ(Outcome(Send(filter, without_)), "403");
+  EXPECT_EQ(Outcome(Send(filter, untrusted_, {}, "/", optional.get())), "403");
+
+  v1::MutualTlsRoute closed;
+  closed.set_client_certificate(v1::OPTIONAL);
+  *closed.mutable_allow() = Nobody();
+  const LoadedRoute nobody(closed);
+  EXPECT_EQ(Outcome(Send(filter, trusted_, {}, "/", nobody.get())), "403");
+  EXPECT_EQ(Outcome(Send(filter, without_, {}, "/", nobody.get())), "403");
+
+  v1::MutualTlsRoute told;
+  told.mutable_forwarding()->mutable_xfcc()->set_subject(true);
+  told.mutable_forwarding()->add_remove_headers("x-of-the-route");
+  const LoadedRoute xfcc(told);
+  const FakeStream::Headers forged = {{"x-of-the-domain", "forged"},
+                                      {"x-of-the-route", "forged"}};
+  const Sent sent = Send(filter, trusted_, forged, "/", xfcc.get());
+  EXPECT_NE(Value(sent.headers, "x-forwarded-client-cert"), "(none)");
+  EXPECT_EQ(Value(sent.headers, "client-cert"), "(none)");
+  EXPECT_EQ(Value(sent.headers, "x-of-the-domain"), "(none)");
+  EXPECT_EQ(Value(sent.headers, "x-of-the-route"), "(none)");
+  const Sent plain = Send(filter, trusted_, forged);
+  EXPECT_NE(Value(plain.headers, "client-cert"), "(none)");
+  EXPECT_EQ(Value(plain.headers, "x-of-the-route"), "forged");
+}
+
+TEST_F(Rejection, RefusesABadRouteNamingTheField) {
+  std::vector<std::pair<v1::MutualTlsRoute, std::string>> bad(3);
+  bad[0].first.mutable_allow();
+  bad[0].second = "refused: allow";
+  bad[1].first.set_client_certificate(static_cast<v1::ClientCertificate>(9));
+  bad[1].second = "refused: client_certificate: ";
+  bad[2].first.mutable_forwarding()->set_max_header_bytes(1);
+  bad[2].second = "refused: forwarding.max_header_bytes";
+  for (const auto& [config, text] : bad) {
+    LogCapture log;
+    EXPECT_EQ(LoadedRoute(config).get(), nullptr);
+    EXPECT_EQ(log.Count(text, abi::LogLevel::kError), 1) << log.Text();
+  }
+  LogCapture log;
+  EXPECT_EQ(LoadedRoute({}, "other").get(), nullptr);
+  EXPECT_EQ(log.Count("per_route_config_name: "), 1) << log.Text();
+  EXPECT_EQ(envoy_dynamic_module_on_http_filter_per_route_config_new(
+                Envoy("sallyport.mtls"), Envoy("{\"alow\": {}}")),
+            nullptr);
+}
+
+TEST_F(Rejection, HasLimitsAndTakesWhatIsJustWithin) {
+  using Change = void (*)(v1::MutualTls&);
+  const std::vector<std::pair<Change, std::string>> cases = {
+      {[](v1::MutualTls& c) { c.mutable_bad_request()->set_body("x"); }, ""},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_body(std::string(kMaxPage, 'x'));
+       },
+       ""},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_body(std::string(kMaxPage + 1, 'x'));
+       },
+       "bad_request.body: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_content_type("text/html\r\nx: y");
+       },
+       "bad_request.content_type: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("/" + std::string(2047, 'x'));
+       },
+       ""},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("/" + std::string(2048, 'x'));
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("https://a.test/?b#c");
+       },
+       ""},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("//evil.test");
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("/\\evil.test");
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("/x\r\nset-cookie: y");
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("javascript:x");
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_bad_request()->set_redirect("/x");
+         c.mutable_bad_request()->set_body("y");
+       },
+       "bad_request.redirect: "},
+      {[](v1::MutualTls& c) {
+         c.set_rejection(v1::FORBIDDEN);
+         c.mutable_bad_request();
+       },
+       "bad_request: "},
+      {[](v1::MutualTls& c) {
+         c.set_rejection(static_cast<v1::RejectionStyle>(9));
+       },
+       "rejection: "},
+      {[](v1::MutualTls& c) {
+         c.set_client_certificate(static_cast<v1::ClientCertificate>(9));
+       },
+       "client_certificate: "},
+      {[](v1::MutualTls& c) {
+         c.mutable_end_streams_after()->set_seconds(86400);
+       },
+       ""},
+      {[](v1::MutualTls& c) {
+         c.mutable_end_streams_after()->set_seconds(86400);
+         c.mutable_end_streams_after()->set_nanos(1);
+       },
+       "end_streams_after: "},
+      {[](v1::MutualTls& c) { c.mutable_end_streams_after()->set_nanos(-1); },
+       "end_streams_after: "},
+  };
+  for (size_t i = 0; i < cases.size(); ++i) {
+    auto config = Styled(v1::BAD_REQUEST);
+    cases[i].first(config);
+    LogCapture log;
+    const LoadedFilter filter(config);
+    EXPECT_EQ(filter.get() != nullptr, cases[i].second.empty()) << i;
+    if (cases[i].second.empty()) continue;
+    EXPECT_EQ(log.Count(absl::StrCat("refused: ", cases[i].second)), 1)
+        << i << log.Text();
+  }
+}
+
+TEST_F(Rejection, CountsWhatTheShadowWouldHaveDecided) {
+  auto trust = Trusting(root_);
+  trust.mutable_shadow()->add_truststores()->set_inline_pem(
+      Certificates().stranger.pem);
+  const LoadedValidator validator(trust);
+  for (const bool needs_chain : {true, false}) {
+    auto config = Config();
+    if (!needs_chain) config.clear_forwarding();
+    LoadedFilter filter(config);
+    FakeConnection trusted = Connect(validator, client_);
+    FakeConnection untrusted = Connect(validator, stranger_);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(Outcome(Send(filter, trusted)), "");
+      EXPECT_EQ(Outcome(Send(filter, untrusted)), "403");
+    }
+    EXPECT_EQ(
+        filter.envoy.Value("shadow_differences",
+                           {"api.example.com", "TRUSTED", "UNTRUSTED_ISSUER"}),
+        2u);
+    EXPECT_EQ(
+        filter.envoy.Value("shadow_differences",
+                           {"api.example.com", "UNTRUSTED_ISSUER", "TRUSTED"}),
+        2u);
+  }
+}
+
+}  // namespace
+}  // namespace sallyport::mtls_http
