@@ -112,27 +112,29 @@ forwarding::HeaderFilter ReadClaims(const v1::Forwarding& config) {
 // can have its address while the entry lives.
 struct RuleAnswer {
   std::shared_ptr<const CheckedChain> checked;
-  bool allowed = false;
+  pki::RuleMatch match = pki::RuleMatch::kUnclear;
 };
 
-bool Matches(const pki::ClientRule& rule,
-             const std::shared_ptr<const CheckedChain>& checked) {
-  if (checked == nullptr || checked->leaf() == nullptr) return false;
+pki::RuleMatch Judge(const pki::ClientRule& rule,
+                     const std::shared_ptr<const CheckedChain>& checked) {
+  if (checked == nullptr || checked->leaf() == nullptr) {
+    return pki::RuleMatch::kUnclear;
+  }
   // By content, since the address of a rule may be another one's later.
   using Key = std::tuple<pki::Sha256Digest, const CheckedChain*>;
   static thread_local cert_validator::RecentMap<Key, RuleAnswer> memory(
       kMaxRememberedRules, kMaxRememberedRulesBytes);
   const Key key{rule.digest(), checked.get()};
-  if (const auto found = memory.Find(key)) return found->allowed;
+  if (const auto found = memory.Find(key)) return found->match;
   auto answer = std::make_shared<RuleAnswer>();
   answer->checked = checked;
-  answer->allowed = rule.Matches(*checked->leaf(), checked->truststore_name);
+  answer->match = rule.Judge(*checked->leaf(), checked->truststore_name);
   size_t bytes = 1024;
   for (const auto& certificate : checked->sent) {
     bytes += 4 * certificate->der().size();
   }
   memory.Put(key, answer, bytes);
-  return answer->allowed;
+  return answer->match;
 }
 
 }  // namespace
@@ -405,13 +407,14 @@ Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
   return requirement;
 }
 
-bool Filter::IsAllowed(
+std::string Filter::RefusalOf(
     const Requirement& requirement,
     const std::shared_ptr<const CheckedChain>& checked) const {
   for (const pki::ClientRule* rule : requirement.rules) {
-    if (!Matches(*rule, checked)) return false;
+    const pki::RuleMatch match = Judge(*rule, checked);
+    if (match != pki::RuleMatch::kYes) return rule->Refusal(match);
   }
-  return true;
+  return "";
 }
 
 void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
@@ -483,7 +486,8 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   const Requirement requirement = RequirementFor(stream, route);
   std::string inbound_xfcc;
   if (requirement.forwarding->trusted_proxy != nullptr && decision.trusted() &&
-      Matches(*requirement.forwarding->trusted_proxy, decision.checked)) {
+      Judge(*requirement.forwarding->trusted_proxy, decision.checked) ==
+          pki::RuleMatch::kYes) {
     size_t count = 1;
     for (size_t i = 0; i < count; ++i) {
       absl::StrAppend(
@@ -518,9 +522,11 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   // Only a path, a route or a rule stands in the way.
   bool by_requirement = false;
   if (decision.trusted()) {
-    if (!IsAllowed(requirement, decision.checked)) {
+    std::string refusal = RefusalOf(requirement, decision.checked);
+    if (!refusal.empty()) {
       goes_on = false;
       reason = Reason::kNotAllowed;
+      result.identity.decision.detail = std::move(refusal);
     }
   } else if (result.identity.without_certificate && !requirement.certificate) {
     goes_on = true;

@@ -184,8 +184,8 @@ class Filter {
   Identity IdentifyWithoutRecord(abi::HttpFilter* stream, absl::Time now) const;
   Requirement RequirementFor(abi::HttpFilter* stream,
                              const RouteFilter* route) const;
-  // False: a rule does not let the client in.
-  bool IsAllowed(
+  // Which rule does not let the client in, for the operator; "" when all do.
+  std::string RefusalOf(
       const Requirement& requirement,
       const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
   // Encodes once for each chain that this thread remembers.

@@ -341,11 +341,13 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
       cert_validator::Decide(*filter_->domain_, record, now, Need::kChain);
   if (decision.trusted() && filter_->allow_ != nullptr) {
     const pki::Certificate* const client = ClientCertificateOf(decision);
-    if (client == nullptr ||
-        !filter_->allow_->Matches(*client, decision.checked->truststore_name)) {
+    const pki::RuleMatch match =
+        client == nullptr ? pki::RuleMatch::kUnclear
+                          : filter_->allow_->Judge(
+                                *client, decision.checked->truststore_name);
+    if (match != pki::RuleMatch::kYes) {
       decision.reason = Reason::kNotAllowed;
-      decision.detail = absl::StrCat("the client is trusted, but not allowed: ",
-                                     filter_->allow_->Describe());
+      decision.detail = filter_->allow_->Refusal(match);
     }
   }
   judgement.allowed = decision.trusted();

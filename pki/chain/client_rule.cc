@@ -160,9 +160,18 @@ absl::StatusOr<std::shared_ptr<const ClientRule>> ClientRule::Compile(
                              Compiler().Compile(spec, field, 1));
   std::shared_ptr<ClientRule> rule(new ClientRule());
   rule->root_ = std::move(compiled.matcher);
+  rule->field_ = std::string(field);
   rule->description_ = std::move(compiled.description);
   rule->digest_ = compiled.digest;
   return std::shared_ptr<const ClientRule>(std::move(rule));
+}
+
+std::string ClientRule::Refusal(RuleMatch match) const {
+  return absl::StrCat("the client is trusted, but ", field_,
+                      match == RuleMatch::kUnclear
+                          ? " cannot be judged by what its certificate holds: "
+                          : " does not match: ",
+                      description_);
 }
 
 RuleMatch ClientRule::Judge(const Certificate& leaf,

@@ -109,6 +109,14 @@ class ClientRule {
   // limits::kMaxClientRuleDescriptionBytes; long lists are cut.
   const std::string& Describe() const { return description_; }
 
+  // Where the rule stands in the configuration: Compile()'s `field`. Not part
+  // of digest().
+  const std::string& field() const { return field_; }
+
+  // Why a client was not let in, for an operator, given what Judge() said
+  // (kNo or kUnclear): field() and Describe() in a sentence.
+  std::string Refusal(RuleMatch match) const;
+
   // Two rules with the same digest give the same answers: SHA-256 over the
   // compiled content, in which neither spelling (case of host names, colons in
   // fingerprints) nor order nor repetition count.
@@ -118,6 +126,7 @@ class ClientRule {
   ClientRule();
 
   std::unique_ptr<const RuleMatcher> root_;
+  std::string field_;
   std::string description_;
   Sha256Digest digest_;
 };

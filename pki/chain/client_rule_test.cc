@@ -965,6 +965,20 @@ TEST(Describe, IsShortAndPrintable) {
   EXPECT_THAT(long_rule->Describe(), ::testing::EndsWith("..."));
 }
 
+TEST(Refusal, SaysWhichRuleAndWhy) {
+  const auto rule = ClientRule::Compile(Dns({"a.test"}), "paths[3].allow");
+  ASSERT_TRUE(rule.ok());
+  EXPECT_EQ((*rule)->field(), "paths[3].allow");
+  EXPECT_EQ((*rule)->Refusal(kNo),
+            "the client is trusted, but paths[3].allow does not match: "
+            "san_dns(\"a.test\")");
+  EXPECT_EQ(
+      (*rule)->Refusal(kUnclear),
+      "the client is trusted, but paths[3].allow cannot be judged by what "
+      "its certificate holds: san_dns(\"a.test\")");
+  EXPECT_EQ((*rule)->digest(), Compiled(Dns({"a.test"}))->digest());
+}
+
 TEST(Digest, IsOfTheMeaningNotOfTheSpelling) {
   const auto digest = [](const ClientRuleSpec& spec) {
     return Compiled(spec)->digest();

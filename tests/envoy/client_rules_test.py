@@ -111,7 +111,7 @@ class Rules(gateway.GatewayTest):
         ]
         cls.fingerprints[77777] = cls.seven.fingerprint().upper()
         everybody = {"issuer": {"attributes": [{"type": "O", "exact": ["Third Party"]}]}}
-        paths = [{"exact": path, "allow": rule} for path, rule in cls.rules().items()]
+        cls.paths = paths = [{"exact": path, "allow": rule} for path, rule in cls.rules().items()]
         paths += [
             {"prefix": "/open", "client_certificate": "OPTIONAL"},
             {
@@ -164,6 +164,8 @@ class Rules(gateway.GatewayTest):
             response, log = self.get_and_log(identity, path=path)
         self.assert_forbidden(response)
         self.assertEqual(log["reason"], "NOT_ALLOWED")
+        index = [p.get("exact") for p in self.paths].index(path)
+        self.assertIn("paths[%d].allow " % index, log["detail"])
 
     def test_each_rule_lets_in_the_client_that_it_is_meant_for(self):
         for path in self.rules():
