@@ -55,6 +55,8 @@ class Crowd:
         # Of all authorities and clients that ever were, by name.
         self._identities = {"root%d" % n: root for n, root in enumerate(self._roots)}
         self._identities.update(("issuing%d" % n, ca) for n, ca in self._issuing.items())
+        # The roots that signed them, by name.
+        self._issuers = {"issuing%d" % n: n for n in self._issuing}
         self._digests = {n: i.fingerprint() for n, i in self._identities.items()}
         for kind in KINDS:
             self.renew(kind)
@@ -110,6 +112,8 @@ class Crowd:
         with self._lock:
             self._digests[common_name] = made.fingerprint
             self._identities[common_name] = made.identity
+            if sort in ("direct", "brief"):
+                self._issuers[common_name] = int(index)
             if sort == "partner":
                 self._pem[common_name] = identity.pem()
                 self._partners[kind] = common_name
@@ -137,11 +141,10 @@ class Crowd:
         with self._lock:
             self.num_made += 1
             number = self.num_made
-            issued = [self._identities[name] for name in sorted(names)]
-        return self.workshop.revocation_list(
-            "crl%d" % number, self._roots[root],
-            [i for i in issued if i.issuer() == self._roots[root].subject()],
-        )
+            issued = [
+                self._identities[n] for n in sorted(names) if self._issuers.get(n) == root
+            ]
+        return self.workshop.revocation_list("crl%d" % number, self._roots[root], issued)
 
     def pem(self, content):
         with self._lock:
