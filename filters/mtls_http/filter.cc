@@ -381,17 +381,22 @@ Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
   requirement.forwarding = forwarding_.get();
   v1::ClientCertificate certificate =
       certificate_required_ ? v1::REQUIRED : v1::OPTIONAL;
+  bool path_requires = false;
   if (allow_ != nullptr) requirement.rules.push_back(allow_.get());
   if (!paths_->empty()) {
     const PathRequirement path = paths_->For(GetHeader(stream, ":path"));
     if (path.client_certificate != v1::CLIENT_CERTIFICATE_UNSPECIFIED) {
       certificate = path.client_certificate;
     }
+    path_requires = path.client_certificate == v1::REQUIRED;
     requirement.rules.insert(requirement.rules.end(), path.rules.begin(),
                              path.rules.end());
   }
   if (route != nullptr) {
-    if (route->client_certificate_ != v1::CLIENT_CERTIFICATE_UNSPECIFIED) {
+    // A route is chosen by one reading of the path: it does not waive what a
+    // path rule requires at another.
+    if (route->client_certificate_ != v1::CLIENT_CERTIFICATE_UNSPECIFIED &&
+        !path_requires) {
       certificate = route->client_certificate_;
     }
     if (route->allow_ != nullptr) {

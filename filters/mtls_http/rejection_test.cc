@@ -264,6 +264,32 @@ TEST_F(Rejection, AsksWhatTheRouteAsks) {
   EXPECT_EQ(Value(plain.headers, "x-of-the-route"), "forged");
 }
 
+TEST_F(Rejection, LetsNoRouteWaiveWhatAPathRequires) {
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  auto* admin = config.add_paths();
+  admin->set_prefix("/admin");
+  admin->set_client_certificate(v1::REQUIRED);
+  auto* open_path = config.add_paths();
+  open_path->set_prefix("/open");
+  open_path->set_client_certificate(v1::OPTIONAL);
+  LoadedFilter filter(config);
+  v1::MutualTlsRoute open;
+  open.set_client_certificate(v1::OPTIONAL);
+  const LoadedRoute optional(open);
+  v1::MutualTlsRoute closed;
+  closed.set_client_certificate(v1::REQUIRED);
+  const LoadedRoute required(closed);
+  EXPECT_EQ(Outcome(Send(filter, without_, {}, "/x", optional.get())), "");
+  // As Envoy matches them, these are paths below /x.
+  for (const char* path : {"/admin", "/x/..%2fadmin", "/x/%2e%2e/admin"}) {
+    EXPECT_EQ(Outcome(Send(filter, without_, {}, path, optional.get())), "403")
+        << path;
+  }
+  EXPECT_EQ(Outcome(Send(filter, without_, {}, "/open", required.get())),
+            "403");
+}
+
 TEST_F(Rejection, RefusesABadRouteNamingTheField) {
   std::vector<std::pair<v1::MutualTlsRoute, std::string>> bad(3);
   bad[0].first.mutable_allow();
