@@ -49,7 +49,7 @@ absl::Status ReadStrings(const std::string& where, const json& value,
   if (!value.is_array()) return Wrong(where, "is no list");
   for (const json& element : value) {
     std::string text;
-    const absl::Status status =
+    absl::Status status =
         ReadString(absl::StrCat(where, "[", out->size(), "]"), element, &text);
     if (!status.ok()) return status;
     out->push_back(std::move(text));

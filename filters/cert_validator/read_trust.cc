@@ -110,6 +110,14 @@ absl::StatusOr<pki::VerifyPolicy> ReadPolicy(const Config& config) {
       policy.max_path_iterations,
       Limit("limits.max_path_iterations", limits.max_path_iterations(),
             policy.max_path_iterations, kMaxConfigurablePathIterations));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      policy.max_verified_paths,
+      Limit("limits.max_verified_paths", limits.max_verified_paths(),
+            policy.max_verified_paths, kMaxConfigurableVerifiedPaths));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      policy.max_sent_name_checks,
+      Limit("limits.max_sent_name_checks", limits.max_sent_name_checks(),
+            policy.max_sent_name_checks, kMaxConfigurableSentNameChecks));
   return policy;
 }
 

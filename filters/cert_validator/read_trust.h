@@ -22,6 +22,8 @@ inline constexpr size_t kMaxConfigurableClientCertificates = 100;
 inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
 inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
 inline constexpr size_t kMaxConfigurablePathIterations = 100000;
+inline constexpr size_t kMaxConfigurableVerifiedPaths = 10000;
+inline constexpr size_t kMaxConfigurableSentNameChecks = 1000000;
 
 // A Trust, and what parts of it come from.
 struct TrustReading {

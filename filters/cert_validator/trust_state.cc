@@ -48,6 +48,8 @@ void AddTrust(std::string& all, const Trust& trust, Part part) {
     Add(all, policy.max_client_chain_bytes);
     Add(all, policy.max_signature_checks);
     Add(all, policy.max_path_iterations);
+    Add(all, policy.max_verified_paths);
+    Add(all, policy.max_sent_name_checks);
     Add(all, source.revocation_origin);
     Add(all, static_cast<uint64_t>(source.revocation_rule));
     Add(all, static_cast<uint64_t>(source.revocation_scope));

@@ -71,6 +71,8 @@ TEST(TrustState, HasAnotherDigestForEveryPartOfTheSpec) {
       [](auto& s) { s.active.sources[0].policy.max_client_chain_bytes = 5; },
       [](auto& s) { s.active.sources[0].policy.max_signature_checks = 5; },
       [](auto& s) { s.active.sources[0].policy.max_path_iterations = 5; },
+      [](auto& s) { s.active.sources[0].policy.max_verified_paths = 5; },
+      [](auto& s) { s.active.sources[0].policy.max_sent_name_checks = 5; },
   };
   std::set<pki::Sha256Digest> digests;
   for (const auto& change : changes) {

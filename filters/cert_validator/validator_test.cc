@@ -111,6 +111,8 @@ TEST(Validator, TakesEverySettingOfTheConfiguration) {
   limits->set_max_client_chain_bytes(12);
   limits->set_max_signature_checks(13);
   limits->set_max_path_iterations(14);
+  limits->set_max_verified_paths(15);
+  limits->set_max_sent_name_checks(16);
   const pki::VerifyPolicy policy =
       Make(config)->state()->spec().active.sources[0].policy;
   EXPECT_EQ(policy.chain_policy, pki::ChainPolicy::kAnyAnchor);
@@ -121,6 +123,8 @@ TEST(Validator, TakesEverySettingOfTheConfiguration) {
   EXPECT_EQ(policy.max_client_chain_bytes, 12u);
   EXPECT_EQ(policy.max_signature_checks, 13u);
   EXPECT_EQ(policy.max_path_iterations, 14u);
+  EXPECT_EQ(policy.max_verified_paths, 15u);
+  EXPECT_EQ(policy.max_sent_name_checks, 16u);
 }
 
 TEST(Validator, RefusesABadConfigurationNamingTheField) {
@@ -208,6 +212,10 @@ TEST(Validator, RefusesABadConfigurationNamingTheField) {
        [](auto& c) { c.mutable_limits()->set_max_signature_checks(10001); }},
       {"limits.max_path_iterations: ",
        [](auto& c) { c.mutable_limits()->set_max_path_iterations(100001); }},
+      {"limits.max_verified_paths: ",
+       [](auto& c) { c.mutable_limits()->set_max_verified_paths(10001); }},
+      {"limits.max_sent_name_checks: ",
+       [](auto& c) { c.mutable_limits()->set_max_sent_name_checks(1000001); }},
       {"truststores[0].revocation_lists[1]: has no source",
        [](auto& c) {
          auto* truststore = c.mutable_truststores(0);
@@ -283,6 +291,8 @@ TEST(Validator, HasAnotherDigestForEverythingThatDecides) {
       [](auto& c) { c.mutable_limits()->set_max_client_chain_bytes(3); },
       [](auto& c) { c.mutable_limits()->set_max_signature_checks(3); },
       [](auto& c) { c.mutable_limits()->set_max_path_iterations(3); },
+      [](auto& c) { c.mutable_limits()->set_max_verified_paths(3); },
+      [](auto& c) { c.mutable_limits()->set_max_sent_name_checks(3); },
       [](auto& c) {
         c.mutable_truststores(0)->set_chain_policy(v1::ANY_ANCHOR);
         c.set_chain_policy(v1::COMPLETE_CHAIN);

@@ -208,7 +208,10 @@ class Search final : public bssl::TrustStore,
         revocation_(revocation),
         signatures_(memory) {}
 
+  // Reads what the client sent, then decides.
   Verdict Run(absl::Span<const absl::string_view> chain);
+  // Decides about a leaf and what came with it, both read.
+  Verdict Decide(CertificatePtr leaf, std::vector<CertificatePtr> sent);
 
   // bssl::CertIssuerSource
   void SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
@@ -266,7 +269,6 @@ class Search final : public bssl::TrustStore,
   SignatureMemory* const memory_;             // may be null
   const RevocationInputs* const revocation_;  // may be null
 
-  absl::Span<const absl::string_view> chain_;
   CertificatePtr leaf_;
   // What the client sent beside the leaf. Of these, useful_ lead to the
   // truststore by name.
@@ -485,7 +487,7 @@ void Search::FindUsefulSent(std::vector<CertificatePtr> sent) {
     constraints += NumConstraints(*certificate->parsed());
   }
   too_many_names_ =
-      constraints > 0 && names > limits::kMaxSentNameChecks / constraints;
+      constraints > 0 && names > policy_.max_sent_name_checks / constraints;
 }
 
 void Search::SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
@@ -613,7 +615,7 @@ void Search::CheckPathAfterVerification(
     const bssl::CertPathBuilder& /*builder*/,
     bssl::CertPathBuilderResultPath* path) {
   if (path->GetTrustedCert() != nullptr &&
-      ++verified_paths_ >= limits::kMaxVerifiedPaths) {
+      ++verified_paths_ >= policy_.max_verified_paths) {
     out_of_budget_ = true;
   }
   const bool broken = path->errors.ContainsHighSeverityErrors();
@@ -629,21 +631,20 @@ void Search::CheckPathAfterVerification(
     const Certificate& c = *member->certificate;
     const bool is_anchor = i + 1 == path->certs.size() && i > 0;
     const Unfitness unfit = CheckFitness(
-        c, is_anchor && any_anchor() && c.is_ca() &&
-                   c.signature_strength() == SignatureStrength::kSha1 &&
-                   c.IsSelfSigned()
-               ? OwnSignature::kIgnored
-               : OwnSignature::kCounts);
+        c, is_anchor ? OwnSignatureOfAnchor(policy_.chain_policy, c.is_ca(),
+                                            c.signature_strength(),
+                                            [&c] { return c.IsSelfSigned(); })
+                     : OwnSignature::kCounts);
     switch (unfit.kind) {
       case Unfitness::Kind::kNone:
         break;
       case Unfitness::Kind::kMalformed:
         // An unknown critical extension is well-formed; it is a constraint
         // that nobody here can honour.
-        errors->AddError(c.parsed() == nullptr ||
-                                 c.problem().rfind("unknown critical", 0) != 0
-                             ? our::kMalformed
-                             : theirs::kUnconsumedCriticalExtension);
+        errors->AddError(c.problem_kind() ==
+                                 Certificate::Problem::kUnknownCriticalExtension
+                             ? theirs::kUnconsumedCriticalExtension
+                             : our::kMalformed);
         break;
       case Unfitness::Kind::kWeakSignature:
         errors->AddError(our::kWeakSignature);
@@ -893,7 +894,7 @@ bool Search::ClientSentAWayIn() {
   policy.max_signature_checks -= candidates_;
   const Verdict verdict =
       Search(truststore_, policy, now_, nullptr, revocation_, nullptr)
-          .Run(chain_);
+          .Decide(leaf_, sent_);
   extra_checks_ += verdict.signature_checks;
   return verdict.path.size() > 1 &&
          truststore_.FindExact(verdict.path.back()->fingerprint()) != nullptr;
@@ -1111,7 +1112,6 @@ Verdict Search::Finish(Verdict verdict) {
 }
 
 Verdict Search::Run(absl::Span<const absl::string_view> chain) {
-  chain_ = chain;
   Verdict verdict;
   if (chain.empty()) {
     verdict.reason = Reason::kNoCertificate;
@@ -1137,29 +1137,29 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
         absl::StrCat("the client's certificate is ", leaf.status().message());
     return Finish(std::move(verdict));
   }
-  leaf_ = *std::move(leaf);
-  LookAtDates(*leaf_);
-  if (leaf_->parsed() == nullptr) {
+  LookAtDates(**leaf);
+  if ((*leaf)->parsed() == nullptr) {
     verdict.reason = Reason::kMalformed;
     verdict.depth = 0;
-    verdict.path.push_back(leaf_);
+    verdict.path.push_back(*leaf);
     verdict.detail =
-        absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_),
-                     " is ", leaf_->problem());
+        absl::StrCat("the client's certificate ", DescribeCertificate(**leaf),
+                     " is ", (*leaf)->problem());
     return Finish(std::move(verdict));
   }
   if (revocation_ != nullptr && revocation_->deny != nullptr) {
-    const DenyList::Match match = revocation_->deny->Find(*leaf_);
+    const DenyList::Match match = revocation_->deny->Find(**leaf);
     if (match != DenyList::Match::kNone) {
       verdict.reason = Reason::kRevoked;
       verdict.depth = 0;
-      verdict.path.push_back(leaf_);
+      verdict.path.push_back(*leaf);
       verdict.detail =
-          absl::StrCat("the client's certificate ", DescribeCertificate(*leaf_),
+          absl::StrCat("the client's certificate ", DescribeCertificate(**leaf),
                        " is on the deny list: ", DenyNote(match));
       return Finish(std::move(verdict));
     }
   }
+  std::vector<CertificatePtr> all_sent;
   for (const absl::string_view der : chain.subspan(1)) {
     // One that cannot be read cannot help; the others may.
     CertificatePtr sent =
@@ -1170,13 +1170,20 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
       sent = *std::move(parsed);
     }
     if (sent->parsed() == nullptr) continue;
-    if (sent->fingerprint() == leaf_->fingerprint()) continue;
+    if (sent->fingerprint() == (*leaf)->fingerprint()) continue;
     if (!HasCheapKey(*sent)) {
       PassOver(*sent, nullptr, "has an RSA key over the limit in size");
       continue;
     }
-    sent_.push_back(std::move(sent));
+    all_sent.push_back(std::move(sent));
   }
+  return Decide(*std::move(leaf), std::move(all_sent));
+}
+
+Verdict Search::Decide(CertificatePtr leaf, std::vector<CertificatePtr> sent) {
+  Verdict verdict;
+  leaf_ = std::move(leaf);
+  sent_ = std::move(sent);
   AddMember(leaf_, nullptr);
   if (any_anchor()) FindUsefulSent(sent_);
   if (too_many_names_) {
@@ -1185,7 +1192,7 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
     verdict.detail = absl::StrCat(
         "the client sent too many names and name constraints to compare: their "
         "product is over ",
-        limits::kMaxSentNameChecks);
+        policy_.max_sent_name_checks);
     return Finish(std::move(verdict));
   }
 

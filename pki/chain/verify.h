@@ -85,6 +85,8 @@ struct VerifyPolicy {
   size_t max_client_chain_bytes = limits::kMaxClientChainBytes;
   size_t max_signature_checks = limits::kMaxSignatureChecks;
   size_t max_path_iterations = limits::kMaxPathIterations;
+  size_t max_verified_paths = limits::kMaxVerifiedPaths;  // at least 1
+  size_t max_sent_name_checks = limits::kMaxSentNameChecks;
 };
 
 // What it means that no list covers a certificate (RevocationLists::Answer:

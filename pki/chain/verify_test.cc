@@ -289,6 +289,7 @@ TEST(VerifyChain, HoldsNameConstraintsThatAreNotCritical) {
 // product is what costs.
 TEST(VerifyChain, BoundsTheNameConstraintsThatAClientSends) {
   const TestCertificate root = Ca("root", nullptr);
+  VerifyPolicy policy = AnyAnchor();
   const auto verify = [&](int names, int constraints) {
     TestCertificateSpec spec = TestCaSpec("middle");
     std::string text;
@@ -303,13 +304,38 @@ TEST(VerifyChain, BoundsTheNameConstraintsThatAClientSends) {
       absl::StrAppend(&text, i == 0 ? "" : ",", "DNS:n", i, ".y");
     }
     spec.alt_names = text;
-    return Check({root}, {Issue(spec, &middle), middle}, AnyAnchor());
+    return Check({root}, {Issue(spec, &middle), middle}, policy);
   };
   // Names: those and the two subjects.
   EXPECT_REASON(verify(62, 64), kTrusted);
   const Verdict over = verify(63, 64);
   EXPECT_EQ(over.reason, Reason::kLimitExceeded);
   EXPECT_EQ(over.signature_checks, 0u);
+  policy.max_sent_name_checks = 65 * 64;
+  EXPECT_REASON(verify(63, 64), kTrusted);
+  EXPECT_REASON(verify(64, 64), kLimitExceeded);
+}
+
+// One CA and key in several certificates, of which the newest do not fit.
+TEST(VerifyChain, BoundsThePathsThatItVerifies) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestKey key = TestKey::P256();
+  std::vector<TestCertificate> store = {root};
+  for (int i = 0; i < 4; ++i) {
+    TestCertificateSpec spec = TestCaSpec("middle");
+    spec.not_before = TestNow() - absl::Hours(10 + i);
+    if (i < 3) spec.name_constraints = "permitted;DNS:good.example";
+    store.push_back(MakeTestCertificate(spec, key, &root));
+  }
+  TestCertificateSpec spec = TestLeafSpec("leaf");
+  spec.alt_names = "DNS:bad.example";
+  const TestCertificate leaf = Issue(spec, &store.back());
+  EXPECT_REASON(Check(store, {leaf}), kTrusted);
+  VerifyPolicy policy;
+  policy.max_verified_paths = 4;
+  EXPECT_REASON(Check(store, {leaf}, policy), kTrusted);
+  policy.max_verified_paths = 3;
+  EXPECT_FALSE(Check(store, {leaf}, policy).trusted());
 }
 
 TEST(VerifyChain, TakesNoIssuerFromTheClientThatIsNoCa) {

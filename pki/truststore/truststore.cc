@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "pki/x509/der.h"
 #include "pki/x509/pem.h"
+#include "third_party_boringssl/pki/parse_certificate.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 #include "third_party_boringssl/pki/verify_signed_data.h"
 
@@ -187,14 +188,34 @@ Unfitness CheckFitness(const Certificate& certificate, OwnSignature signature) {
   return out;
 }
 
+OwnSignature OwnSignatureOfAnchor(ChainPolicy policy, bool is_ca,
+                                  SignatureStrength strength,
+                                  absl::FunctionRef<bool()> is_self_signed) {
+  return policy == ChainPolicy::kAnyAnchor && is_ca &&
+                 strength == SignatureStrength::kSha1 && is_self_signed()
+             ? OwnSignature::kIgnored
+             : OwnSignature::kCounts;
+}
+
 // --- Entry ---------------------------------------------------------------
 
 Truststore::Entry::Entry(Entry&& other) noexcept
     : der_(other.der_),
       key_id_hash_(other.key_id_hash_),
       key_hash_(other.key_hash_),
+      subject_hash_(other.subject_hash_),
+      issuer_hash_(other.issuer_hash_),
+      issuer_key_id_hash_(other.issuer_key_id_hash_),
+      not_before_(other.not_before_),
+      not_after_(other.not_after_),
       index_(other.index_),
       line_(other.line_),
+      strength_(other.strength_),
+      unfitness_(other.unfitness_),
+      unfitness_as_root_(other.unfitness_as_root_),
+      is_ca_(other.is_ca_),
+      self_issued_(other.self_issued_),
+      self_signed_(other.self_signed_.load()),
       parsed_(other.parsed_.exchange(nullptr)) {}
 
 Truststore::Entry::~Entry() { delete parsed_.load(); }
@@ -210,6 +231,20 @@ const CertificatePtr& Truststore::Entry::certificate() const {
     return *fresh.release();
   }
   return *parsed;
+}
+
+bool Truststore::Entry::IsSelfSigned() const {
+  uint8_t known = self_signed_.load(std::memory_order_relaxed);
+  if (known == 0) {
+    // Two threads may both compute it; they get the same answer.
+    const CertificatePtr* parsed = parsed_.load(std::memory_order_acquire);
+    const bool yes = self_issued_ &&
+                     (parsed != nullptr ? *parsed : *Certificate::Parse(der_))
+                         ->IsSelfSigned();
+    known = yes ? 2 : 1;
+    self_signed_.store(known, std::memory_order_relaxed);
+  }
+  return known == 2;
 }
 
 // --- Truststore ----------------------------------------------------------
@@ -293,7 +328,24 @@ Truststore::ParseResult Truststore::Parse(absl::string_view pem,
         entry.index_ = static_cast<uint32_t>(block.index);
         entry.line_ = static_cast<uint32_t>(block.line);
         entry.key_hash_ = HashOf((*certificate)->spki_der());
-        if (const auto& parsed = (*certificate)->parsed()) {
+        const Certificate& c = **certificate;
+        entry.not_before_ = c.not_before();
+        entry.not_after_ = c.not_after();
+        entry.strength_ = static_cast<uint8_t>(c.signature_strength());
+        entry.unfitness_ =
+            static_cast<uint8_t>(CheckFitness(c, OwnSignature::kCounts).kind);
+        entry.unfitness_as_root_ =
+            static_cast<uint8_t>(CheckFitness(c, OwnSignature::kIgnored).kind);
+        entry.is_ca_ = c.is_ca();
+        entry.self_issued_ = c.self_issued();
+        if (const auto& parsed = c.parsed()) {
+          entry.subject_hash_ = HashOf(View(parsed->normalized_subject()));
+          entry.issuer_hash_ = HashOf(View(parsed->normalized_issuer()));
+          const auto& authority = parsed->authority_key_identifier();
+          if (authority.has_value() && authority->key_identifier.has_value()) {
+            entry.issuer_key_id_hash_ =
+                HashOf(View(*authority->key_identifier));
+          }
           if (parsed->subject_key_identifier().has_value()) {
             entry.key_id_hash_ =
                 HashOf(View(*parsed->subject_key_identifier()));
@@ -374,61 +426,54 @@ size_t Truststore::ApproximateBytes() const {
 
 // --- Warnings ------------------------------------------------------------
 
-namespace {
-
-// What the warnings need of one entry, small enough for 100,000 of them.
-struct Summary {
-  Key subject;
-  Key issuer;
-  Key spki;
-  uint64_t key_id = 0;         // of the subject key identifier, 0: none
-  uint64_t issuer_key_id = 0;  // of the authority key identifier, 0: none
+// One entry as of one time and policy.
+struct Truststore::Summary {
   Unfitness::Kind unfit = Unfitness::Kind::kNone;
-  bool parsed = false;
-  bool is_ca = false;
   bool self_signed = false;
   bool sha1_root = false;
   bool in_time = false;
   bool expired = false;
-  absl::Time not_after;
 };
 
-Summary Summarize(const Certificate& certificate, ChainPolicy policy,
-                  absl::Time now, bool check_signatures) {
+Truststore::Summary Truststore::Summarize(const Entry& entry,
+                                          ChainPolicy policy, absl::Time now,
+                                          bool check_signatures) {
   Summary out;
-  out.is_ca = certificate.is_ca();
-  out.not_after = certificate.not_after();
-  out.expired = now >= certificate.not_after() + absl::Seconds(1);
-  out.in_time = !out.expired && now >= certificate.not_before();
-  out.spki = KeyOf(Sha256(certificate.spki_der()));
-  const auto& parsed = certificate.parsed();
-  if (parsed != nullptr) {
-    out.parsed = true;
-    out.subject = KeyOf(Sha256(View(parsed->normalized_subject())));
-    out.issuer = KeyOf(Sha256(View(parsed->normalized_issuer())));
-    if (parsed->subject_key_identifier().has_value()) {
-      out.key_id = Truststore::HashOf(View(*parsed->subject_key_identifier()));
-    }
-    if (parsed->authority_key_identifier().has_value() &&
-        parsed->authority_key_identifier()->key_identifier.has_value()) {
-      out.issuer_key_id = Truststore::HashOf(
-          View(*parsed->authority_key_identifier()->key_identifier));
-    }
-  }
+  out.expired = now >= entry.not_after_ + absl::Seconds(1);
+  out.in_time = !out.expired && now >= entry.not_before_;
   // Without signature checks a certificate that names another key as its
   // issuer's is not taken for self-signed.
   out.self_signed =
-      certificate.self_issued() &&
-      (check_signatures ? certificate.IsSelfSigned()
-                        : out.issuer_key_id == 0 || out.key_id == 0 ||
-                              out.issuer_key_id == out.key_id);
-  out.sha1_root = policy == ChainPolicy::kAnyAnchor && out.is_ca &&
-                  out.self_signed &&
-                  certificate.signature_strength() == SignatureStrength::kSha1;
-  out.unfit = CheckFitness(certificate, out.sha1_root ? OwnSignature::kIgnored
-                                                      : OwnSignature::kCounts)
-                  .kind;
+      entry.self_issued_ &&
+      (check_signatures
+           ? entry.IsSelfSigned()
+           : entry.issuer_key_id_hash_ == 0 || entry.key_id_hash_ == 0 ||
+                 entry.issuer_key_id_hash_ == entry.key_id_hash_);
+  out.sha1_root =
+      OwnSignatureOfAnchor(
+          policy, entry.is_ca_, static_cast<SignatureStrength>(entry.strength_),
+          [&] { return out.self_signed; }) == OwnSignature::kIgnored;
+  out.unfit = static_cast<Unfitness::Kind>(
+      out.sha1_root ? entry.unfitness_as_root_ : entry.unfitness_);
   return out;
+}
+
+namespace {
+
+// SignedBy() without reading more of the certificate than its signature.
+bool SignatureIsBy(absl::string_view certificate_der,
+                   absl::string_view issuer_spki) {
+  bssl::der::Input tbs;
+  bssl::der::Input algorithm_tlv;
+  bssl::der::BitString signature;
+  if (!bssl::ParseCertificate(Input(certificate_der), &tbs, &algorithm_tlv,
+                              &signature, /*errors=*/nullptr)) {
+    return false;
+  }
+  const auto algorithm = bssl::ParseSignatureAlgorithm(algorithm_tlv);
+  return algorithm.has_value() &&
+         bssl::VerifySignedData(*algorithm, tbs, signature, Input(issuer_spki),
+                                /*cache=*/nullptr);
 }
 
 WarningReason ReasonOf(Unfitness::Kind kind) {
@@ -463,15 +508,22 @@ bool SignedBy(const Certificate& certificate, const Certificate& issuer) {
 std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
                                           const WarningOptions& options) const {
   // Parsed anew rather than through Entry::certificate(), which would keep
-  // every one of them in memory.
-  const auto parse = [this](size_t i) {
-    return *Certificate::Parse(entries_[i].der_);
+  // every one of them in memory; the last one is kept, since a certificate with
+  // one warning often has another.
+  CertificatePtr last;
+  size_t last_position = entries_.size();
+  const auto parse = [&](size_t i) -> const Certificate& {
+    if (last_position != i) {
+      last = *Certificate::Parse(entries_[i].der_);
+      last_position = i;
+    }
+    return *last;
   };
   std::vector<Summary> summaries;
   summaries.reserve(entries_.size());
-  for (size_t i = 0; i < entries_.size(); ++i) {
+  for (const Entry& entry : entries_) {
     summaries.push_back(
-        Summarize(*parse(i), policy, now, options.check_signatures));
+        Summarize(entry, policy, now, options.check_signatures));
   }
 
   // COMPLETE_CHAIN: which CAs hang under a root of the bundle. From the roots
@@ -479,43 +531,45 @@ std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
   std::vector<bool> complete(entries_.size(),
                              policy == ChainPolicy::kAnyAnchor);
   if (policy == ChainPolicy::kCompleteChain) {
-    absl::flat_hash_map<Key, std::vector<uint32_t>> by_issuer;
+    absl::flat_hash_map<uint64_t, std::vector<uint32_t>> by_issuer;
     std::deque<uint32_t> queue;
     for (uint32_t i = 0; i < summaries.size(); ++i) {
       const Summary& s = summaries[i];
       if (s.unfit != Unfitness::Kind::kNone || !s.in_time) continue;
       if (s.self_signed) {
         complete[i] = true;
-        if (s.is_ca) queue.push_back(i);
-      } else if (s.is_ca || options.pin_leaf) {
-        by_issuer[s.issuer].push_back(i);
+        if (entries_[i].is_ca_) queue.push_back(i);
+      } else if (entries_[i].is_ca_ || options.pin_leaf) {
+        by_issuer[entries_[i].issuer_hash_].push_back(i);
       }
     }
     size_t checks_left =
         options.check_signatures ? limits::kMaxWarningSignatureChecks : 0;
     while (!queue.empty()) {
-      const uint32_t issuer = queue.front();
+      const Entry& issuer = entries_[queue.front()];
       queue.pop_front();
-      const auto children = by_issuer.find(summaries[issuer].subject);
+      const auto children = by_issuer.find(issuer.subject_hash_);
       if (children == by_issuer.end()) continue;
       CertificatePtr issuer_certificate;
       std::vector<uint32_t> left;
       for (const uint32_t child : children->second) {
-        const Summary& s = summaries[child];
+        const Entry& entry = entries_[child];
         bool match = true;
         if (checks_left > 0) {
           --checks_left;
-          if (issuer_certificate == nullptr) issuer_certificate = parse(issuer);
-          match = SignedBy(*parse(child), *issuer_certificate);
-        } else if (s.issuer_key_id != 0 && summaries[issuer].key_id != 0) {
-          match = s.issuer_key_id == summaries[issuer].key_id;
+          if (issuer_certificate == nullptr) {
+            issuer_certificate = *Certificate::Parse(issuer.der_);
+          }
+          match = SignatureIsBy(entry.der_, issuer_certificate->spki_der());
+        } else if (entry.issuer_key_id_hash_ != 0 && issuer.key_id_hash_ != 0) {
+          match = entry.issuer_key_id_hash_ == issuer.key_id_hash_;
         }
         if (!match) {
           left.push_back(child);
           continue;
         }
         complete[child] = true;
-        if (s.is_ca) queue.push_back(child);
+        if (entry.is_ca_) queue.push_back(child);
       }
       children->second = std::move(left);
     }
@@ -526,48 +580,48 @@ std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
     Warning warning;
     warning.index = entries_[i].index_;
     warning.line = entries_[i].line_;
-    warning.subject = parse(i)->Subject();
+    warning.subject = parse(i).Subject();
     warning.reason = reason;
     warning.message = std::move(message);
     out.push_back(std::move(warning));
   };
 
   // The first key of each subject among the certificates that give trust.
-  absl::flat_hash_map<Key, std::pair<Key, uint32_t>> first_key;
+  absl::flat_hash_map<uint64_t, uint32_t> first_key;
   for (size_t i = 0; i < summaries.size(); ++i) {
     const Summary& s = summaries[i];
+    const Entry& entry = entries_[i];
     bool trust = true;
     if (s.unfit != Unfitness::Kind::kNone) {
       trust = false;
       warn(i, ReasonOf(s.unfit),
            absl::StrCat(
                "gives no trust: ",
-               CheckFitness(*parse(i), s.sha1_root ? OwnSignature::kIgnored
-                                                   : OwnSignature::kCounts)
+               CheckFitness(parse(i), s.sha1_root ? OwnSignature::kIgnored
+                                                  : OwnSignature::kCounts)
                    .message));
     }
     if (!s.in_time) {
       trust = false;
-      const CertificatePtr certificate = parse(i);
       if (s.expired) {
         warn(i, WarningReason::kExpired,
-             certificate->not_after() == absl::InfinitePast()
+             entry.not_after_ == absl::InfinitePast()
                  ? "gives no trust: its validity cannot be read"
                  : absl::StrCat("gives no trust: it expired at ",
-                                TimeText(certificate->not_after())));
+                                TimeText(entry.not_after_)));
       } else {
         warn(i, WarningReason::kNotYetValid,
              absl::StrCat("gives no trust before ",
-                          TimeText(certificate->not_before())));
+                          TimeText(entry.not_before_)));
       }
     }
-    if (trust && !s.is_ca && !s.self_signed && !options.pin_leaf) {
+    if (trust && !entry.is_ca_ && !s.self_signed && !options.pin_leaf) {
       trust = false;
       warn(i, WarningReason::kNotACa,
            "gives no trust: it is neither a CA nor self-signed. Add the CA "
            "that issued it");
     }
-    if (trust && !complete[i] && s.is_ca) {
+    if (trust && !complete[i] && entry.is_ca_) {
       trust = false;
       warn(i, WarningReason::kIncompleteChain,
            "gives no trust: the truststore holds no chain of valid CAs from "
@@ -578,16 +632,16 @@ std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
       warn(i, WarningReason::kWeakRootSignature,
            "its own signature uses SHA-1, which nobody relies on in a root");
     }
-    if (s.not_after - now <= limits::kExpiresSoon) {
+    if (entry.not_after_ - now <= limits::kExpiresSoon) {
       warn(i, WarningReason::kExpiresSoon,
-           absl::StrCat("expires at ", TimeText(s.not_after)));
+           absl::StrCat("expires at ", TimeText(entry.not_after_)));
     }
     const auto [first, inserted] =
-        first_key.try_emplace(s.subject, s.spki, static_cast<uint32_t>(i));
-    if (!inserted && first->second.first != s.spki) {
+        first_key.try_emplace(entry.subject_hash_, static_cast<uint32_t>(i));
+    if (!inserted && entries_[first->second].key_hash_ != entry.key_hash_) {
       warn(i, WarningReason::kSameSubjectDifferentKey,
            absl::StrCat("has the subject of block ",
-                        entries_[first->second.second].index_,
+                        entries_[first->second].index_,
                         " and another key; both give trust"));
     }
   }
@@ -595,7 +649,7 @@ std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
     Warning warning;
     warning.index = duplicate.index;
     warning.line = duplicate.line;
-    warning.subject = parse(duplicate.first_entry)->Subject();
+    warning.subject = parse(duplicate.first_entry).Subject();
     warning.reason = WarningReason::kDuplicate;
     warning.message =
         absl::StrCat("the same certificate as block ",
@@ -612,13 +666,12 @@ std::vector<Warning> Truststore::Warnings(ChainPolicy policy, absl::Time now,
 bool Truststore::GivesTrust(ChainPolicy policy, absl::Time now,
                             const WarningOptions& options) const {
   for (const Entry& entry : entries_) {
-    const Summary s = Summarize(**Certificate::Parse(entry.der_), policy, now,
-                                options.check_signatures);
+    const Summary s = Summarize(entry, policy, now, options.check_signatures);
     if (s.unfit != Unfitness::Kind::kNone || !s.in_time) continue;
     // Under COMPLETE_CHAIN every chain ends in a self-signed certificate, so
     // one of those is needed and enough.
-    if (s.self_signed || (options.pin_leaf && !s.is_ca)) return true;
-    if (policy == ChainPolicy::kAnyAnchor && s.is_ca) return true;
+    if (s.self_signed || (options.pin_leaf && !entry.is_ca_)) return true;
+    if (policy == ChainPolicy::kAnyAnchor && entry.is_ca_) return true;
   }
   return false;
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -112,6 +113,9 @@ class Truststore {
   class Entry {
    public:
     const std::shared_ptr<const Certificate>& certificate() const;
+    // Certificate::IsSelfSigned() of it, remembered; the certificate is not
+    // kept. Thread-safe.
+    bool IsSelfSigned() const;
     size_t index() const { return index_; }
     size_t line() const { return line_; }
     // A hash of the subject key identifier; 0 when there is none.
@@ -129,8 +133,21 @@ class Truststore {
     absl::string_view der_;  // into Truststore::arena_
     uint64_t key_id_hash_ = 0;
     uint64_t key_hash_ = 0;
+    // What the warnings need, so that they need not parse it again. Hashes of
+    // the normalised names; 0 when it does not parse.
+    uint64_t subject_hash_ = 0;
+    uint64_t issuer_hash_ = 0;
+    uint64_t issuer_key_id_hash_ = 0;  // 0: it names no key
+    absl::Time not_before_;
+    absl::Time not_after_;
     uint32_t index_ = 0;
     uint32_t line_ = 0;
+    uint8_t strength_ = 0;           // SignatureStrength
+    uint8_t unfitness_ = 0;          // Unfitness::Kind
+    uint8_t unfitness_as_root_ = 0;  // the same with OwnSignature::kIgnored
+    bool is_ca_ = false;
+    bool self_issued_ = false;
+    mutable std::atomic<uint8_t> self_signed_{0};  // not known, no, yes
     mutable std::atomic<const std::shared_ptr<const Certificate>*> parsed_{
         nullptr};
   };
@@ -182,7 +199,10 @@ class Truststore {
 
  private:
   struct Index;
+  struct Summary;
   Truststore();
+  static Summary Summarize(const Entry& entry, ChainPolicy policy,
+                           absl::Time now, bool check_signatures);
 
   Sha256Digest digest_;
   size_t num_blocks_ = 0;
@@ -217,6 +237,13 @@ struct Unfitness {
 // nobody needs.
 enum class OwnSignature { kCounts, kIgnored };
 Unfitness CheckFitness(const Certificate& certificate, OwnSignature signature);
+
+// Whether the own signature of an anchor counts: under kAnyAnchor nobody relies
+// on a root's, so one with SHA-1 is forgiven. The facts are those of the
+// certificate; `is_self_signed` may cost a signature check and is asked last.
+OwnSignature OwnSignatureOfAnchor(ChainPolicy policy, bool is_ca,
+                                  SignatureStrength strength,
+                                  absl::FunctionRef<bool()> is_self_signed);
 
 // Whether `issuer`'s key made the signature of `certificate`; one signature
 // check. Names and constraints are not looked at.

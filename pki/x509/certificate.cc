@@ -403,6 +403,7 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
       bssl::ParsedCertificate::Create(bssl::UpRef(out->buffer_->bytes),
                                       bssl::ParseCertificateOptions(), &errors);
   if (out->parsed_ == nullptr) {
+    out->problem_kind_ = Problem::kMalformed;
     out->problem_ =
         absl::StrCat("against the rules of X.509: ", FirstError(errors));
     return std::shared_ptr<const Certificate>(std::move(out));
@@ -414,6 +415,7 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
       (!parsed.has_key_usage() ||
        parsed.key_usage().AssertsBit(bssl::KEY_USAGE_BIT_KEY_CERT_SIGN));
   if (View(outline.tbs_algorithm) != View(outline.algorithm)) {
+    out->problem_kind_ = Problem::kMalformed;
     out->problem_ =
         "against the rules of X.509: the signed and the outer signature "
         "algorithm differ";
@@ -421,6 +423,7 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Certificate::Parse(
   }
   for (const auto& [oid, extension] : parsed.extensions()) {
     if (extension.critical && !IsKnownCriticalExtension(oid)) {
+      out->problem_kind_ = Problem::kUnknownCriticalExtension;
       out->problem_ =
           absl::StrCat("unknown critical extension ", OidText(View(oid)));
       break;

@@ -146,6 +146,14 @@ class Certificate {
   // nothing is wrong with its form.
   const std::string& problem() const { return problem_; }
 
+  // The kind of problem(), for programs.
+  enum class Problem {
+    kNone,
+    kMalformed,                 // against the rules of X.509
+    kUnknownCriticalExtension,  // well-formed, and nobody here can honour it
+  };
+  Problem problem_kind() const { return problem_kind_; }
+
   // BoringSSL's view; null exactly when the form is broken (problem() then is
   // not empty; an unknown critical extension alone leaves it non-null). Only
   // pki/ uses this.
@@ -173,6 +181,7 @@ class Certificate {
   bool self_issued_ = false;
   bool is_ca_ = false;
   std::string problem_;
+  Problem problem_kind_ = Problem::kNone;
   std::shared_ptr<const bssl::ParsedCertificate> parsed_;
   // 0 not computed, 1 no, 2 yes.
   mutable std::atomic<int> self_signed_{0};

@@ -110,6 +110,8 @@ pki::VerifyPolicy ReadPolicy(const std::string& where, const json& object) {
   fields.Set("max_client_chain_bytes", &policy.max_client_chain_bytes);
   fields.Set("max_signature_checks", &policy.max_signature_checks);
   fields.Set("max_path_iterations", &policy.max_path_iterations);
+  fields.Set("max_verified_paths", &policy.max_verified_paths);
+  fields.Set("max_sent_name_checks", &policy.max_sent_name_checks);
   fields.Finish();
   return policy;
 }
