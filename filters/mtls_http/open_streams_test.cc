@@ -245,6 +245,7 @@ TEST_F(OpenStreams, MayEndInAnyOrder) {
 TEST_F(OpenStreams, EndManyOnSeveralThreads) {
   LoadedFilter filter(EndingAfter(absl::ZeroDuration()));
   std::vector<std::thread> workers;
+  workers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     workers.emplace_back([&] {
       for (int round = 0; round < 20; ++round) {
@@ -252,6 +253,7 @@ TEST_F(OpenStreams, EndManyOnSeveralThreads) {
         counters.counters = filter.envoy.counters;
         FakeConnection connection = Connect(client_);
         std::vector<std::unique_ptr<OpenStream>> open;
+        open.reserve(20);
         for (int n = 0; n < 20; ++n) {
           open.push_back(std::make_unique<OpenStream>(filter, connection));
           open.back()->stream.config = &counters;
