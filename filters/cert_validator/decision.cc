@@ -10,8 +10,6 @@
 namespace sallyport::cert_validator {
 namespace {
 
-using pki::Reason;
-
 Decision Refused(absl::string_view detail) {
   Decision decision;
   decision.detail = std::string(detail);

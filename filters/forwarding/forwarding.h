@@ -14,7 +14,6 @@
 #ifndef SALLYPORT_FILTERS_FORWARDING_FORWARDING_H_
 #define SALLYPORT_FILTERS_FORWARDING_FORWARDING_H_
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -85,13 +84,8 @@ class HeaderFilter {
   bool Matches(absl::string_view name) const;
 
  private:
-  struct Pattern {
-    std::string text;  // folded
-    bool prefix;       // whatever begins with `text`, and is longer
-  };
-
-  // By the first and third character of the name, which every prefix has.
-  std::array<std::vector<Pattern>, 64> buckets_;
+  // Folded; usually none. The known names are shared by the whole process.
+  std::vector<std::string> extra_;
 };
 
 // Forwarded: what to add to a request.

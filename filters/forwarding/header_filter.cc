@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -53,6 +52,28 @@ bool FoldedStartsWith(absl::string_view name, absl::string_view folded) {
     if (Fold(name[i]) != folded[i]) return false;
   }
   return true;
+}
+
+struct Pattern {
+  std::string text;  // folded
+  bool prefix;       // whatever begins with `text`, and is longer
+};
+// By the first and third character of the name, which every prefix has.
+using Buckets = std::array<std::vector<Pattern>, kBuckets>;
+
+// kKnownHeaders; made once, since every domain needs them.
+const Buckets& Known() {
+  static const auto& buckets = *[] {
+    auto* made = new Buckets;
+    for (const KnownHeader& known : kKnownHeaders) {
+      absl::string_view text = known.pattern;
+      const bool prefix = absl::EndsWith(text, "*");
+      if (prefix) text.remove_suffix(1);
+      (*made)[Bucket(text)].push_back({Folded(text), prefix});
+    }
+    return made;
+  }();
+  return buckets;
 }
 
 constexpr bool PrefixesAreLongEnough() {
@@ -117,24 +138,19 @@ absl::string_view NameProblem(absl::string_view name) {
 }  // namespace
 
 HeaderFilter::HeaderFilter(const std::vector<std::string>& extra_names) {
-  for (const KnownHeader& known : kKnownHeaders) {
-    absl::string_view text = known.pattern;
-    const bool prefix = absl::EndsWith(text, "*");
-    if (prefix) text.remove_suffix(1);
-    buckets_[Bucket(text)].push_back({Folded(text), prefix});
-  }
-  for (const std::string& name : extra_names) {
-    buckets_[Bucket(name)].push_back({Folded(name), false});
-  }
+  for (const std::string& name : extra_names) extra_.push_back(Folded(name));
 }
 
 bool HeaderFilter::Matches(absl::string_view name) const {
-  static_assert(kBuckets == std::tuple_size<decltype(buckets_)>::value,
-                "one bucket for each value of Bucket()");
-  for (const Pattern& pattern : buckets_[Bucket(name)]) {
+  for (const Pattern& pattern : Known()[Bucket(name)]) {
     if (pattern.prefix ? name.size() > pattern.text.size()
                        : name.size() == pattern.text.size()) {
       if (FoldedStartsWith(name, pattern.text)) return true;
+    }
+  }
+  for (const std::string& extra : extra_) {
+    if (name.size() == extra.size() && FoldedStartsWith(name, extra)) {
+      return true;
     }
   }
   return false;

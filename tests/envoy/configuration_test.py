@@ -103,9 +103,13 @@ class BadConfiguration(unittest.TestCase):
     def test_no_truststore(self):
         self.assert_refused(self.validator(truststores=None), "truststore")
 
-    def test_two_truststores(self):
-        two = [{"name": n, "inline_pem": self.good} for n in ("a", "b")]
-        self.assert_refused(self.validator(truststores=two), "truststores", "one")
+    def test_two_truststores_of_one_name(self):
+        two = [{"name": "a", "inline_pem": self.good}] * 2
+        self.assert_refused(self.validator(truststores=two), r"truststores\[1\]\.name", "name")
+
+    def test_too_many_truststores(self):
+        many = [{"name": "t%d" % i, "inline_pem": self.good} for i in range(33)]
+        self.assert_refused(self.validator(truststores=many), "truststores", "32")
 
     def test_a_truststore_without_a_source(self):
         self.assert_refused(self.validator(truststores=[{"name": "partners"}]), "truststores")
