@@ -45,6 +45,12 @@ filter::v1::TruststoreValidator InlineConfig(const std::string& pem) {
   return config;
 }
 
+FakeClock& SharedFakeClock() {
+  static auto& clock = *new FakeClock(pki::TestNow());
+  clock.Set(pki::TestNow());
+  return clock;
+}
+
 TempDir::TempDir() {
   const char* base = std::getenv("TEST_TMPDIR");
   path_ = absl::StrCat(base != nullptr ? base : "/tmp", "/sallyport.XXXXXX");

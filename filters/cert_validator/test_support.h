@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "base/clock.h"
 #include "pki/testing/make_certificate.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
@@ -24,6 +25,10 @@ const TestPki& Certificates();
 
 // A configuration for api.example.com that trusts `pem`.
 filter::v1::TruststoreValidator InlineConfig(const std::string& pem);
+
+// A clock at pki::TestNow(), for SetModuleClockForTest(). One for the program
+// and never destroyed: the module's threads may be asking it.
+FakeClock& SharedFakeClock();
 
 // A folder of its own for one test, under TEST_TMPDIR.
 class TempDir {

@@ -108,7 +108,9 @@ inline FakeStream::Headers Headers(
 
 class MtlsHooks : public ::testing::Test {
  public:
-  MtlsHooks() : clock_(pki::TestNow()) { shim::SetModuleClockForTest(&clock_); }
+  MtlsHooks() : clock_(cert_validator::SharedFakeClock()) {
+    shim::SetModuleClockForTest(&clock_);
+  }
   ~MtlsHooks() override { shim::SetModuleClockForTest(nullptr); }
 
  protected:
@@ -140,7 +142,7 @@ class MtlsHooks : public ::testing::Test {
     return Request(filter, stream) ? "" : stream.response->details;
   }
 
-  FakeClock clock_;
+  FakeClock& clock_;
   const std::string root_ = Certificates().root.pem;
   const std::string client_ = Certificates().client.der;
   const std::string stranger_ = Certificates().stranger.der;

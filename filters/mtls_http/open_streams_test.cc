@@ -249,14 +249,11 @@ TEST_F(OpenStreams, EndManyOnSeveralThreads) {
   for (int i = 0; i < 4; ++i) {
     workers.emplace_back([&] {
       for (int round = 0; round < 20; ++round) {
-        FakeHttpFilterConfig counters;
-        counters.counters = filter.envoy.counters;
         FakeConnection connection = Connect(client_);
         std::vector<std::unique_ptr<OpenStream>> open;
         open.reserve(20);
         for (int n = 0; n < 20; ++n) {
           open.push_back(std::make_unique<OpenStream>(filter, connection));
-          open.back()->stream.config = &counters;
         }
         connection.filter_state.clear();
         for (const auto& stream : open) stream->Deliver();

@@ -179,13 +179,13 @@ class Client {
 
 class MtlsTcpHooks : public ::testing::Test {
  public:
-  MtlsTcpHooks() : clock_(pki::TestNow()) {
+  MtlsTcpHooks() : clock_(cert_validator::SharedFakeClock()) {
     shim::SetModuleClockForTest(&clock_);
   }
   ~MtlsTcpHooks() override { shim::SetModuleClockForTest(nullptr); }
 
  protected:
-  FakeClock clock_;
+  FakeClock& clock_;
   const std::string root_ = Certificates().root.pem;
   const std::string client_ = Certificates().client.der;
   const std::string short_client_ = Certificates().short_client.der;

@@ -103,8 +103,15 @@ FakeHttpFilterConfig& FakeHttpFilterConfig::From(
   return *out;
 }
 
+// Over all counters' values: workers share them.
+absl::Mutex& CounterMutex() {
+  static auto& mu = *new absl::Mutex;
+  return mu;
+}
+
 uint64_t FakeHttpFilterConfig::Value(
     absl::string_view name, const std::vector<std::string>& labels) const {
+  absl::MutexLock lock(&CounterMutex());
   for (const Counter& counter : counters) {
     if (counter.name != name) continue;
     const auto it = counter.values.find(labels);
@@ -499,6 +506,7 @@ sabi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
   if (counter.labels.size() != num_labels) {
     return sabi::MetricsResult::kInvalidLabels;
   }
+  absl::MutexLock lock(&sallyport::shim::CounterMutex());
   counter.values[CopyAll(label_values, num_labels)] += value;
   return sabi::MetricsResult::kSuccess;
 }

@@ -34,6 +34,12 @@ def sallyport_cc_binary(name, copts = [], **kwargs):
         **kwargs
     )
 
+# What the thread sanitizer is told about libraries.
+_TSAN = select({
+    "//tools/build:tsan": ["//tools/build:tsan_suppressions"],
+    "//conditions:default": [],
+})
+
 def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, **kwargs):
     """A GoogleTest test.
 
@@ -50,7 +56,7 @@ def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, 
         copts = _COPTS + copts,
         linkstatic = True,
         size = size,
-        deps = deps + ["//third_party:googletest"] + (["//third_party:googletest_main"] if main else []),
+        deps = deps + ["//third_party:googletest"] + (["//third_party:googletest_main"] if main else []) + _TSAN,
         **kwargs
     )
 
@@ -83,7 +89,7 @@ def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000
         deps = deps + select({
             "//tools/build:fuzzing": [],
             "//conditions:default": ["//tools/fuzz:driver"],
-        }),
+        }) + _TSAN,
         linkopts = select({
             "//tools/build:fuzzing": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
