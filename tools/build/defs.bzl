@@ -18,6 +18,12 @@ _COPTS = [
     "//conditions:default": [],
 })
 
+# target_compatible_with of what makes no sense in a sanitizer's build.
+RELEASE_BUILD_ONLY = select({
+    "//tools/build:gcc": [],
+    "//conditions:default": ["@platforms//:incompatible"],
+})
+
 def sallyport_cc_library(name, copts = [], **kwargs):
     native.cc_library(
         name = name,
