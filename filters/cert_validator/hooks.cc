@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "base/text.h"
+#include "base/status_macros.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/validator.h"
@@ -86,23 +86,17 @@ shim::HookSite verify_site("cert_validator_do_verify_cert_chain");
 shim::HookSite digest_site("cert_validator_update_digest");
 
 absl::StatusOr<Handle> Load(absl::string_view name, absl::string_view bytes) {
-  if (name != kName) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("validator_name: \"", Printable(name, 80),
-                     "\" is not known; use ", kName));
-  }
   filter::v1::TruststoreValidator config;
-  const absl::Status read = shim::ReadConfig(bytes, config);
-  if (!read.ok()) return read;
+  SALLYPORT_RETURN_IF_ERROR(
+      shim::ReadNamedConfig("validator_name", name, kName, bytes, config));
   return Validator::Create(config, shim::ModuleClock().Now());
 }
 
 const void* ConfigNew(absl::string_view name, absl::string_view bytes) {
   absl::StatusOr<Handle> validator = Load(name, bytes);
   if (!validator.ok()) {
-    shim::Log(shim::LogLevel::kError,
-              absl::StrCat(kName, ": configuration refused: ",
-                           Printable(validator.status().message(), 2048)));
+    shim::LogRefused(absl::StrCat(kName, ": configuration"),
+                     validator.status());
     return nullptr;
   }
   const std::shared_ptr<const TrustState> state = (*validator)->state();

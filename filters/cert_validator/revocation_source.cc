@@ -64,9 +64,12 @@ Shared<pki::DenyList>& SharedDenyLists() {
   return shared;
 }
 
-// What a file of revocation lists holds: checked alone, combined later.
+// What a file of revocation lists holds. Kept parsed as well, so that a
+// truststore with this file alone takes the same object and reads it no second
+// time.
 struct ListFile {
   std::string bytes;
+  std::shared_ptr<const pki::RevocationLists> lists;
 };
 
 absl::StatusOr<std::shared_ptr<const pki::RevocationLists>> Parse(
@@ -101,7 +104,8 @@ absl::StatusOr<std::shared_ptr<FollowedFile>> OpenListFile(
     if ((*lists)->lists().empty()) {
       return absl::InvalidArgumentError("holds no revocation list");
     }
-    return std::make_shared<const ListFile>(ListFile{std::string(bytes)});
+    return std::make_shared<const ListFile>(
+        ListFile{std::string(bytes), *lists});
   };
   format.describe = [](const FollowedFile::Content& content) {
     return absl::StrCat(
@@ -206,6 +210,8 @@ absl::StatusOr<RevocationSource> RevocationSource::Read(
   if (limits.max_entries() != 0) {
     source.limits_.max_entries = limits.max_entries();
   }
+  // Held until Combine(), which takes the object again when it is the only one.
+  std::vector<std::shared_ptr<const pki::RevocationLists>> inline_lists;
   for (int i = 0; i < config.revocation_lists_size(); ++i) {
     const v1::RevocationList& list = config.revocation_lists(i);
     const std::string field = absl::StrCat("revocation_lists[", i, "]");
@@ -235,8 +241,9 @@ absl::StatusOr<RevocationSource> RevocationSource::Read(
     absl::StrAppend(&source.origin_, part.file != nullptr ? "file:" : "inline",
                     list.file(), ";");
     if (part.file == nullptr) {
-      const auto alone = Parse({part.bytes}, source.limits_);
+      auto alone = Parse({part.bytes}, source.limits_);
       if (!alone.ok()) return InField(field, alone.status());
+      inline_lists.push_back(*std::move(alone));
     }
     source.parts_.push_back(std::move(part));
   }

@@ -237,13 +237,6 @@ void DomainTrust::Put(uint64_t generation,
 }
 
 void DomainTrust::Publish() {
-  has_several_lineages_.store(
-      std::any_of(states_.begin(), states_.end(),
-                  [&](const auto& entry) {
-                    return entry.second->lineage() !=
-                           states_.begin()->second->lineage();
-                  }),
-      std::memory_order_release);
   current_id_.store(states_.empty() ? 0 : states_.rbegin()->second->id(),
                     std::memory_order_release);
   // Last: who sees the new count sees the rest.

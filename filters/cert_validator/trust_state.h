@@ -135,11 +135,6 @@ class DomainTrust {
   // short lock.
   std::vector<std::shared_ptr<const TrustState>> CurrentOfAll() const
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Whether states of more than one lineage are bound. Lock-free.
-  bool HasSeveralLineages() const {
-    return has_several_lineages_.load(std::memory_order_acquire);
-  }
-
   // Calls `hook` after each change of any domain's changes(), on the thread
   // that made it, without locks held. One hook in the process, set once.
   static void SetChangeHook(void (*hook)());
@@ -178,7 +173,6 @@ class DomainTrust {
       ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> current_id_{0};
   std::atomic<uint64_t> changes_{0};
-  std::atomic<bool> has_several_lineages_{false};
 };
 
 }  // namespace sallyport::cert_validator

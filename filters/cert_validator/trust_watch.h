@@ -13,6 +13,10 @@
 
 namespace sallyport::cert_validator {
 
+// The longest time that something may be left open after its client has lost
+// its trust (MutualTls.end_streams_after, MutualTlsTcp.end_after).
+inline constexpr absl::Duration kMaxEndAfter = absl::Hours(24);
+
 // One registration. Costs what it costs only where it is used: a short lock
 // that one thread shares with the watching one.
 //

@@ -68,7 +68,7 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
         DomainTrust::For(validator->domain_);
     validator->binding_ =
         std::make_unique<DomainTrust::Binding>(trust, validator->state_);
-    if (trust->HasSeveralLineages()) {
+    if (trust->CurrentOfAll().size() > 1) {
       shim::Log(
           shim::LogLevel::kWarning,
           absl::StrCat(

@@ -217,10 +217,11 @@ absl::Status Filter::Read(const v1::MutualTls& config) {
     const absl::Duration after =
         absl::Seconds(config.end_streams_after().seconds()) +
         absl::Nanoseconds(config.end_streams_after().nanos());
-    if (after < absl::ZeroDuration() || after > kMaxEndStreamsAfter) {
+    if (after < absl::ZeroDuration() || after > cert_validator::kMaxEndAfter) {
       return absl::InvalidArgumentError(absl::StrCat(
           "end_streams_after: is ", absl::FormatDuration(after),
-          "; from 0s to ", absl::ToInt64Seconds(kMaxEndStreamsAfter), "s"));
+          "; from 0s to ", absl::ToInt64Seconds(cert_validator::kMaxEndAfter),
+          "s"));
     }
     end_streams_after_ = after;
   }

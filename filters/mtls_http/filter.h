@@ -28,6 +28,7 @@
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/decision.h"
 #include "filters/cert_validator/trust_state.h"
+#include "filters/cert_validator/trust_watch.h"
 #include "filters/forwarding/forwarding.h"
 #include "filters/mtls_http/answers.h"
 #include "filters/mtls_http/path_rules.h"
@@ -68,9 +69,6 @@ inline constexpr absl::string_view kStreamsEnded = "streams_ended";
 // far as they are known; for a stream that was reset because its client lost
 // its trust, `ended`: "trust_lost".
 inline constexpr absl::string_view kMetadata = "sallyport";
-
-// The longest MutualTls.end_streams_after.
-inline constexpr absl::Duration kMaxEndStreamsAfter = absl::Hours(24);
 
 // A compiled Forwarding.
 struct ForwardingPlan {

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "base/text.h"
+#include "base/status_macros.h"
 #include "filters/abi/abi.h"
 #include "filters/mtls_http/answers.h"
 #include "filters/mtls_http/filter.h"
@@ -50,14 +50,9 @@ shim::HookSite refuse_site("http_filter_request_headers (answering)");
 
 absl::StatusOr<Handle> Load(abi::HttpFilterConfig* envoy_config,
                             absl::string_view name, absl::string_view bytes) {
-  if (name != kName) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("filter_name: \"", Printable(name, 80),
-                     "\" is not known; use ", kName));
-  }
   filter::v1::MutualTls config;
-  const absl::Status read = shim::ReadConfig(bytes, config);
-  if (!read.ok()) return read;
+  SALLYPORT_RETURN_IF_ERROR(
+      shim::ReadNamedConfig("filter_name", name, kName, bytes, config));
   return Filter::Create(config, envoy_config);
 }
 
@@ -65,9 +60,7 @@ const void* ConfigNew(abi::HttpFilterConfig* envoy_config,
                       absl::string_view name, absl::string_view bytes) {
   absl::StatusOr<Handle> filter = Load(envoy_config, name, bytes);
   if (!filter.ok()) {
-    shim::Log(shim::LogLevel::kError,
-              absl::StrCat(kName, ": configuration refused: ",
-                           Printable(filter.status().message(), 2048)));
+    shim::LogRefused(absl::StrCat(kName, ": configuration"), filter.status());
     return nullptr;
   }
   return new Handle(*std::move(filter));
@@ -75,14 +68,9 @@ const void* ConfigNew(abi::HttpFilterConfig* envoy_config,
 
 absl::StatusOr<std::unique_ptr<const RouteFilter>> LoadRoute(
     absl::string_view name, absl::string_view bytes) {
-  if (name != kName) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("per_route_config_name: \"", Printable(name, 80),
-                     "\" is not known; use ", kName));
-  }
   filter::v1::MutualTlsRoute config;
-  const absl::Status read = shim::ReadConfig(bytes, config);
-  if (!read.ok()) return read;
+  SALLYPORT_RETURN_IF_ERROR(shim::ReadNamedConfig("per_route_config_name", name,
+                                                  kName, bytes, config));
   return RouteFilter::Create(config);
 }
 
@@ -90,9 +78,8 @@ const void* RouteConfigNew(absl::string_view name, absl::string_view bytes) {
   absl::StatusOr<std::unique_ptr<const RouteFilter>> route =
       LoadRoute(name, bytes);
   if (!route.ok()) {
-    shim::Log(shim::LogLevel::kError,
-              absl::StrCat(kName, ": route configuration refused: ",
-                           Printable(route.status().message(), 2048)));
+    shim::LogRefused(absl::StrCat(kName, ": route configuration"),
+                     route.status());
     return nullptr;
   }
   return route->release();

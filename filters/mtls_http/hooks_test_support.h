@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "filters/abi/abi.h"
+#include "filters/cert_validator/loaded_validator.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/shim/clock.h"
 #include "filters/shim/fake_envoy.h"
@@ -23,6 +24,7 @@ namespace sallyport::mtls_http {
 namespace v1 = ::sallyport::filter::v1;
 using cert_validator::Certificates;
 using cert_validator::InlineConfig;
+using cert_validator::LoadedValidator;
 using shim::Envoy;
 using shim::FakeConnection;
 using shim::FakeHandshake;
@@ -36,34 +38,6 @@ inline v1::MutualTls Config() {
   config.mutable_forwarding()->mutable_rfc9440();
   return config;
 }
-
-// A validator in Envoy's hands.
-class LoadedValidator {
- public:
-  explicit LoadedValidator(const v1::TruststoreValidator& config) {
-    const std::string bytes = config.SerializeAsString();
-    validator_ = envoy_dynamic_module_on_cert_validator_config_new(
-        nullptr, Envoy("sallyport.truststore"), Envoy(bytes));
-    EXPECT_NE(validator_, nullptr);
-  }
-  ~LoadedValidator() {
-    envoy_dynamic_module_on_cert_validator_config_destroy(validator_);
-  }
-  LoadedValidator(const LoadedValidator&) = delete;
-
-  void Handshake(FakeConnection& connection, const std::string& der) const {
-    FakeHandshake handshake(&connection);
-    abi::EnvoyBuffer certificate = Envoy(der);
-    EXPECT_EQ(envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
-                  handshake.call(), validator_, &certificate, 1,
-                  Envoy("api.example.com"), true)
-                  .status,
-              abi::ValidationStatus::kSuccessful);
-  }
-
- private:
-  const void* validator_;
-};
 
 // The filter's configuration in Envoy's hands.
 class LoadedFilter {

@@ -29,8 +29,6 @@ using pki::Reason;
 using shim::Buffer;
 using shim::View;
 
-// Bytes of each text in metadata and filter state, as the validator has it.
-constexpr size_t kMaxText = 1024;
 constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
 // What a watch wakes the filter with; there is one kind only.
 constexpr uint64_t kLookAgain = 1;
@@ -50,7 +48,8 @@ absl::StatusOr<absl::optional<absl::Duration>> ReadEndAfter(
               "is set beside end_after; a connection either goes on or ends: "
               "leave one of them out");
   }
-  if (end_after < absl::ZeroDuration() || end_after > kMaxEndAfter) {
+  if (end_after < absl::ZeroDuration() ||
+      end_after > cert_validator::kMaxEndAfter) {
     return At("end_after", "must be between 0s and 86400s (a day)");
   }
   return absl::optional<absl::Duration>(end_after);
@@ -60,7 +59,7 @@ absl::StatusOr<absl::optional<absl::Duration>> ReadEndAfter(
 std::string EscapeName(absl::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (out.size() >= kMaxText) return out + "...";
+    if (out.size() >= cert_validator::kMaxLeafText) return out + "...";
     if (absl::ascii_isprint(static_cast<unsigned char>(c)) && c != ',' &&
         c != '\\') {
       out.push_back(c);
@@ -395,7 +394,8 @@ void Connection::Tell(const Judgement& judgement) {
   const Decision& decision = judgement.decision;
   const absl::string_view reason = pki::ReasonName(decision.reason);
   SetMetadata(envoy_, "reason", reason);
-  const std::string detail = Printable(decision.detail, kMaxText);
+  const std::string detail =
+      Printable(decision.detail, cert_validator::kMaxLeafText);
   if (!judgement.allowed) SetMetadata(envoy_, "detail", detail);
   // The validator left these for a client with a certificate.
   SetFilterState(envoy_, cert_validator::kReasonKey, reason);
@@ -405,11 +405,10 @@ void Connection::Tell(const Judgement& judgement) {
   }
   const pki::Certificate* const client = ClientCertificateOf(decision);
   if (client == nullptr) return;
-  SetMetadata(envoy_, "subject", Printable(client->Subject(), kMaxText));
-  SetMetadata(envoy_, "issuer", Printable(client->Issuer(), kMaxText));
-  SetMetadata(envoy_, "serial", client->SerialHex());
-  SetMetadata(envoy_, "fingerprint",
-              HexLower(pki::AsBytes(client->fingerprint())));
+  SetMetadata(envoy_, "subject", decision.checked->subject);
+  SetMetadata(envoy_, "issuer", decision.checked->issuer);
+  SetMetadata(envoy_, "serial", decision.checked->serial);
+  SetMetadata(envoy_, "fingerprint", decision.checked->fingerprint);
   const pki::SubjectAltNames names = client->AltNames();
   const std::string uri = JoinNames(names.uri);
   const std::string dns = JoinNames(names.dns);
@@ -530,7 +529,8 @@ void Connection::JudgeAgain(absl::Time now) {
     }
   } else {
     SetMetadata(envoy_, "reason", reason);
-    SetMetadata(envoy_, "detail", Printable(decision.detail, kMaxText));
+    SetMetadata(envoy_, "detail",
+                Printable(decision.detail, cert_validator::kMaxLeafText));
     if (state_ == State::kOpen) {
       state_ = State::kEnding;
       end_at_ = now + filter_->end_after_.value_or(absl::ZeroDuration());

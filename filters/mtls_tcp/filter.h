@@ -67,9 +67,6 @@ inline constexpr absl::string_view kProxyProtocolSslKey =
 // it.
 inline constexpr size_t kMaxNamesBytes = 4096;
 
-// The longest MutualTlsTcp.end_after.
-inline constexpr absl::Duration kMaxEndAfter = absl::Hours(24);
-
 // Closes the connection of `envoy`. `why` goes into
 // %CONNECTION_TERMINATION_DETAILS%; the client sees the connection end.
 void Close(abi::NetworkFilter* envoy, absl::string_view why);

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "base/text.h"
+#include "base/status_macros.h"
 #include "filters/abi/abi.h"
 #include "filters/mtls_tcp/filter.h"
 #include "filters/shim/barrier.h"
@@ -47,14 +47,9 @@ shim::HookSite close_site("network_filter (closing)");
 
 absl::StatusOr<Handle> Load(abi::NetworkFilterConfig* envoy_config,
                             absl::string_view name, absl::string_view bytes) {
-  if (name != kName) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("filter_name: \"", Printable(name, 80),
-                     "\" is not known; use ", kName));
-  }
   filter::v1::MutualTlsTcp config;
-  const absl::Status read = shim::ReadConfig(bytes, config);
-  if (!read.ok()) return read;
+  SALLYPORT_RETURN_IF_ERROR(
+      shim::ReadNamedConfig("filter_name", name, kName, bytes, config));
   return Filter::Create(config, envoy_config);
 }
 
@@ -62,9 +57,7 @@ const void* ConfigNew(abi::NetworkFilterConfig* envoy_config,
                       absl::string_view name, absl::string_view bytes) {
   absl::StatusOr<Handle> filter = Load(envoy_config, name, bytes);
   if (!filter.ok()) {
-    shim::Log(shim::LogLevel::kError,
-              absl::StrCat(kName, ": configuration refused: ",
-                           Printable(filter.status().message(), 2048)));
+    shim::LogRefused(absl::StrCat(kName, ": configuration"), filter.status());
     return nullptr;
   }
   return new Handle(*std::move(filter));

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/loaded_validator.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/mtls_tcp/filter.h"
 #include "filters/shim/clock.h"
@@ -28,6 +29,7 @@ namespace {
 
 namespace v1 = ::sallyport::filter::v1;
 using cert_validator::Certificates;
+using cert_validator::LoadedValidator;
 using cert_validator::WaitFor;
 using shim::Envoy;
 using shim::FakeConnection;
@@ -43,41 +45,6 @@ v1::MutualTlsTcp Config() {
   config.set_domain(kDomain);
   return config;
 }
-
-// A validator in Envoy's hands.
-class LoadedValidator {
- public:
-  explicit LoadedValidator(const std::string& pem,
-                           const std::string& domain = kDomain)
-      : LoadedValidator([&] {
-          v1::TruststoreValidator config = cert_validator::InlineConfig(pem);
-          config.set_domain(domain);
-          return config;
-        }()) {}
-  explicit LoadedValidator(const v1::TruststoreValidator& config) {
-    const std::string bytes = config.SerializeAsString();
-    validator_ = envoy_dynamic_module_on_cert_validator_config_new(
-        nullptr, Envoy("sallyport.truststore"), Envoy(bytes));
-    EXPECT_NE(validator_, nullptr);
-  }
-  ~LoadedValidator() {
-    envoy_dynamic_module_on_cert_validator_config_destroy(validator_);
-  }
-  LoadedValidator(const LoadedValidator&) = delete;
-
-  void Handshake(FakeConnection& connection, const std::string& der) const {
-    FakeHandshake handshake(&connection);
-    abi::EnvoyBuffer certificate = Envoy(der);
-    EXPECT_EQ(
-        envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
-            handshake.call(), validator_, &certificate, 1, Envoy(kDomain), true)
-            .status,
-        abi::ValidationStatus::kSuccessful);
-  }
-
- private:
-  const void* validator_;
-};
 
 // The filter's configuration in Envoy's hands.
 class LoadedFilter {
@@ -193,7 +160,7 @@ class MtlsTcpHooks : public ::testing::Test {
 };
 
 TEST_F(MtlsTcpHooks, LetNothingGoOnBeforeTheHandshake) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   EXPECT_FALSE(client.Accept());
@@ -207,7 +174,7 @@ TEST_F(MtlsTcpHooks, LetNothingGoOnBeforeTheHandshake) {
 }
 
 TEST_F(MtlsTcpHooks, LetATrustedClientIn) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, client_);
@@ -220,7 +187,7 @@ TEST_F(MtlsTcpHooks, LetATrustedClientIn) {
 }
 
 TEST_F(MtlsTcpHooks, CloseTheConnectionOfAStranger) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, stranger_);
@@ -237,7 +204,7 @@ TEST_F(MtlsTcpHooks, CloseTheConnectionOfAStranger) {
 }
 
 TEST_F(MtlsTcpHooks, CloseAConnectionWithoutACertificate) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, "");
@@ -248,7 +215,7 @@ TEST_F(MtlsTcpHooks, CloseAConnectionWithoutACertificate) {
 }
 
 TEST_F(MtlsTcpHooks, LetOneWithoutACertificateInWhereItIsOptional) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.set_client_certificate(v1::OPTIONAL);
   LoadedFilter filter(config);
@@ -264,7 +231,7 @@ TEST_F(MtlsTcpHooks, LetOneWithoutACertificateInWhereItIsOptional) {
 }
 
 TEST_F(MtlsTcpHooks, CloseAResumedSession) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   for (const auto required : {v1::REQUIRED, v1::OPTIONAL}) {
     auto config = Config();
     config.set_client_certificate(required);
@@ -282,7 +249,7 @@ TEST_F(MtlsTcpHooks, CloseAResumedSession) {
 }
 
 TEST_F(MtlsTcpHooks, CloseWhatCannotBeJudged) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.set_client_certificate(v1::OPTIONAL);
   LoadedFilter filter(config);
@@ -328,7 +295,7 @@ TEST_F(MtlsTcpHooks, CloseAllWithoutATruststore) {
   LoadedFilter filter(config);
   FakeConnection kept;
   {
-    const LoadedValidator validator(root_);
+    const LoadedValidator validator(root_, kDomain);
     validator.Handshake(kept, client_);
   }
   Client client(filter);
@@ -344,7 +311,7 @@ TEST_F(MtlsTcpHooks, CloseAllWithoutATruststore) {
 }
 
 TEST_F(MtlsTcpHooks, CloseWhenSomethingThrows) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   const LogCapture log;
   {
@@ -376,7 +343,7 @@ TEST_F(MtlsTcpHooks, CloseWhenSomethingThrows) {
 }
 
 TEST_F(MtlsTcpHooks, CloseWhereNobodyCanBeWoken) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.tcp.has_no_worker = true;
@@ -413,7 +380,7 @@ TEST_F(MtlsTcpHooks, AnswerHooksWithoutObjectsByRefusing) {
 }
 
 TEST_F(MtlsTcpHooks, SurviveEventsInAnyOrder) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   {
     Client client(filter);  // never accepted, and gone
@@ -450,7 +417,7 @@ TEST_F(MtlsTcpHooks, SurviveEventsInAnyOrder) {
 }
 
 TEST_F(MtlsTcpHooks, GoOnWhenTheProxyClosesAtOnce) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol();
   LoadedFilter filter(config);
@@ -466,7 +433,7 @@ TEST_F(MtlsTcpHooks, GoOnWhenTheProxyClosesAtOnce) {
 }
 
 TEST_F(MtlsTcpHooks, ReadTheHandshakeWhereTheProxyDoesNotReadYet) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.tcp.ProxyDisablesReads();
@@ -485,7 +452,7 @@ TEST_F(MtlsTcpHooks, ReadTheHandshakeWhereTheProxyDoesNotReadYet) {
 
 TEST_F(MtlsTcpHooks, CloseATrustedClientThatIsNotAllowed) {
   const LoadedValidator validator(
-      absl::StrCat(root_, Certificates().partner.pem));
+      absl::StrCat(root_, Certificates().partner.pem), kDomain);
   auto config = Config();
   config.mutable_allow()->mutable_issuer()->add_exact("CN=Root CA");
   config.mutable_proxy_protocol();
@@ -516,7 +483,7 @@ TEST_F(MtlsTcpHooks, TellAccessLogsAndRbacWhoItIs) {
       "URI:spiffe://example.org/reporting,DNS:a.example.org,DNS:b.example.org";
   const auto made = pki::MakeTestCertificate(spec, pki::TestKey::P256(),
                                              &Certificates().root);
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, made.der);
@@ -545,7 +512,7 @@ TEST_F(MtlsTcpHooks, KeepNamesApartThatPretendToBeSeveral) {
                       "DER:30:0e:86:05:61:3a:62:2c:63:86:05:61:3a:5c:78:32"}};
   const auto made = pki::MakeTestCertificate(spec, pki::TestKey::P256(),
                                              &Certificates().root);
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, made.der);
@@ -561,7 +528,7 @@ TEST_F(MtlsTcpHooks, CutNamesThatAreTooMany) {
   }
   const auto made = pki::MakeTestCertificate(spec, pki::TestKey::P256(),
                                              &Certificates().root);
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(validator, made.der);
@@ -574,7 +541,7 @@ TEST_F(MtlsTcpHooks, CutNamesThatAreTooMany) {
 // The PROXY protocol.
 
 TEST_F(MtlsTcpHooks, WriteAProxyProtocolHeaderBeforeAnythingElse) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol();
   LoadedFilter filter(config);
@@ -598,7 +565,7 @@ TEST_F(MtlsTcpHooks, WriteAProxyProtocolHeaderBeforeAnythingElse) {
 }
 
 TEST_F(MtlsTcpHooks, PutTheCertificateIntoTheHeaderWhenAsked) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol()->set_client_certificate(true);
   LoadedFilter filter(config);
@@ -608,7 +575,7 @@ TEST_F(MtlsTcpHooks, PutTheCertificateIntoTheHeaderWhenAsked) {
 }
 
 TEST_F(MtlsTcpHooks, SayInTheHeaderThatNothingWasVerified) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.set_client_certificate(v1::OPTIONAL);
   config.mutable_proxy_protocol();
@@ -623,7 +590,7 @@ TEST_F(MtlsTcpHooks, SayInTheHeaderThatNothingWasVerified) {
 }
 
 TEST_F(MtlsTcpHooks, WriteNoHeaderForAStranger) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol();
   LoadedFilter filter(config);
@@ -634,7 +601,7 @@ TEST_F(MtlsTcpHooks, WriteNoHeaderForAStranger) {
 }
 
 TEST_F(MtlsTcpHooks, RefuseAllWhereTheProxyWouldDropTheHeader) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol();
   LoadedFilter filter(config);
@@ -652,7 +619,7 @@ TEST_F(MtlsTcpHooks, RefuseAllWhereTheProxyWouldDropTheHeader) {
 }
 
 TEST_F(MtlsTcpHooks, RefuseAllWhereAFilterInBetweenDropsTheHeader) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol();
   LoadedFilter filter(config);
@@ -678,7 +645,7 @@ TEST_F(MtlsTcpHooks, RefuseAllWhereAFilterInBetweenDropsTheHeader) {
 }
 
 TEST_F(MtlsTcpHooks, LeaveTheHeaderToEnvoyWhenAsked) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   auto config = Config();
   config.mutable_proxy_protocol()->set_carrier(
       v1::MutualTlsTcp::ProxyProtocol::FILTER_STATE);
@@ -696,13 +663,13 @@ TEST_F(MtlsTcpHooks, LeaveTheHeaderToEnvoyWhenAsked) {
 // Live trust.
 
 TEST_F(MtlsTcpHooks, CloseWithinTheNextDataWhenTrustIsLost) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(*validator, client_);
   EXPECT_TRUE(client.is_in());
   // A truststore update without the client's CA.
-  const LoadedValidator fresh(Certificates().other_root.pem);
+  const LoadedValidator fresh(Certificates().other_root.pem, kDomain);
   EXPECT_FALSE(client.Read());
   EXPECT_EQ(client.ended_by(), "sallyport_trust_lost{UNTRUSTED_ISSUER}");
   EXPECT_EQ(filter.Value("lost"), 1u);
@@ -710,35 +677,35 @@ TEST_F(MtlsTcpHooks, CloseWithinTheNextDataWhenTrustIsLost) {
 }
 
 TEST_F(MtlsTcpHooks, CloseAnIdleConnectionWhenTrustIsLost) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(*validator, client_);
   EXPECT_TRUE(client.is_in());
   EXPECT_TRUE(client.tcp.TakeScheduled().empty());
-  const LoadedValidator fresh(Certificates().other_root.pem);
+  const LoadedValidator fresh(Certificates().other_root.pem, kDomain);
   client.WakeWhenAsked();
   EXPECT_EQ(client.ended_by(), "sallyport_trust_lost{UNTRUSTED_ISSUER}");
 }
 
 TEST_F(MtlsTcpHooks, GoOnWhenAnUpdateStillTrustsTheClient) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(*validator, client_);
   const LoadedValidator fresh(
-      absl::StrCat(root_, Certificates().other_root.pem));
+      absl::StrCat(root_, Certificates().other_root.pem), kDomain);
   client.WakeWhenAsked();
   EXPECT_TRUE(client.is_in());
   EXPECT_TRUE(client.Read());
   // And the one after that is seen too.
-  const LoadedValidator last(Certificates().other_root.pem);
+  const LoadedValidator last(Certificates().other_root.pem, kDomain);
   client.WakeWhenAsked();
   EXPECT_EQ(client.ended_by(), "sallyport_trust_lost{UNTRUSTED_ISSUER}");
 }
 
 TEST_F(MtlsTcpHooks, CloseWhenTheCertificateExpires) {
-  const LoadedValidator validator(root_);
+  const LoadedValidator validator(root_, kDomain);
   LoadedFilter filter(Config());
   Client idle(filter);
   idle.Arrive(validator, short_client_);
@@ -754,13 +721,13 @@ TEST_F(MtlsTcpHooks, CloseWhenTheCertificateExpires) {
 }
 
 TEST_F(MtlsTcpHooks, LetAConnectionEndLaterWhenToldTo) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   auto config = Config();
   config.mutable_end_after()->set_seconds(10);
   LoadedFilter filter(config);
   Client client(filter);
   client.Arrive(*validator, client_);
-  const LoadedValidator fresh(Certificates().other_root.pem);
+  const LoadedValidator fresh(Certificates().other_root.pem, kDomain);
   EXPECT_TRUE(client.Read());
   EXPECT_EQ(filter.Value("lost"), 1u);
   EXPECT_EQ(client.tcp.metadata["sallyport:reason"], "UNTRUSTED_ISSUER");
@@ -774,14 +741,14 @@ TEST_F(MtlsTcpHooks, LetAConnectionEndLaterWhenToldTo) {
 }
 
 TEST_F(MtlsTcpHooks, KeepAConnectionThatIsTrustedAgainInTime) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   auto config = Config();
   config.mutable_end_after()->set_seconds(10);
   LoadedFilter filter(config);
   Client client(filter);
   client.Arrive(*validator, client_);
   {
-    const LoadedValidator without(Certificates().other_root.pem);
+    const LoadedValidator without(Certificates().other_root.pem, kDomain);
     EXPECT_TRUE(client.Read());
     EXPECT_EQ(filter.Value("lost"), 1u);
   }
@@ -792,7 +759,7 @@ TEST_F(MtlsTcpHooks, KeepAConnectionThatIsTrustedAgainInTime) {
   EXPECT_TRUE(client.Read());
   EXPECT_TRUE(client.is_in());
   // Lost again, it has the whole time again.
-  const LoadedValidator without(Certificates().other_root.pem);
+  const LoadedValidator without(Certificates().other_root.pem, kDomain);
   EXPECT_TRUE(client.Read());
   EXPECT_EQ(filter.Value("lost"), 2u);
   clock_.Advance(absl::Seconds(11));
@@ -800,14 +767,14 @@ TEST_F(MtlsTcpHooks, KeepAConnectionThatIsTrustedAgainInTime) {
 }
 
 TEST_F(MtlsTcpHooks, LetAConnectionFinishWhenToldTo) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   auto config = Config();
   config.set_finish(true);
   LoadedFilter filter(config);
   Client client(filter);
   client.Arrive(*validator, short_client_);
   EXPECT_EQ(client.tcp.num_schedulers(), 0);
-  const LoadedValidator fresh(Certificates().other_root.pem);
+  const LoadedValidator fresh(Certificates().other_root.pem, kDomain);
   clock_.Advance(absl::Hours(2));
   EXPECT_TRUE(client.Read());
   EXPECT_TRUE(client.Write());
@@ -830,7 +797,7 @@ TEST_F(MtlsTcpHooks, NoticeAChangeOfAnOlderConfigurationOfTheDomain) {
   LoadedFilter filter(Config());
   Client client(filter);
   client.Arrive(first, client_);
-  const LoadedValidator second(root_);
+  const LoadedValidator second(root_, kDomain);
   client.WakeWhenAsked();
   EXPECT_TRUE(client.is_in());
   cert_validator::Replace(folder / "a.pem", Certificates().other_root.pem);
@@ -843,7 +810,7 @@ TEST_F(MtlsTcpHooks, NoticeAChangeOfAnOlderConfigurationOfTheDomain) {
 }
 
 TEST_F(MtlsTcpHooks, LeaveTheWorkerAloneWhenAConnectionIsGone) {
-  auto validator = std::make_unique<LoadedValidator>(root_);
+  auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   LoadedFilter filter(Config());
   Client gone(filter);
   gone.Arrive(*validator, client_);
@@ -851,7 +818,7 @@ TEST_F(MtlsTcpHooks, LeaveTheWorkerAloneWhenAConnectionIsGone) {
   gone.Destroy();
   Client open(filter);
   open.Arrive(*validator, client_);
-  const LoadedValidator fresh(Certificates().other_root.pem);
+  const LoadedValidator fresh(Certificates().other_root.pem, kDomain);
   open.WakeWhenAsked();
   EXPECT_TRUE(gone.tcp.TakeScheduled().empty());
 }

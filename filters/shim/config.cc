@@ -134,4 +134,14 @@ absl::Status ReadConfig(absl::string_view bytes, Message& out) {
   return ReadBinary(bytes, out);
 }
 
+absl::Status ReadNamedConfig(absl::string_view field, absl::string_view name,
+                             absl::string_view expected,
+                             absl::string_view bytes, Message& out) {
+  if (name != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        field, ": \"", Printable(name, 80), "\" is not known; use ", expected));
+  }
+  return ReadConfig(bytes, out);
+}
+
 }  // namespace sallyport::shim

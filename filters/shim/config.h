@@ -19,6 +19,13 @@ namespace sallyport::shim {
 absl::Status ReadConfig(absl::string_view bytes,
                         google::protobuf::Message& out);
 
+// ReadNamedConfig: the same for a configuration that Envoy's own calls `name`,
+// in its field `field`. InvalidArgument too when that is not `expected`.
+absl::Status ReadNamedConfig(absl::string_view field, absl::string_view name,
+                             absl::string_view expected,
+                             absl::string_view bytes,
+                             google::protobuf::Message& out);
+
 }  // namespace sallyport::shim
 
 #endif  // SALLYPORT_FILTERS_SHIM_CONFIG_H_

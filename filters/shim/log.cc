@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "filters/shim/buffers.h"
 
 namespace sallyport::shim {
@@ -15,6 +16,11 @@ void Log(LogLevel level, absl::string_view text) {
 
 bool LogEnabled(LogLevel level) {
   return envoy_dynamic_module_callback_log_enabled(level);
+}
+
+void LogRefused(absl::string_view what, const absl::Status& why) {
+  Log(LogLevel::kError,
+      absl::StrCat(what, " refused: ", Printable(why.message(), 2048)));
 }
 
 }  // namespace sallyport::shim

@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_FILTERS_SHIM_LOG_H_
 #define SALLYPORT_FILTERS_SHIM_LOG_H_
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "filters/abi/abi.h"
 
@@ -18,6 +19,10 @@ void Log(LogLevel level, absl::string_view text);
 // LogEnabled: whether such a line would be written. Ask before building a line
 // on the way of a request.
 bool LogEnabled(LogLevel level);
+
+// LogRefused: an error that says that `what` ("sallyport.mtls: configuration")
+// is refused, and why.
+void LogRefused(absl::string_view what, const absl::Status& why);
 
 }  // namespace sallyport::shim
 

@@ -15,17 +15,13 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "pki/chain/rule_parts.h"
+#include "pki/x509/der.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 
 namespace sallyport::pki {
 namespace {
 
 using Kind = ClientRuleSpec::Kind;
-
-absl::string_view View(bssl::der::Input input) {
-  return absl::string_view(reinterpret_cast<const char*>(input.data()),
-                           input.size());
-}
 
 // Descriptions.
 

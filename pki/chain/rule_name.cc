@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "pki/chain/rule_matchers.h"
 #include "pki/chain/rule_parts.h"
+#include "pki/x509/der.h"
 #include "pki/x509/distinguished_name.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 
@@ -20,11 +21,6 @@ namespace sallyport::pki {
 namespace {
 
 using Kind = ClientRuleSpec::Kind;
-
-absl::string_view View(bssl::der::Input input) {
-  return absl::string_view(reinterpret_cast<const char*>(input.data()),
-                           input.size());
-}
 
 // Subject and issuer.
 

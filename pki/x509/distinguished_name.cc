@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "pki/x509/der.h"
 #include "third_party_boringssl/pki/cert_errors.h"
 #include "third_party_boringssl/pki/parse_name.h"
 #include "third_party_boringssl/pki/verify_name_match.h"
@@ -23,11 +24,6 @@ namespace {
 
 const uint8_t* Bytes(absl::string_view s) {
   return reinterpret_cast<const uint8_t*>(s.data());
-}
-
-absl::string_view View(bssl::der::Input input) {
-  return absl::string_view(reinterpret_cast<const char*>(input.data()),
-                           input.size());
 }
 
 // Universal tags that BoringSSL's pki/ does not read as text.
