@@ -50,9 +50,10 @@ class Sealer {
   // Reads the key file at `path`; with kCreate, one with a new random key is
   // made first when there is none (mode 0600, durable before this returns).
   //
-  // NotFound: there is none. FailedPrecondition: others than its owner may read
-  // or write it, or it is no regular file. InvalidArgument: a line that is no
-  // key, the same key twice, no key at all. Messages name path and line, never
+  // NotFound: there is none. FailedPrecondition: it is no regular file, others
+  // than its owner and group may read it, or others than its owner may write
+  // it. InvalidArgument: a line that is no key, the same key twice, no key at
+  // all, more than kMaxSealingKeys. Messages name path and line, never
   // contents.
   static absl::StatusOr<std::unique_ptr<Sealer>> FromFile(
       absl::string_view path, IfMissing if_missing);
@@ -71,7 +72,8 @@ class Sealer {
 
   // Opens what Seal() made for the same record. FailedPrecondition: its
   // key-encryption key is not in the file (the message has the key's id).
-  // DataLoss: it is damaged, or was sealed for another record.
+  // DataLoss: it is damaged, or was sealed for another record, or by something
+  // newer.
   absl::StatusOr<Secret> Open(absl::string_view sealed,
                               absl::string_view record_key) const;
 

@@ -15,6 +15,7 @@ import re
 ROOMS = {
     "base": (),
     "proto/sallyport/filter": (),
+    "pki/crypto": ("base",),
     "pki/x509": ("base",),
     "pki/truststore": ("base", "pki/x509"),
     "pki/chain": ("base", "pki/x509", "pki/truststore"),
@@ -35,6 +36,7 @@ ROOMS = {
     "filters/module": ("base", "pki", "proto/sallyport/filter", "filters"),
     "cli": ("base", "pki"),
     "config_service": ("base", "pki", "proto"),
+    "config_service/store": ("base", "pki/crypto"),
     # The build's own rules and the driver of fuzz targets.
     "tools": (),
     "third_party": (),
