@@ -94,8 +94,8 @@ class Cache {
   // Names of all fleets, sorted.
   std::vector<std::string> FleetNames() const;
 
-  // `callback` is called after each publication that changed something or was
-  // the fleet's first, in the publishing thread, without locks held. One
+  // `callback` is called after each publication, also one that changed nothing
+  // but the store's revision, in the publishing thread, without locks held. One
   // callback; null takes it away (and a call that is under way may still
   // finish after that).
   void OnPublished(std::function<void(const std::shared_ptr<Fleet>&)> callback);

@@ -53,8 +53,9 @@ struct Publication;
 // FleetReader: what a stream tells its fleet: how far it has read. Belongs to
 // the stream; the fleet looks at it under its lock.
 struct FleetReader {
+  static constexpr uint64_t kNotReading = ~uint64_t{0};
   // For each type: the log before this position is done with, removals
-  // included.
+  // included. kNotReading: the stream does not follow the type (yet).
   std::array<uint64_t, kNumResourceTypes> done = {};
 };
 
@@ -110,6 +111,8 @@ class Fleet {
     std::deque<ResourceId> log;
     uint64_t log_begin = 1;  // position of log.front()
     Stamp next_stamp = kFirstStamp;
+    // LowestPosition when it was looked at last: never too high.
+    uint64_t lowest = 1;
     size_t num_resources = 0;
     // Sum of the versions of all resources, modulo 2^128.
     absl::uint128 versions = 0;
@@ -123,8 +126,8 @@ class Fleet {
 
   absl::Status Check(const Publication& publication) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Returns whether anything is different or it is the first.
-  bool Apply(const Publication& publication) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Apply(const Publication& publication) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether anything is different.
   bool Put(const ResourcePtr& resource) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Remove(ResourceType type, absl::string_view name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -170,8 +173,9 @@ class ABSL_SCOPED_LOCKABLE FleetView {
   FleetView(const FleetView&) = delete;
   FleetView& operator=(const FleetView&) = delete;
 
-  // Readers. The reader's positions are set to the logs' ends. Between the two
-  // calls no id that the reader may still know is used for another name.
+  // Readers. Add() sets the reader to kNotReading everywhere. Until Remove(),
+  // no id is used for another name that the reader watches, or whose resource
+  // was removed at a position that the reader is not done with.
   void Add(FleetReader* reader);
   void Remove(FleetReader* reader);
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/numeric/int128.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -76,6 +77,9 @@ class Resource {
   // 22 characters of base64url: 128 bits of a SHA-256.
   const std::string& version() const { return version_; }
 
+  // The same as a number.
+  absl::uint128 version_number() const { return version_number_; }
+
   // A `resources` entry of a DeltaDiscoveryResponse, tag and length included:
   // append it to a response as it is.
   const SharedBytes& wire() const { return wire_; }
@@ -100,6 +104,7 @@ class Resource {
   ResourceType type_ = ResourceType::kCluster;
   std::string name_;
   std::string version_;
+  absl::uint128 version_number_ = 0;
   SharedBytes wire_;
   size_t any_offset_ = 0;
   size_t any_size_ = 0;
@@ -109,6 +114,12 @@ class Resource {
 };
 
 using ResourcePtr = std::shared_ptr<const Resource>;
+
+// VersionText: 22 characters of base64url.
+std::string VersionText(absl::uint128 version);
+
+// IsResourceName: what Resource::Make takes as a name.
+bool IsResourceName(absl::string_view name);
 
 }  // namespace sallyport::xds
 

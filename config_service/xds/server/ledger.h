@@ -35,7 +35,7 @@ namespace sallyport::xds {
 constexpr size_t kMaxRefusalsPerNode = 100;
 // The text of one refusal; the rest is cut off.
 constexpr size_t kMaxRefusalTextBytes = 2048;
-// Events that are kept; the oldest go first.
+// Events that are kept of kUpToDate, and of all others; the oldest go first.
 constexpr size_t kMaxLedgerEvents = 10000;
 // Nodes that are remembered after they left; those that left first go first.
 constexpr size_t kMaxDepartedNodes = 10000;
@@ -56,15 +56,20 @@ struct Refusal {
   std::string version;
   std::string reason;  // the node's text, printable
   absl::Time time;
+  // The store's revision that was published when it was sent.
+  uint64_t store_revision = 0;
 };
 
 struct TypeStatus {
-  bool requested = false;     // the node asked for resources of this type
-  bool wildcard = false;      // ...for all of them
-  size_t num_subscribed = 0;  // names that it asked for
-  size_t num_absent = 0;      // ...that do not exist
-  size_t num_unanswered = 0;  // responses sent, neither accepted nor refused
-  size_t num_refused = 0;     // resources that it refuses as they are now
+  bool requested = false;       // the node asked for resources of this type
+  bool wildcard = false;        // ...for all of them
+  size_t num_subscribed = 0;    // names that it asked for
+  size_t num_absent = 0;        // ...that do not exist
+  size_t num_unanswered = 0;    // responses sent, neither accepted nor refused
+  size_t num_acknowledged = 0;  // resources that it has, as last sent
+  size_t num_refused = 0;       // resources that it refuses as they are now
+  // When it accepted something of this type last; InfinitePast: never.
+  absl::Time last_acknowledged = absl::InfinitePast();
 };
 
 struct NodeStatus {
@@ -118,6 +123,12 @@ struct NodeEvent {
   uint64_t store_revision = 0;
 };
 
+struct EventBatch {
+  std::vector<NodeEvent> events;
+  // Events that were asked for are dropped already: look at Nodes().
+  bool lost = false;
+};
+
 // What to wait for: every connected node of the fleet has answered all that was
 // published up to `sequence`, and has each of `resources` as it is in force now
 // (accepted, or refused: see WaitResult). A resource counts for each node of
@@ -127,10 +138,14 @@ struct WaitFor {
   std::string fleet;
   Sequence sequence = 0;
   std::vector<ResourceKey> resources;
+  // Whether the wait ends, without being done, as soon as a node refuses
+  // something: one of `resources`, or anything when there are none.
+  bool until_refusal = false;
 };
 
 struct WaitResult {
-  bool done = false;  // false: the deadline passed, or it was cancelled
+  // false: the deadline passed, it was cancelled, or ended by a refusal.
+  bool done = false;
   size_t num_connected = 0;
   // Nodes that still lack something, by name; at most 100 of them.
   size_t num_lagging = 0;
@@ -188,18 +203,17 @@ class Ledger {
   WaitResult Wait(const WaitFor& what, absl::Time deadline,
                   const WaitCancel* cancel = nullptr) const;
   // The same for the store's revision: waits for its publication too.
+  enum class AtRefusal { kGoOn, kStop };
   WaitResult WaitForRevision(absl::string_view fleet, uint64_t store_revision,
-                             absl::Time deadline,
+                             absl::Time deadline, AtRefusal at_refusal,
                              const WaitCancel* cancel = nullptr) const;
   // Makes waits look at their WaitCancel (or anything else) again.
   void Wake() const;
 
   // Events with a number above `after`, oldest first, at most `limit`; waits
-  // until there is one, until `deadline`, or Wake(). When events after `after`
-  // were dropped, the first one returned has a number above after + 1.
-  std::vector<NodeEvent> Events(uint64_t after, size_t limit,
-                                absl::Time deadline,
-                                const WaitCancel* cancel = nullptr) const;
+  // until there is one, until `deadline`, or Wake().
+  EventBatch Events(uint64_t after, size_t limit, absl::Time deadline,
+                    const WaitCancel* cancel = nullptr) const;
   // The number of the newest event.
   uint64_t last_event() const;
 
@@ -214,10 +228,12 @@ class Ledger {
   void Refused(uint64_t number, const NodeInfo& info, const Refusal& refusal);
   void Recovered(uint64_t number, const NodeInfo& info,
                  const ResourceKey& resource, const std::string& version);
+  void RefusedResponse();
   // The node's sequence moved, or it accepted or refused something.
-  void Progressed(uint64_t number, const NodeInfo& info, Sequence sequence,
-                  uint64_t store_revision, bool up_to_date);
-  void Published(const Fleet& fleet);
+  void Progressed(uint64_t number, const NodeInfo& info);
+  // The node has everything that is published.
+  void UpToDate(uint64_t number, const NodeInfo& info, Sequence sequence,
+                uint64_t store_revision);
 
  private:
   struct Member {
@@ -230,7 +246,6 @@ class Ledger {
   // it looked last.
   struct Waiter {
     std::string fleet;
-    bool look_again = false;  // at the fleet, the deadline, the cancellation
     absl::flat_hash_set<uint64_t> changed;
   };
 
@@ -247,11 +262,15 @@ class Ledger {
   uint64_t next_connection_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<uint64_t, Member> connected_ ABSL_GUARDED_BY(mu_);
   std::deque<NodeStatus> departed_ ABSL_GUARDED_BY(mu_);
+  // kUpToDate is kept apart: there are many of it, and they must not push out
+  // what went wrong.
   std::deque<NodeEvent> events_ ABSL_GUARDED_BY(mu_);
+  std::deque<NodeEvent> up_to_date_events_ ABSL_GUARDED_BY(mu_);
   uint64_t last_event_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t refused_responses_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t last_dropped_event_ ABSL_GUARDED_BY(mu_) = 0;
   mutable absl::flat_hash_set<Waiter*> waiters_ ABSL_GUARDED_BY(mu_);
   mutable uint64_t wakes_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<uint64_t> refused_responses_{0};
   // waiters_.size(), to be read without the lock.
   mutable std::atomic<size_t> num_waiters_{0};
 };

@@ -25,6 +25,10 @@ struct StreamOptions {
   // Sent and not answered yet, for one stream. One response is always allowed.
   size_t max_unanswered_bytes = size_t{8} << 20;
   size_t max_unanswered_responses = 64;
+
+  // A proxy asks for listeners once it has its clusters. Until then it counts
+  // as having nothing, but for no longer than this after its first request.
+  absl::Duration startup = absl::Seconds(15);
 };
 
 struct ServerOptions {
