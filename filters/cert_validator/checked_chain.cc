@@ -55,7 +55,7 @@ struct Memory {
                                        kMaxRememberedTrustedBytes};
   RecentMap<Key, CheckedChain> refused{kMaxRememberedRefused,
                                        kMaxRememberedRefusedBytes};
-  pki::SignatureMemory signatures;
+  pki::VerifyMemory verify;
   size_t num_checks = 0;
 };
 
@@ -64,8 +64,10 @@ Memory& ThreadMemory() {
   return memory;
 }
 
-// The certificates of `chain`, taken from `path` where they are on it.
-void ReadSent(absl::Span<const absl::string_view> chain, CheckedChain& out) {
+// The certificates of `chain`, taken from `path` where they are on it, or from
+// what the check that just ended has read.
+void ReadSent(absl::Span<const absl::string_view> chain,
+              const pki::VerifyMemory& memory, CheckedChain& out) {
   for (size_t i = 0; i < chain.size(); ++i) {
     std::shared_ptr<const pki::Certificate> found;
     for (const auto& certificate : out.verdict.path) {
@@ -74,6 +76,7 @@ void ReadSent(absl::Span<const absl::string_view> chain, CheckedChain& out) {
         break;
       }
     }
+    if (found == nullptr) found = memory.Find(chain[i]);
     if (found == nullptr) {
       auto parsed = pki::Certificate::Parse(chain[i]);
       if (parsed.ok()) found = *std::move(parsed);
@@ -104,7 +107,7 @@ struct Answer {
   const TrustSource* source = nullptr;
 };
 Answer Ask(const Trust& trust, absl::Span<const absl::string_view> chain,
-           absl::Time now, pki::SignatureMemory& memory) {
+           absl::Time now, pki::VerifyMemory& memory) {
   Answer answer;
   absl::Time recheck_at = absl::InfiniteFuture();
   size_t checks = 0;
@@ -139,7 +142,7 @@ Answer Ask(const Trust& trust, absl::Span<const absl::string_view> chain,
 
 void AskShadow(const TrustState& state,
                absl::Span<const absl::string_view> chain, absl::Time now,
-               pki::SignatureMemory& memory, CheckedChain& checked) {
+               pki::VerifyMemory& memory, CheckedChain& checked) {
   const Answer shadow = Ask(*state.spec().shadow, chain, now, memory);
   checked.shadow = shadow.verdict.reason;
   checked.verdict.recheck_at =
@@ -168,7 +171,7 @@ std::shared_ptr<const CheckedChain> CheckChain(
   if (auto found = memory.Find(key, now)) return found;
   ++memory.num_checks;
   auto checked = std::make_shared<CheckedChain>();
-  Answer answer = Ask(state.spec().active, chain, now, memory.signatures);
+  Answer answer = Ask(state.spec().active, chain, now, memory.verify);
   checked->verdict = std::move(answer.verdict);
   if (answer.source != nullptr) {
     checked->truststore = answer.source->Label();
@@ -180,7 +183,7 @@ std::shared_ptr<const CheckedChain> CheckChain(
   ReadSent(checked->verdict.reason == pki::Reason::kLimitExceeded
                ? chain.subspan(0, 1)
                : chain,
-           *checked);
+           memory.verify, *checked);
   if (const pki::Certificate* leaf = checked->leaf()) {
     checked->subject = Printable(leaf->Subject(), kMaxLeafText);
     checked->issuer = Printable(leaf->Issuer(), kMaxLeafText);
@@ -188,7 +191,7 @@ std::shared_ptr<const CheckedChain> CheckChain(
     checked->fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
   }
   if (state.spec().shadow.has_value()) {
-    AskShadow(state, chain, now, memory.signatures, *checked);
+    AskShadow(state, chain, now, memory.verify, *checked);
   }
   auto& map = checked->verdict.trusted() ? memory.trusted : memory.refused;
   map.Put(key, checked, BytesOf(*checked));

@@ -246,6 +246,10 @@ absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
   return Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_);
 }
 
+namespace {
+constexpr absl::string_view kConnection = "connection";
+}  // namespace
+
 bool Filter::MatchesClaims(absl::string_view name,
                            const RouteFilter* route) const {
   return claims_.Matches(name) ||
@@ -265,9 +269,12 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
   }
   // Removing one makes the views of the others unsafe: copy the names first.
   absl::InlinedVector<std::string, 4> names;
+  bool nominates = false;
   for (const abi::EnvoyHeader& header : headers) {
     const absl::string_view name(header.key_ptr, header.key_length);
     if (MatchesClaims(name, route)) names.emplace_back(name);
+    // Envoy has made all names lower case.
+    nominates = nominates || name == kConnection;
   }
   for (const std::string& name : names) {
     if (!envoy_dynamic_module_callback_http_set_header(
@@ -275,7 +282,8 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
       return false;
     }
   }
-  return map != abi::HeaderMap::kRequest || RemoveNominations(stream, route);
+  return map != abi::HeaderMap::kRequest || !nominates ||
+         RemoveNominations(stream, route);
 }
 
 // Envoy lets `connection` through when the request asks for an upgrade, and
@@ -283,7 +291,6 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
 // if the client names them.
 bool Filter::RemoveNominations(abi::HttpFilter* stream,
                                const RouteFilter* route) const {
-  constexpr absl::string_view kConnection = "connection";
   std::vector<std::string> kept;
   bool changed = false;
   abi::EnvoyBuffer value{nullptr, 0};

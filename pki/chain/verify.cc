@@ -162,7 +162,7 @@ struct Member {
 class SignatureResults final : public bssl::SignatureVerifyCache {
  public:
   // `memory` may be null.
-  explicit SignatureResults(SignatureMemory* memory) : memory_(memory) {}
+  explicit SignatureResults(VerifyMemory* memory) : memory_(memory) {}
 
   // What the next results are about.
   void SetOfLeaf(bool of_leaf) { of_leaf_ = of_leaf; }
@@ -171,20 +171,20 @@ class SignatureResults final : public bssl::SignatureVerifyCache {
     ++num_checks_;
     results_.emplace_back(key, value);
     if (memory_ != nullptr && !of_leaf_ && value == Value::kValid) {
-      memory_->Add(key);
+      memory_->AddSignature(key);
     }
   }
   Value Check(const std::string& key) override {
     for (const auto& [known, value] : results_) {
       if (known == key) return value;
     }
-    return memory_ != nullptr && memory_->Contains(key) ? Value::kValid
-                                                        : Value::kUnknown;
+    return memory_ != nullptr && memory_->KnowsSignature(key) ? Value::kValid
+                                                              : Value::kUnknown;
   }
   size_t num_checks() const { return num_checks_; }
 
  private:
-  SignatureMemory* const memory_;
+  VerifyMemory* const memory_;
   bool of_leaf_ = true;
   // A handful in practice, and bounded by max_signature_checks.
   std::vector<std::pair<std::string, Value>> results_;
@@ -196,7 +196,7 @@ class Search final : public bssl::TrustStore,
                      public bssl::SimplePathBuilderDelegate {
  public:
   Search(const Truststore& truststore, const VerifyPolicy& policy,
-         absl::Time now, SignatureMemory* memory,
+         absl::Time now, VerifyMemory* memory,
          const RevocationInputs* revocation, Explanation* explanation)
       : bssl::SimplePathBuilderDelegate(
             2048, bssl::SimplePathBuilderDelegate::DigestPolicy::kStrong),
@@ -208,6 +208,8 @@ class Search final : public bssl::TrustStore,
         revocation_(revocation),
         signatures_(memory) {}
 
+  // Reads one certificate that the client sent.
+  absl::StatusOr<CertificatePtr> Read(absl::string_view der);
   // Reads what the client sent, then decides.
   Verdict Run(absl::Span<const absl::string_view> chain);
   // Decides about a leaf and what came with it, both read.
@@ -266,7 +268,7 @@ class Search final : public bssl::TrustStore,
   const VerifyPolicy& policy_;
   const absl::Time now_;
   Explanation* const explanation_;            // may be null
-  SignatureMemory* const memory_;             // may be null
+  VerifyMemory* const memory_;                // may be null
   const RevocationInputs* const revocation_;  // may be null
 
   CertificatePtr leaf_;
@@ -868,7 +870,7 @@ void Search::Trust(const bssl::CertPathBuilderResultPath& path,
     for (const CertificatePtr& certificate : useful_) {
       if (std::find(verdict->path.begin(), verdict->path.end(), certificate) !=
           verdict->path.end()) {
-        memory_->Add(certificate);
+        memory_->AddTrusted(certificate);
       }
     }
   }
@@ -1111,6 +1113,12 @@ Verdict Search::Finish(Verdict verdict) {
   return verdict;
 }
 
+absl::StatusOr<CertificatePtr> Search::Read(absl::string_view der) {
+  absl::StatusOr<CertificatePtr> certificate = Certificate::Parse(der);
+  if (certificate.ok() && memory_ != nullptr) memory_->AddRecent(*certificate);
+  return certificate;
+}
+
 Verdict Search::Run(absl::Span<const absl::string_view> chain) {
   Verdict verdict;
   if (chain.empty()) {
@@ -1129,7 +1137,12 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
         policy_.max_client_chain_bytes);
     return Finish(std::move(verdict));
   }
-  absl::StatusOr<CertificatePtr> leaf = Certificate::Parse(chain[0]);
+  // Client certificates differ: only the last ones are looked for, which are
+  // this client's when another truststore was asked about it before.
+  CertificatePtr known =
+      memory_ == nullptr ? nullptr : memory_->FindRecent(chain[0]);
+  absl::StatusOr<CertificatePtr> leaf =
+      known != nullptr ? std::move(known) : Read(chain[0]);
   if (!leaf.ok()) {
     verdict.reason = Reason::kMalformed;
     verdict.depth = 0;
@@ -1162,10 +1175,9 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
   std::vector<CertificatePtr> all_sent;
   for (const absl::string_view der : chain.subspan(1)) {
     // One that cannot be read cannot help; the others may.
-    CertificatePtr sent =
-        memory_ == nullptr ? nullptr : memory_->Find(Sha256(der));
+    CertificatePtr sent = memory_ == nullptr ? nullptr : memory_->Find(der);
     if (sent == nullptr) {
-      absl::StatusOr<CertificatePtr> parsed = Certificate::Parse(der);
+      absl::StatusOr<CertificatePtr> parsed = Read(der);
       if (!parsed.ok()) continue;
       sent = *std::move(parsed);
     }
@@ -1332,37 +1344,57 @@ absl::string_view ReasonName(Reason reason) {
   return "CONFIGURATION_MISSING";
 }
 
-void SignatureMemory::Add(const std::string& key) {
-  if (!known_.insert(key).second) return;
-  order_.push_back(key);
-  if (order_.size() > kMaxEntries) {
-    known_.erase(order_.front());
-    order_.pop_front();
+void VerifyMemory::AddSignature(const std::string& key) {
+  if (!signatures_.insert(key).second) return;
+  signature_order_.push_back(key);
+  if (signature_order_.size() > kMaxEntries) {
+    signatures_.erase(signature_order_.front());
+    signature_order_.pop_front();
   }
 }
 
-std::shared_ptr<const Certificate> SignatureMemory::Find(
-    const Sha256Digest& digest) const {
-  const auto found = certificates_.find(digest);
-  return found == certificates_.end() ? nullptr : found->second;
+std::shared_ptr<const Certificate> VerifyMemory::FindRecent(
+    absl::string_view der) const {
+  for (const auto& certificate : recent_) {
+    if (certificate->der() == der) return certificate;
+  }
+  return nullptr;
 }
 
-void SignatureMemory::Add(
+std::shared_ptr<const Certificate> VerifyMemory::Find(
+    absl::string_view der) const {
+  if (auto recent = FindRecent(der)) return recent;
+  if (trusted_.empty()) return nullptr;
+  const auto found = trusted_.find(Sha256(der));
+  return found == trusted_.end() ? nullptr : found->second;
+}
+
+void VerifyMemory::AddRecent(
+    const std::shared_ptr<const Certificate>& certificate) {
+  if (certificate == nullptr) return;
+  if (recent_.size() < kMaxRecent) {
+    recent_.push_back(certificate);
+    return;
+  }
+  recent_[oldest_recent_] = certificate;
+  oldest_recent_ = (oldest_recent_ + 1) % kMaxRecent;
+}
+
+void VerifyMemory::AddTrusted(
     const std::shared_ptr<const Certificate>& certificate) {
   const Sha256Digest digest = certificate->fingerprint();
-  if (!certificates_.emplace(digest, certificate).second) return;
-  certificate_order_.push_back(digest);
-  if (certificate_order_.size() > kMaxEntries) {
-    certificates_.erase(certificate_order_.front());
-    certificate_order_.pop_front();
+  if (!trusted_.emplace(digest, certificate).second) return;
+  trusted_order_.push_back(digest);
+  if (trusted_order_.size() > kMaxEntries) {
+    trusted_.erase(trusted_order_.front());
+    trusted_order_.pop_front();
   }
 }
 
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
                     const VerifyPolicy& policy, absl::Time now,
-                    SignatureMemory* memory,
-                    const RevocationInputs* revocation) {
+                    VerifyMemory* memory, const RevocationInputs* revocation) {
   return Search(truststore, policy, now, memory, revocation, nullptr)
       .Run(chain);
 }

@@ -168,30 +168,45 @@ struct Explanation {
   std::string advice;
 };
 
-// SignatureMemory: signatures of CAs over other CAs that were checked and found
-// good, and the intermediates that clients sent on trusted paths, parsed, so
-// that the next client of the same CA costs one check and one parsing less. A
-// signature is a function of bytes alone, so a result never goes out of date;
-// the key is a SHA-256 over algorithm, key, signature and signed bytes. Leaves'
-// signatures and failures are not kept. At most kMaxEntries of each, the oldest
+// VerifyMemory: what one check can leave for the next. It changes what a check
+// costs, never its verdict: all of it is a function of bytes alone and never
+// goes out of date.
+//   * Signatures of CAs over other CAs that were found good, by a SHA-256 over
+//     algorithm, key, signature and signed bytes. Leaves' signatures and
+//     failures are not kept.
+//   * The intermediates that clients sent on trusted paths, parsed.
+//   * The last few certificates that clients sent, whatever came of them: the
+//     next truststore that is asked, and who tells the backend what was sent,
+//     need not parse them again. Strangers push out only each other's.
+// At most kMaxEntries of the first two and kMaxRecent of the last; the oldest
 // gives way. Not thread-safe: one for each thread.
-class SignatureMemory {
+class VerifyMemory {
  public:
   static constexpr size_t kMaxEntries = 512;
+  static constexpr size_t kMaxRecent = 16;
 
-  bool Contains(const std::string& key) const { return known_.contains(key); }
-  void Add(const std::string& key);
+  bool KnowsSignature(const std::string& key) const {
+    return signatures_.contains(key);
+  }
+  void AddSignature(const std::string& key);
 
-  // A certificate that was added, by its SHA-256; null when there is none.
-  std::shared_ptr<const Certificate> Find(const Sha256Digest& digest) const;
-  void Add(const std::shared_ptr<const Certificate>& certificate);
+  // The certificate with these bytes, null when it is not known: among the last
+  // ones, and among all.
+  std::shared_ptr<const Certificate> FindRecent(absl::string_view der) const;
+  std::shared_ptr<const Certificate> Find(absl::string_view der) const;
+  // One that clients sent; null is ignored.
+  void AddRecent(const std::shared_ptr<const Certificate>& certificate);
+  // One that was on a trusted path.
+  void AddTrusted(const std::shared_ptr<const Certificate>& certificate);
 
  private:
   absl::flat_hash_map<Sha256Digest, std::shared_ptr<const Certificate>>
-      certificates_;
-  std::deque<Sha256Digest> certificate_order_;
-  absl::flat_hash_set<std::string> known_;
-  std::deque<std::string> order_;
+      trusted_;
+  std::deque<Sha256Digest> trusted_order_;
+  std::vector<std::shared_ptr<const Certificate>> recent_;
+  size_t oldest_recent_ = 0;
+  absl::flat_hash_set<std::string> signatures_;
+  std::deque<std::string> signature_order_;
 };
 
 // `chain`: DER, the client's certificate first, then whatever it sent.
@@ -201,7 +216,7 @@ class SignatureMemory {
 Verdict VerifyChain(const Truststore& truststore,
                     absl::Span<const absl::string_view> chain,
                     const VerifyPolicy& policy, absl::Time now,
-                    SignatureMemory* memory = nullptr,
+                    VerifyMemory* memory = nullptr,
                     const RevocationInputs* revocation = nullptr);
 
 // The same decision with everything that led to it. Slower; for people.

@@ -468,13 +468,13 @@ TEST(VerifyChain, NamesNothingThatIsNotPrintable) {
   }
 }
 
-TEST(SignatureMemory, SavesTheChecksOfCasAndNoOthers) {
+TEST(VerifyMemory, SavesTheChecksOfCasAndNoOthers) {
   const TestCertificate root = Ca("root", nullptr);
   const TestCertificate middle = Ca("middle", &root);
   const TestCertificate one = Leaf("one", &middle);
   const TestCertificate two = Leaf("two", &middle);
   const auto store = Store({root, middle});
-  SignatureMemory memory;
+  VerifyMemory memory;
   const auto checks = [&](const TestCertificate& leaf) {
     const Verdict verdict =
         VerifyChain(*store, {leaf.der}, {}, TestNow(), &memory);
@@ -486,14 +486,14 @@ TEST(SignatureMemory, SavesTheChecksOfCasAndNoOthers) {
   EXPECT_EQ(checks(one), 1u);  // a leaf's is checked again each time
 }
 
-TEST(SignatureMemory, KeepsNoFailures) {
+TEST(VerifyMemory, KeepsNoFailures) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificate middle = Ca("middle", &root);
   const TestCertificate leaf = Leaf("leaf", &middle);
   middle.der[middle.der.size() - 1] ^= 1;
   middle.pem = WritePem("CERTIFICATE", middle.der);
   const auto store = Store({root, middle});
-  SignatureMemory memory;
+  VerifyMemory memory;
   for (int i = 0; i < 2; ++i) {
     const Verdict verdict =
         VerifyChain(*store, {leaf.der}, {}, TestNow(), &memory);
@@ -502,15 +502,67 @@ TEST(SignatureMemory, KeepsNoFailures) {
   }
 }
 
-TEST(SignatureMemory, ForgetsTheOldest) {
-  SignatureMemory memory;
-  for (size_t i = 0; i <= SignatureMemory::kMaxEntries; ++i) {
-    memory.Add(absl::StrCat(i));
-    memory.Add(absl::StrCat(i));
+TEST(VerifyMemory, ForgetsTheOldest) {
+  VerifyMemory memory;
+  for (size_t i = 0; i <= VerifyMemory::kMaxEntries; ++i) {
+    memory.AddSignature(absl::StrCat(i));
+    memory.AddSignature(absl::StrCat(i));
   }
-  EXPECT_FALSE(memory.Contains("0"));
-  EXPECT_TRUE(memory.Contains("1"));
-  EXPECT_TRUE(memory.Contains(absl::StrCat(SignatureMemory::kMaxEntries)));
+  EXPECT_FALSE(memory.KnowsSignature("0"));
+  EXPECT_TRUE(memory.KnowsSignature("1"));
+  EXPECT_TRUE(memory.KnowsSignature(absl::StrCat(VerifyMemory::kMaxEntries)));
+}
+
+TEST(VerifyMemory, KeepsWhatStrangersSentUntilOthersCome) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate other = Ca("other", nullptr);
+  const TestCertificate middle = Ca("middle", &other);
+  const TestCertificate leaf = Leaf("leaf", &middle);
+  const auto store = Store({root});
+  VerifyPolicy policy;
+  policy.chain_policy = ChainPolicy::kAnyAnchor;
+  VerifyMemory memory;
+  const auto check = [&](const TestCertificate& client) {
+    return VerifyChain(*store, {client.der, middle.der}, policy, TestNow(),
+                       &memory);
+  };
+  const Verdict first = check(leaf);
+  EXPECT_EQ(first.reason, Reason::kUntrustedIssuer);
+  const auto parsed = memory.Find(leaf.der);
+  ASSERT_NE(parsed, nullptr);
+  ASSERT_EQ(first.path.size(), 1u);
+  EXPECT_EQ(first.path.front(), parsed);
+  ASSERT_NE(memory.Find(middle.der), nullptr);
+
+  const Verdict again = check(leaf);
+  EXPECT_EQ(again.reason, Reason::kUntrustedIssuer);
+  EXPECT_EQ(again.path.front(), parsed);
+
+  for (size_t i = 0; i < VerifyMemory::kMaxRecent; ++i) {
+    check(Leaf(absl::StrCat("leaf ", i), &middle));
+  }
+  EXPECT_EQ(memory.Find(leaf.der), nullptr);
+}
+
+TEST(VerifyMemory, LetsNoStrangersPushOutWhatWasOnATrustedPath) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate middle = Ca("middle", &root);
+  const TestCertificate leaf = Leaf("leaf", &middle);
+  const auto store = Store({root});
+  VerifyPolicy policy;
+  policy.chain_policy = ChainPolicy::kAnyAnchor;
+  VerifyMemory memory;
+  EXPECT_TRUE(
+      VerifyChain(*store, {leaf.der, middle.der}, policy, TestNow(), &memory)
+          .trusted());
+  const TestCertificate other = Ca("other", nullptr);
+  for (size_t i = 0; i < VerifyMemory::kMaxRecent; ++i) {
+    VerifyChain(*store, {Leaf(absl::StrCat("leaf ", i), &other).der}, policy,
+                TestNow(), &memory);
+  }
+  EXPECT_EQ(memory.FindRecent(middle.der), nullptr);
+  EXPECT_NE(memory.Find(middle.der), nullptr);
+  EXPECT_EQ(memory.Find(leaf.der), nullptr);
 }
 
 TEST(ExplainChain, SaysWhichRuleFailedOnWhichCertificate) {
