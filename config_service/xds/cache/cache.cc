@@ -19,12 +19,8 @@ absl::StatusOr<Sequence> Cache::Publish(absl::string_view fleet,
     target->Apply(publication);
     sequence = target->sequence_;
   }
-  std::function<void(const std::shared_ptr<Fleet>&)> published;
-  {
-    absl::MutexLock lock(&mu_);
-    published = published_;
-  }
-  if (published) published(target);
+  absl::ReaderMutexLock lock(&published_mu_);
+  if (published_) published_(target);
   return sequence;
 }
 
@@ -59,7 +55,7 @@ std::vector<std::string> Cache::FleetNames() const {
 
 void Cache::OnPublished(
     std::function<void(const std::shared_ptr<Fleet>&)> callback) {
-  absl::MutexLock lock(&mu_);
+  absl::MutexLock lock(&published_mu_);
   published_ = std::move(callback);
 }
 

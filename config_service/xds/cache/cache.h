@@ -95,17 +95,20 @@ class Cache {
   std::vector<std::string> FleetNames() const;
 
   // `callback` is called after each publication, also one that changed nothing
-  // but the store's revision, in the publishing thread, without locks held. One
-  // callback; null takes it away (and a call that is under way may still
-  // finish after that).
+  // but the store's revision, in the publishing thread. It must not call this
+  // function. There is one callback; null takes it away. Returns when no call
+  // of the one before is under way any more.
   void OnPublished(std::function<void(const std::shared_ptr<Fleet>&)> callback);
 
  private:
   mutable absl::Mutex mu_;
   std::map<std::string, std::shared_ptr<Fleet>, std::less<>> fleets_
       ABSL_GUARDED_BY(mu_);
+
+  // Held for reading during calls.
+  absl::Mutex published_mu_;
   std::function<void(const std::shared_ptr<Fleet>&)> published_
-      ABSL_GUARDED_BY(mu_);
+      ABSL_GUARDED_BY(published_mu_);
 };
 
 }  // namespace sallyport::xds

@@ -37,16 +37,18 @@ struct NodeIdentity {
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // Unauthenticated or PermissionDenied end the stream. The message goes to
+  // An error (Unauthenticated, PermissionDenied, InvalidArgument) ends the
+  // stream with that code. The message goes to
   // the log; the peer is told only that it was refused.
   virtual absl::StatusOr<NodeIdentity> Identify(
       const Peer& peer, const NodeClaim& claim) const = 0;
 };
 
 // CertificateAuthenticator: the one URI SAN of the form
-//   sallyport://<trust domain>/fleets/<fleet>/nodes/<node>
-// of the verified client certificate. What the node claims must agree: id with
-// the node, cluster with the fleet; an empty claim agrees.
+//   spiffe://<trust domain>/fleets/<fleet>/nodes/<node>
+// of the verified client certificate, which has no other URI. What the node
+// claims must agree: id with the node, cluster with the fleet; an empty claim
+// agrees.
 class CertificateAuthenticator : public Authenticator {
  public:
   // `trust_domain`: of this installation; a certificate of another one is
@@ -68,14 +70,16 @@ class CertificateAuthenticator : public Authenticator {
 
 // LoopbackAuthenticator: believes any peer on a loopback address or a Unix
 // socket what it claims. For demonstrations, where the operator asked for it.
+// Its fleet is the cluster it claims. PermissionDenied for any other peer;
+// InvalidArgument when id or cluster is no valid name.
 class LoopbackAuthenticator : public Authenticator {
  public:
   absl::StatusOr<NodeIdentity> Identify(const Peer& peer,
                                         const NodeClaim& claim) const override;
 };
 
-// IsNodeName: 1 to 253 characters, letters, digits, '.', '_', '-', that begin
-// and end with a letter or digit. Names of nodes and of fleets.
+// IsNodeName: 1 to 128 ASCII letters, digits, '.', '_' and '-'. Names of nodes
+// and of fleets.
 bool IsNodeName(absl::string_view name);
 
 }  // namespace sallyport::xds
