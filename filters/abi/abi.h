@@ -209,6 +209,7 @@ struct NetworkFilter;
 struct NetworkFilterScheduler;
 // What posts events to one stream's worker; ours to delete.
 struct HttpFilterScheduler;
+struct HttpFilterConfigScheduler;
 
 }  // namespace sallyport::abi
 
@@ -313,6 +314,12 @@ envoy_dynamic_module_on_http_filter_response_trailers(
 // Worker: what http_filter_scheduler_commit posted, unless the filter is gone.
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_scheduled(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter,
+    uint64_t event_id);
+
+// Main thread: what http_filter_config_scheduler_commit posted, unless the
+// configuration is gone. Envoy does not insist on it.
+SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_config_scheduled(
+    sallyport::abi::HttpFilterConfig* envoy_config, const void* config,
     uint64_t event_id);
 
 // Worker; before destroy and before access logs are written.
@@ -506,6 +513,18 @@ void envoy_dynamic_module_callback_http_filter_scheduler_delete(
 void envoy_dynamic_module_callback_http_filter_scheduler_commit(
     sallyport::abi::HttpFilterScheduler* scheduler, uint64_t event_id);
 
+// A scheduler for the configuration. New: within http_filter_config_new;
+// commit from any thread: it makes Envoy call http_filter_config_scheduled with
+// `event_id` on the main thread, or not at all when the configuration is gone
+// by then.
+sallyport::abi::HttpFilterConfigScheduler*
+envoy_dynamic_module_callback_http_filter_config_scheduler_new(
+    sallyport::abi::HttpFilterConfig* config);
+void envoy_dynamic_module_callback_http_filter_config_scheduler_delete(
+    sallyport::abi::HttpFilterConfigScheduler* scheduler);
+void envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
+    sallyport::abi::HttpFilterConfigScheduler* scheduler, uint64_t event_id);
+
 // Defines a counter with labels, within http_filter_config_new only.
 sallyport::abi::MetricsResult
 envoy_dynamic_module_callback_http_filter_config_define_counter(
@@ -516,6 +535,12 @@ envoy_dynamic_module_callback_http_filter_config_define_counter(
 sallyport::abi::MetricsResult
 envoy_dynamic_module_callback_http_filter_increment_counter(
     sallyport::abi::HttpFilter* filter, size_t id,
+    sallyport::abi::ModuleBuffer* label_values, size_t num_labels,
+    uint64_t value);
+// The same without a stream; main thread.
+sallyport::abi::MetricsResult
+envoy_dynamic_module_callback_http_filter_config_increment_counter(
+    sallyport::abi::HttpFilterConfig* config, size_t id,
     sallyport::abi::ModuleBuffer* label_values, size_t num_labels,
     uint64_t value);
 

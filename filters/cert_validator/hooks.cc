@@ -156,6 +156,7 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
     return Refused(kAlertInternalError);
   }
   if (outcome.refuse_handshake) {
+    (*validator)->CountRefusal(outcome.reason);
     Fail(call, outcome.text);
     return Refused(AlertFor(outcome.reason));
   }

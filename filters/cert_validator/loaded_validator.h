@@ -34,16 +34,20 @@ class LoadedValidator {
   }
   LoadedValidator(const LoadedValidator&) = delete;
 
-  // A full handshake of a client that sends `der` alone.
+  // A full handshake of a client that sends `der` alone. It succeeds.
   void Handshake(shim::FakeConnection& connection,
                  const std::string& der) const {
+    EXPECT_EQ(Verify(connection, der), abi::ValidationStatus::kSuccessful);
+  }
+  // The same; says how it ended.
+  abi::ValidationStatus Verify(shim::FakeConnection& connection,
+                               const std::string& der) const {
     shim::FakeHandshake handshake(&connection);
     abi::EnvoyBuffer certificate = shim::Envoy(der);
-    EXPECT_EQ(envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
-                  handshake.call(), validator_, &certificate, 1,
-                  shim::Envoy(domain_), true)
-                  .status,
-              abi::ValidationStatus::kSuccessful);
+    return envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+               handshake.call(), validator_, &certificate, 1,
+               shim::Envoy(domain_), true)
+        .status;
   }
 
  private:

@@ -40,6 +40,8 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
       break;
     case v1::HANDSHAKE:
       validator->refuses_handshakes_ = true;
+      validator->refused_handshakes_ =
+          RefusedHandshakes::For(validator->domain_);
       break;
     default:
       return absl::InvalidArgumentError(
@@ -141,6 +143,10 @@ void Validator::OnFileChanged() {
   std::atomic_store(&state_, fresh);
   binding_->Set(fresh);
   LogWarnings(*fresh, shim::ModuleClock().Now());
+}
+
+void Validator::CountRefusal(pki::Reason reason) const {
+  if (refused_handshakes_ != nullptr) refused_handshakes_->Add(reason);
 }
 
 Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,

@@ -19,6 +19,7 @@
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/followed_file.h"
 #include "filters/cert_validator/read_trust.h"
+#include "filters/cert_validator/refused_handshakes.h"
 #include "filters/cert_validator/trust_state.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
@@ -69,6 +70,9 @@ class Validator : public FollowedFile::Listener {
   Outcome Verify(absl::Span<const absl::string_view> chain,
                  absl::Time now) const;
 
+  // Counts a handshake that Envoy was told to refuse (refused_handshakes.h).
+  void CountRefusal(pki::Reason reason) const;
+
  private:
   Validator() = default;
 
@@ -78,6 +82,8 @@ class Validator : public FollowedFile::Listener {
   std::string domain_;
   std::string digest_;
   bool refuses_handshakes_ = false;
+  // Null unless refuses_handshakes_.
+  std::shared_ptr<RefusedHandshakes> refused_handshakes_;
   // Read with std::atomic_load, written under mu_.
   std::shared_ptr<const TrustState> state_;
   absl::Mutex mu_;

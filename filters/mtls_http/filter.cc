@@ -178,6 +178,7 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   std::shared_ptr<Filter> filter(new Filter(config, DomainTrust::For(*domain)));
   SALLYPORT_RETURN_IF_ERROR(filter->Read(config));
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
+  filter->FollowHandshakes(envoy_config);
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
@@ -243,7 +244,36 @@ absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
       Define(envoy_config, kResumed, {"domain"}, resumed_id_));
   SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kShadowDifferences,
                                    {"domain", "active", "shadow"}, shadow_id_));
-  return Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_);
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_));
+  return Define(envoy_config, kHandshakesRefused, {"domain", "reason"},
+                handshakes_refused_id_);
+}
+
+void Filter::FollowHandshakes(abi::HttpFilterConfig* envoy_config) {
+  if (rejection_ != v1::HANDSHAKE) return;
+  std::shared_ptr<abi::HttpFilterConfigScheduler> scheduler(
+      envoy_dynamic_module_callback_http_filter_config_scheduler_new(
+          envoy_config),
+      envoy_dynamic_module_callback_http_filter_config_scheduler_delete);
+  if (scheduler == nullptr) return;
+  refused_handshakes_ =
+      std::make_unique<cert_validator::RefusedHandshakes::Counter>(
+          cert_validator::RefusedHandshakes::For(domain()),
+          [scheduler = std::move(scheduler)] {
+            envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
+                scheduler.get(), 0);
+          });
+}
+
+void Filter::CountRefusedHandshakes(abi::HttpFilterConfig* envoy_config) const {
+  if (refused_handshakes_ == nullptr) return;
+  for (const auto& [reason, count] : refused_handshakes_->refused().Take()) {
+    abi::ModuleBuffer labels[] = {Buffer(domain()),
+                                  Buffer(pki::ReasonName(reason))};
+    envoy_dynamic_module_callback_http_filter_config_increment_counter(
+        envoy_config, handshakes_refused_id_, labels, 2, count);
+  }
 }
 
 namespace {

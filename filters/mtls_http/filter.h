@@ -27,6 +27,7 @@
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/decision.h"
+#include "filters/cert_validator/refused_handshakes.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/cert_validator/trust_watch.h"
 #include "filters/forwarding/forwarding.h"
@@ -61,6 +62,8 @@ inline constexpr absl::string_view kInboundXfccRefused = "inbound_xfcc_refused";
 inline constexpr absl::string_view kResumed = "resumed";
 inline constexpr absl::string_view kShadowDifferences = "shadow_differences";
 inline constexpr absl::string_view kStreamsEnded = "streams_ended";
+// Labels: domain, reason.
+inline constexpr absl::string_view kHandshakesRefused = "handshakes_refused";
 
 // %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request, which is
 // newer than the handshake's in the filter state. For a request that was denied
@@ -147,6 +150,10 @@ class Filter {
   cert_validator::Decision DecideAgain(abi::HttpFilter* stream,
                                        const ResumedChain* resumed,
                                        absl::Time now) const;
+  // Counts the handshakes that the domain's validator refused since the last
+  // call. Main thread.
+  void CountRefusedHandshakes(abi::HttpFilterConfig* envoy_config) const;
+
   // Resets the stream, whose client lost its trust. The stream may be gone on
   // return.
   void EndStream(abi::HttpFilter* stream,
@@ -167,6 +174,7 @@ class Filter {
 
   absl::Status Read(const filter::v1::MutualTls& config);
   absl::Status DefineCounters(abi::HttpFilterConfig* envoy_config);
+  void FollowHandshakes(abi::HttpFilterConfig* envoy_config);
 
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
@@ -221,6 +229,10 @@ class Filter {
   size_t resumed_id_ = 0;
   size_t shadow_id_ = 0;
   size_t ended_id_ = 0;
+  size_t handshakes_refused_id_ = 0;
+  // Null but in the style HANDSHAKE.
+  std::unique_ptr<cert_validator::RefusedHandshakes::Counter>
+      refused_handshakes_;
 };
 
 }  // namespace sallyport::mtls_http

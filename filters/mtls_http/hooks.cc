@@ -46,6 +46,7 @@ shim::HookSite scheduled_site("http_filter_scheduled");
 shim::HookSite complete_site("http_filter_stream_complete");
 shim::HookSite route_new_site("http_filter_per_route_config_new");
 shim::HookSite route_destroy_site("http_filter_per_route_config_destroy");
+shim::HookSite config_scheduled_site("http_filter_config_scheduled");
 shim::HookSite refuse_site("http_filter_request_headers (answering)");
 
 absl::StatusOr<Handle> Load(abi::HttpFilterConfig* envoy_config,
@@ -105,6 +106,15 @@ const void* envoy_dynamic_module_on_http_filter_config_new(
 void envoy_dynamic_module_on_http_filter_config_destroy(const void* config) {
   shim::GuardedVoid(sp::config_destroy_site,
                     [&] { delete sp::FromEnvoy(config); });
+}
+
+void envoy_dynamic_module_on_http_filter_config_scheduled(
+    sabi::HttpFilterConfig* envoy_config, const void* config,
+    uint64_t /*event_id*/) {
+  shim::GuardedVoid(sp::config_scheduled_site, [&] {
+    if (envoy_config == nullptr || config == nullptr) return;
+    (*sp::FromEnvoy(config))->CountRefusedHandshakes(envoy_config);
+  });
 }
 
 const void* envoy_dynamic_module_on_http_filter_new(

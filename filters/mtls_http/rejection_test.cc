@@ -423,5 +423,65 @@ TEST_F(Rejection, CountsWhatTheShadowWouldHaveDecided) {
   }
 }
 
+TEST_F(Rejection, CountsTheHandshakesThatTheValidatorRefused) {
+  auto trust = Trusting(root_);
+  trust.set_rejection(v1::HANDSHAKE);
+  const LoadedValidator validator(trust);
+  const auto refuse = [&] {
+    FakeConnection connection;
+    EXPECT_EQ(validator.Verify(connection, stranger_),
+              abi::ValidationStatus::kFailed);
+  };
+  const auto counted = [](const LoadedFilter& filter) {
+    return filter.envoy.Value("handshakes_refused",
+                              {"api.example.com", "UNTRUSTED_ISSUER"});
+  };
+  const auto deliver = [](LoadedFilter& filter) {
+    const std::vector<uint64_t> events = filter.envoy.TakeEvents();
+    for (const uint64_t event : events) {
+      envoy_dynamic_module_on_http_filter_config_scheduled(
+          filter.envoy.config(), filter.get(), event);
+    }
+    return events.size();
+  };
+  refuse();
+  refuse();
+  LoadedFilter filter(Styled(v1::HANDSHAKE));
+  // Those from before the filter was there too, all at once.
+  EXPECT_EQ(deliver(filter), 1u);
+  EXPECT_EQ(counted(filter), 2u);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  EXPECT_EQ(deliver(filter), 0u);
+  refuse();
+  EXPECT_EQ(deliver(filter), 1u);
+  EXPECT_EQ(counted(filter), 3u);
+
+  // A newer configuration of the filter takes over.
+  {
+    LoadedFilter newer(Styled(v1::HANDSHAKE));
+    refuse();
+    EXPECT_EQ(deliver(filter), 0u);
+    EXPECT_EQ(deliver(newer), 1u);
+    EXPECT_EQ(counted(newer), 1u);
+    refuse();
+  }
+  EXPECT_EQ(deliver(filter), 1u);
+  EXPECT_EQ(counted(filter), 4u);
+  envoy_dynamic_module_on_http_filter_config_scheduled(filter.envoy.config(),
+                                                       nullptr, 0);
+}
+
+TEST_F(Rejection, FollowsNoHandshakesInOtherStyles) {
+  auto trust = Trusting(root_);
+  trust.set_rejection(v1::HANDSHAKE);
+  const LoadedValidator validator(trust);
+  FakeConnection connection;
+  LoadedFilter filter(Styled(v1::FORBIDDEN));
+  EXPECT_EQ(validator.Verify(connection, stranger_),
+            abi::ValidationStatus::kFailed);
+  EXPECT_TRUE(filter.envoy.TakeEvents().empty());
+}
+
 }  // namespace
 }  // namespace sallyport::mtls_http

@@ -94,6 +94,23 @@ FakeHandshake& FakeHandshake::From(abi::CertValidatorCall* call) {
   return *out;
 }
 
+struct PostedEvents {
+  absl::Mutex mu;
+  std::vector<uint64_t> events ABSL_GUARDED_BY(mu);
+};
+
+namespace {
+std::vector<uint64_t> Take(const std::shared_ptr<PostedEvents>& posted) {
+  if (posted == nullptr) return {};
+  absl::MutexLock lock(&posted->mu);
+  return std::exchange(posted->events, {});
+}
+}  // namespace
+
+std::vector<uint64_t> FakeHttpFilterConfig::TakeEvents() {
+  return Take(scheduler);
+}
+
 FakeHttpFilterConfig::FakeHttpFilterConfig() : alive_(kAlive) {}
 FakeHttpFilterConfig::~FakeHttpFilterConfig() { alive_ = 0; }
 FakeHttpFilterConfig& FakeHttpFilterConfig::From(
@@ -157,17 +174,7 @@ absl::string_view FakeStream::HandOut(const std::string& text) {
   return *handed_out_.back();
 }
 
-// Outlives the stream, as Envoy's does: commits after its end do nothing.
-struct FakeStream::Scheduler {
-  absl::Mutex mu;
-  std::vector<uint64_t> events ABSL_GUARDED_BY(mu);
-};
-
-std::vector<uint64_t> FakeStream::TakeEvents() {
-  if (scheduler == nullptr) return {};
-  absl::MutexLock lock(&scheduler->mu);
-  return std::exchange(scheduler->events, {});
-}
+std::vector<uint64_t> FakeStream::TakeEvents() { return Take(scheduler); }
 
 void FakeStream::ScrambleHandedOut() {
   for (auto& text : handed_out_) std::fill(text->begin(), text->end(), '#');
@@ -261,6 +268,7 @@ using sallyport::shim::FakeHttpFilterConfig;
 using sallyport::shim::FakeNetworkFilterConfig;
 using sallyport::shim::FakeStream;
 using sallyport::shim::FakeTcpConnection;
+using sallyport::shim::PostedEvents;
 namespace sabi = sallyport::abi;
 
 extern "C" {
@@ -464,21 +472,43 @@ envoy_dynamic_module_callback_http_filter_scheduler_new(
     sabi::HttpFilter* filter) {
   FakeStream& stream = FakeStream::From(filter);
   if (stream.scheduler == nullptr) {
-    stream.scheduler = std::make_shared<FakeStream::Scheduler>();
+    stream.scheduler = std::make_shared<PostedEvents>();
   }
   return reinterpret_cast<sabi::HttpFilterScheduler*>(
-      new std::shared_ptr<FakeStream::Scheduler>(stream.scheduler));
+      new std::shared_ptr<PostedEvents>(stream.scheduler));
 }
 
 void envoy_dynamic_module_callback_http_filter_scheduler_delete(
     sabi::HttpFilterScheduler* scheduler) {
-  delete reinterpret_cast<std::shared_ptr<FakeStream::Scheduler>*>(scheduler);
+  delete reinterpret_cast<std::shared_ptr<PostedEvents>*>(scheduler);
 }
 
 void envoy_dynamic_module_callback_http_filter_scheduler_commit(
     sabi::HttpFilterScheduler* scheduler, uint64_t event_id) {
-  auto& fake =
-      **reinterpret_cast<std::shared_ptr<FakeStream::Scheduler>*>(scheduler);
+  auto& fake = **reinterpret_cast<std::shared_ptr<PostedEvents>*>(scheduler);
+  absl::MutexLock lock(&fake.mu);
+  fake.events.push_back(event_id);
+}
+
+sabi::HttpFilterConfigScheduler*
+envoy_dynamic_module_callback_http_filter_config_scheduler_new(
+    sabi::HttpFilterConfig* config) {
+  FakeHttpFilterConfig& fake = FakeHttpFilterConfig::From(config);
+  if (fake.scheduler == nullptr) {
+    fake.scheduler = std::make_shared<PostedEvents>();
+  }
+  return reinterpret_cast<sabi::HttpFilterConfigScheduler*>(
+      new std::shared_ptr<PostedEvents>(fake.scheduler));
+}
+
+void envoy_dynamic_module_callback_http_filter_config_scheduler_delete(
+    sabi::HttpFilterConfigScheduler* scheduler) {
+  delete reinterpret_cast<std::shared_ptr<PostedEvents>*>(scheduler);
+}
+
+void envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
+    sabi::HttpFilterConfigScheduler* scheduler, uint64_t event_id) {
+  auto& fake = **reinterpret_cast<std::shared_ptr<PostedEvents>*>(scheduler);
   absl::MutexLock lock(&fake.mu);
   fake.events.push_back(event_id);
 }
@@ -497,8 +527,16 @@ envoy_dynamic_module_callback_http_filter_config_define_counter(
 sabi::MetricsResult envoy_dynamic_module_callback_http_filter_increment_counter(
     sabi::HttpFilter* filter, size_t id, sabi::ModuleBuffer* label_values,
     size_t num_labels, uint64_t value) {
-  FakeStream& stream = FakeStream::From(filter);
-  auto& counters = FakeHttpFilterConfig::From(stream.config->config()).counters;
+  return envoy_dynamic_module_callback_http_filter_config_increment_counter(
+      FakeStream::From(filter).config->config(), id, label_values, num_labels,
+      value);
+}
+
+sabi::MetricsResult
+envoy_dynamic_module_callback_http_filter_config_increment_counter(
+    sabi::HttpFilterConfig* config, size_t id, sabi::ModuleBuffer* label_values,
+    size_t num_labels, uint64_t value) {
+  auto& counters = FakeHttpFilterConfig::From(config).counters;
   if (id == 0 || id > counters.size()) {
     return sabi::MetricsResult::kMetricNotFound;
   }

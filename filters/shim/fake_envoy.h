@@ -80,6 +80,10 @@ class FakeHandshake {
   uint64_t alive_;
 };
 
+// What schedulers of one object have posted; outlives the object, as Envoy's
+// schedulers do: what is posted after its end does nothing.
+struct PostedEvents;
+
 // An HTTP filter's configuration in Envoy.
 class FakeHttpFilterConfig {
  public:
@@ -105,6 +109,11 @@ class FakeHttpFilterConfig {
   // The value of one counter; 0 when it was never incremented.
   uint64_t Value(absl::string_view name,
                  const std::vector<std::string>& labels) const;
+  // Event ids of commits that were not delivered yet; by any thread.
+  std::vector<uint64_t> TakeEvents();
+
+  // For the callbacks.
+  std::shared_ptr<PostedEvents> scheduler;
 
  private:
   uint64_t alive_;
@@ -153,8 +162,7 @@ class FakeStream {
   bool throws = false;
 
   // For the callbacks.
-  struct Scheduler;
-  std::shared_ptr<Scheduler> scheduler;
+  std::shared_ptr<PostedEvents> scheduler;
   // What getters handed out, scrambled by setters.
   Headers& MapFor(abi::HeaderMap map);
   absl::string_view HandOut(const std::string& text);

@@ -234,6 +234,16 @@ class Styles(StylesTest):
             ), 0,
         )
 
+    def test_refused_handshakes_are_counted(self):
+        labels = {"domain": "handshake.test", "reason": "EXPIRED"}
+        before = self.envoy.counter("sallyport_handshakes_refused", **labels)
+        for version in ("1.2", "1.3", "1.3"):
+            self.handshake_error(self.people.expired, "handshake.test", version)
+        wait.until(
+            lambda: self.envoy.counter("sallyport_handshakes_refused", **labels) == before + 3,
+            "three more are counted",
+        )
+
     def test_optional_without_a_certificate(self):
         for name in STYLES:
             domain = "optional-" + name_of(name)
