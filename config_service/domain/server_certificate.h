@@ -132,8 +132,8 @@ struct ServedCertificate {
 // mutual TLS have one issuer: CERTIFICATE_ISSUER_CONFLICT, in the words of
 // Amazon's documentation ("The certificate subject <subject> conflicts with an
 // existing certificate from a different issuer."), with the subject in the
-// metadata. The subject of a certificate is its distinguished name; where that
-// is empty, as new certificates' may be, each of its DNS names.
+// metadata. The subjects of a certificate are its distinguished name, if it has
+// one, and its DnsNames(). `others` are the leaves of the other domains.
 absl::Status CheckIssuerConflict(const pki::Certificate& leaf,
                                  absl::Span<const ServedCertificate> others);
 

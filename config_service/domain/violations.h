@@ -92,7 +92,7 @@ class Violations {
   bool one_code_ = true;
 };
 
-// Path: fields of fields: Field("mutual_tls", "limits") is "mutual_tls.limits",
+// Paths of fields: Field("mutual_tls", "limits") is "mutual_tls.limits",
 // Element("a.b", 3) is "a.b[3]", Entry("labels", key) is `labels["key"]` with
 // the key made printable. With an empty `parent`, Field() is `name`.
 std::string Field(absl::string_view parent, absl::string_view name);

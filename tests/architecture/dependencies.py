@@ -19,24 +19,40 @@ ROOMS = {
     "pki/x509": ("base",),
     "pki/truststore": ("base", "pki/x509"),
     "pki/chain": ("base", "pki/x509", "pki/truststore"),
+    "pki/keys": ("base", "pki/x509"),
+    "settings": ("base", "pki/x509"),
+    "proto/sallyport/config": ("proto/sallyport/filter",),
+    "proto/sallyport/store": ("proto/sallyport/filter",),
     "filters/abi": (),
     "filters/shim": ("base", "filters/abi", "proto/sallyport/filter"),
-    "filters/forwarding": ("base", "pki", "proto/sallyport/filter"),
+    "filters/forwarding": ("base", "pki", "settings", "proto/sallyport/filter"),
     "filters/cert_validator": (
-        "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
+        "base", "pki", "settings", "proto/sallyport/filter", "filters/abi",
+        "filters/shim",
     ),
     "filters/mtls_http": (
-        "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
+        "base", "pki", "settings", "proto/sallyport/filter", "filters/abi",
+        "filters/shim",
         "filters/forwarding", "filters/cert_validator",
     ),
     "filters/mtls_tcp": (
         "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
         "filters/cert_validator",
     ),
-    "filters/module": ("base", "pki", "proto/sallyport/filter", "filters"),
+    "filters/module": (
+        "base", "pki", "settings", "proto/sallyport/filter", "filters",
+    ),
     "cli": ("base", "pki"),
-    "config_service": ("base", "pki", "proto"),
-    "config_service/store": ("base", "pki/crypto"),
+    "config_service": ("base", "pki", "settings", "proto"),
+    # No protos, no I/O, no store.
+    "config_service/domain": ("base", "pki", "settings"),
+    "config_service/filter_messages": (
+        "base", "pki", "proto/sallyport/filter", "config_service/domain",
+    ),
+    "config_service/store": (
+        "base", "pki", "proto/sallyport/filter", "proto/sallyport/store",
+        "config_service/domain", "config_service/filter_messages",
+    ),
     # The build's own rules and the driver of fuzz targets.
     "tools": (),
     "third_party": (),
@@ -57,6 +73,7 @@ THIRD_PARTY = {
     "base": {"absl"},
     "proto": {"protobuf", "well_known_protos", "google_api_proto", "google_rpc_proto", "grpc"},
     "pki": {"absl", "boringssl_crypto", "boringssl_pki"},
+    "settings": {"absl"},
     "filters": {"absl", "protobuf"},
     "cli": {"absl", "nlohmann_json", "cli11"},
     "config_service": {
