@@ -101,6 +101,34 @@ void Stream::BeginWildcard(FleetView& view, ResourceType type) {
   t.wildcard = true;
   t.additions.scan_next = 0;
   t.additions.scan_end = view.table_size(type);
+  // What is still on its way to the proxy it will take as part of the wildcard,
+  // also when it is gone since an earlier wildcard or subscription ended.
+  for (const Unanswered& unanswered : t.unanswered) {
+    for (const Sent& sent : unanswered.sent) {
+      HadBefore(view, type, sent.resource->name());
+    }
+  }
+}
+
+// The wildcard covers `name`, and the proxy has some version of it: if it is
+// gone, the proxy has to be told.
+void Stream::HadBefore(FleetView& view, ResourceType type,
+                       absl::string_view name) {
+  TypeState& t = state(type);
+  auto id = view.Find(type, name);
+  if (id.has_value() &&
+      (view.resource(type, *id) != nullptr || t.known.Get(*id) != kUnknown)) {
+    return;
+  }
+  if (id.has_value()) {
+    Watch(view, type, *id);
+  } else {
+    id = view.Watch(type, name);
+    t.watched.insert(*id);
+    ++num_watched_;
+  }
+  SetKnown(t, *id, kWanted);
+  Ask(view, type, *id);
 }
 
 void Stream::EndWildcard(FleetView& view, ResourceType type) {
@@ -121,20 +149,24 @@ absl::Status Stream::OnDelta(FleetView& view, ResourceType type,
     BeginWildcard(view, type);
     t.owes_first = request.versions.empty();
   }
+  // First, so that what is dropped by name stays covered.
+  const bool wildcard =
+      std::find(request.subscribe.begin(), request.subscribe.end(), "*") !=
+      request.subscribe.end();
+  if (wildcard) {
+    if (!t.wildcard) t.owes_first = request.versions.empty();
+    BeginWildcard(view, type);
+  }
   for (const absl::string_view name : request.unsubscribe) {
     if (name == "*") {
-      if (t.wildcard) EndWildcard(view, type);
+      if (t.wildcard && !wildcard) EndWildcard(view, type);
     } else if (const auto id = view.Find(type, name)) {
       Unsubscribe(view, type, *id);
     }
   }
   for (const absl::string_view name : request.subscribe) {
-    if (name == "*") {
-      if (!t.wildcard) t.owes_first = request.versions.empty();
-      BeginWildcard(view, type);
-    } else {
-      SALLYPORT_RETURN_IF_ERROR(Subscribe(view, type, name));
-    }
+    if (name == "*") continue;
+    SALLYPORT_RETURN_IF_ERROR(Subscribe(view, type, name));
   }
   if (first) {
     for (const auto& [name, version] : request.versions) {
@@ -226,17 +258,7 @@ absl::Status Stream::TakeVersion(FleetView& view, ResourceType type,
         absl::StrCat("\"", Printable(name, 100), "\" is no resource's name."));
   }
   SALLYPORT_RETURN_IF_ERROR(CheckWatched());
-  ResourceId id;
-  if (found.has_value()) {
-    id = *found;
-    Watch(view, type, id);
-  } else {
-    id = view.Watch(type, name);
-    t.watched.insert(id);
-    ++num_watched_;
-  }
-  SetKnown(t, id, kWanted);
-  Ask(view, type, id);
+  HadBefore(view, type, name);
   return absl::OkStatus();
 }
 
@@ -287,6 +309,8 @@ absl::Status Stream::OnSotw(FleetView& view, ResourceType type,
       if ((known & kByName) == 0 || wanted.contains(id)) return;
       Unsubscribe(view, type, id);
     });
+    // Other names make another whole, also when nothing else is due.
+    if (SendsEverything(type)) t.owes_first = true;
     if (wildcard && !t.wildcard) {
       BeginWildcard(view, type);
       t.owes_first = true;
@@ -347,8 +371,8 @@ void Stream::OnRefusal(ResourceType type, const Unanswered& answered,
   }
   if (answered.sent.size() == 1) {
     const Sent& sent = answered.sent.front();
-    // Nothing to remember when the proxy has dropped it since.
-    if (t.known.Get(sent.id) == kUnknown && !t.wildcard) return;
+    // Nothing to remember when it was dropped, removed or overtaken since.
+    if (HasOf(t.known.Get(sent.id)) != sent.stamp) return;
     refusal.resource.name = sent.resource->name();
     refusal.version = sent.resource->version();
     Refuse(type, sent.id, sent.stamp, std::move(refusal));

@@ -220,6 +220,7 @@ class Stream {
                       const Request& request, bool first);
   absl::Status TakeVersion(FleetView& view, ResourceType type,
                            absl::string_view name, absl::string_view version);
+  void HadBefore(FleetView& view, ResourceType type, absl::string_view name);
   void Ask(FleetView& view, ResourceType type, ResourceId id);
   void Watch(FleetView& view, ResourceType type, ResourceId id);
   void Unwatch(FleetView& view, ResourceType type, ResourceId id);

@@ -304,16 +304,18 @@ std::optional<Response> Stream::Removals(FleetView& view, ResourceType type,
     }
     return Everything(view, type, now);
   }
+  // In the state of the world there is nothing to say of these types, and so no
+  // limit to what fits.
+  const bool delta = form_ == Form::kDelta;
   std::vector<std::string> removed;
-  while (removed.size() < options_.max_response_resources) {
+  while (!delta || removed.size() < options_.max_response_resources) {
     const std::optional<ResourceId> id = PeekRemoval(view, type);
     if (!id.has_value()) break;
-    // The position first: once the proxy is told, the id may be forgotten.
-    removed.push_back(view.name(type, *id));
+    if (delta) removed.push_back(view.name(type, *id));
     TakeRemoval(type);
     MarkRemoved(view, type, *id);
   }
-  if (removed.empty() || form_ == Form::kStateOfTheWorld) return std::nullopt;
+  if (removed.empty()) return std::nullopt;
   return Compose(view, type, {}, removed, now);
 }
 
