@@ -84,8 +84,15 @@ class Pair {
     Connect();
     for (size_t i = 0; i < kNumResourceTypes; ++i) {
       const auto type = static_cast<ResourceType>(i);
-      if (proxy.type(type).requested) Send(proxy.Resume(type));
+      if (Asks(type)) Send(proxy.Resume(type));
     }
+  }
+
+  // Whether the proxy wants anything of a type. Without a name left, it says
+  // nothing of it on a new stream: that would mean all.
+  bool Asks(ResourceType type) const {
+    const FakeProxy::Type& t = proxy.type(type);
+    return t.requested && (t.wildcard || !t.names.empty());
   }
 
   absl::Status TrySend(const std::string& bytes) {
@@ -947,7 +954,7 @@ class RandomRun {
     EXPECT_EQ(status.num_refusals, refusals) << named;
     EXPECT_TRUE(setup_.stream->idle());
     EXPECT_EQ(setup_.stream->unanswered_bytes(), 0);
-    if (setup_.proxy.type(kListener).requested) {
+    if (setup_.Asks(kListener)) {
       EXPECT_EQ(setup_.stream->sequence(), fleet->sequence());
     }
   }
@@ -963,14 +970,14 @@ class RandomRun {
 };
 
 TEST(DeltaStream, AgreesWithTheModelInRandomRuns) {
-  for (uint32_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+  for (uint32_t seed = 0; seed < 100 && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     RandomRun(Stream::Form::kDelta, seed).Run();
   }
 }
 
 TEST(SotwStream, AgreesWithTheModelInRandomRuns) {
-  for (uint32_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+  for (uint32_t seed = 0; seed < 100 && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     RandomRun(Stream::Form::kStateOfTheWorld, seed).Run();
   }
