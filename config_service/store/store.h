@@ -344,7 +344,8 @@ class Watcher {
 };
 
 // BlobWriter: one upload. Destroyed before Finish() it leaves nothing behind;
-// what a crash leaves behind is removed at the next start.
+// what a crash leaves behind is removed by CollectGarbage(), once the engine's
+// blob grace is over. So is an upload that stands still for that long.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
@@ -356,7 +357,7 @@ class BlobWriter {
   // Stores the blob and returns its digest. If a blob with this digest is
   // there already, that one is kept. From now on it can be read and named by a
   // put; if no put names it for the engine's blob grace, CollectGarbage()
-  // removes it. To be called once, last.
+  // removes it. To be called once, last. Aborted: it stood still too long.
   virtual absl::StatusOr<BlobDigest> Finish() = 0;
 };
 
