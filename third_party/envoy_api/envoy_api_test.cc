@@ -12,6 +12,7 @@
 #include "envoy/service/status/v3/csds.pb.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "gtest/gtest.h"
 #include "xds/type/matcher/v3/domain.pb.h"

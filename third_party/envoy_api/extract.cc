@@ -171,6 +171,35 @@ size_t DescriptorLength(std::string_view bytes) {
   }
 }
 
+// Takes the mark "deprecated" off enum values: generated headers name each
+// value themselves, so that whoever includes one would be warned. Fields keep
+// it.
+void UndeprecateValues(::google::protobuf::EnumDescriptorProto* type) {
+  for (auto& value : *type->mutable_value()) {
+    if (value.has_options()) {
+      value.mutable_options()->clear_deprecated();
+    }
+  }
+}
+
+void UndeprecateValues(::google::protobuf::DescriptorProto* type) {
+  for (auto& inner : *type->mutable_enum_type()) {
+    UndeprecateValues(&inner);
+  }
+  for (auto& inner : *type->mutable_nested_type()) {
+    UndeprecateValues(&inner);
+  }
+}
+
+void UndeprecateValues(FileDescriptorProto* file) {
+  for (auto& type : *file->mutable_enum_type()) {
+    UndeprecateValues(&type);
+  }
+  for (auto& type : *file->mutable_message_type()) {
+    UndeprecateValues(&type);
+  }
+}
+
 // All files that the section describes, without custom options, by name.
 // False, with a message on stderr, if two of one name differ.
 bool ReadDescriptors(std::string_view section,
@@ -194,6 +223,7 @@ bool ReadDescriptors(std::string_view section,
     }
     // Custom options are fields that FileDescriptorProto does not know.
     file.DiscardUnknownFields();
+    UndeprecateValues(&file);
     out->emplace(*name, std::move(file));
     i += length;
   }
