@@ -124,8 +124,7 @@ class OneProcess : public ::testing::Test {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::seconds(20));
-    const grpc::Status status =
-        stub->Check(&context, HealthCheckRequest(), response);
+    grpc::Status status = stub->Check(&context, HealthCheckRequest(), response);
     server->Shutdown();
     return status;
   }
