@@ -43,6 +43,8 @@ ROOMS = {
         "base", "pki", "settings", "proto/sallyport/filter", "filters",
     ),
     "cli": ("base", "pki"),
+    # A program of its own, which talks to the config service.
+    "cli/online": ("base", "pki", "cli", "proto"),
     "config_service": ("base", "pki", "settings", "proto"),
     # No protos, no I/O, no store.
     "config_service/domain": ("base", "pki", "settings"),
@@ -55,6 +57,16 @@ ROOMS = {
     ),
     # The engines do not know what the records mean.
     "config_service/store/sqlite": ("base", "pki/crypto"),
+    # No protos of the public API.
+    "config_service/service": (
+        "base", "pki", "config_service/domain", "config_service/store",
+    ),
+    "config_service/api": (
+        "base", "pki", "proto/sallyport/config", "proto/sallyport/filter",
+        "config_service/domain", "config_service/store", "config_service/service",
+    ),
+    # Knows all implementations.
+    "config_service/server": ("base", "pki", "proto", "config_service"),
     # The build's own rules and the driver of fuzz targets.
     "tools": (),
     "third_party": (),
@@ -77,7 +89,8 @@ THIRD_PARTY = {
     "pki": {"absl", "boringssl_crypto", "boringssl_pki"},
     "settings": {"absl"},
     "filters": {"absl", "protobuf"},
-    "cli": {"absl", "nlohmann_json", "cli11"},
+    # gRPC is for cli/online alone: HEADERS says so.
+    "cli": {"absl", "nlohmann_json", "cli11", "protobuf", "google_rpc_cc_proto", "grpc"},
     "config_service": {
         "absl", "protobuf", "well_known_protos", "google_api_cc_proto", "google_rpc_cc_proto", "grpc",
         "grpc_reflection", "nlohmann_json", "cli11", "sqlite", "curl", "yaml_cpp", "httplib",
@@ -97,9 +110,9 @@ HEADERS = (
         ("pki/chain/verify.cc",),
     ),
     (r"third_party_boringssl/", ("pki",)),
-    (r"google/protobuf/", ("filters", "config_service", "proto", "tools")),
-    (r"grpc", ("config_service",)),
-    (r"google/(api|rpc)/", ("config_service", "proto")),
+    (r"google/protobuf/", ("filters", "config_service", "proto", "tools", "cli/online")),
+    (r"grpc", ("config_service", "cli/online")),
+    (r"google/(api|rpc)/", ("config_service", "proto", "cli/online")),
     # Envoy's types stop at xds/.
     (r"(envoy|xds|udpa)/.*\.pb\.h$", ("config_service/xds",)),
     # cpp-httplib is included through our own header, which knows its traps.

@@ -1,0 +1,37 @@
+// AuditLog: who changed what, and when.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_AUDIT_LOG_H_
+#define SALLYPORT_CONFIG_SERVICE_SERVICE_AUDIT_LOG_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "config_service/domain/audit.h"
+#include "config_service/service/paging.h"
+#include "config_service/store/store.h"
+
+namespace sallyport::service {
+
+// Thread-safe.
+class AuditLog {
+ public:
+  // `store` outlives it.
+  explicit AuditLog(store::Store* store) : store_(store) {}
+
+  // The entry of the commit with that revision; RESOURCE_NOT_FOUND.
+  absl::StatusOr<domain::AuditEntry> Get(int64_t revision);
+  // The newest first, by the clock of the one who wrote it.
+  absl::StatusOr<Page<domain::AuditEntry>> List(const PageRequest& request);
+
+ private:
+  store::Store* const store_;
+};
+
+// Removes what is remembered of requests that are older than kRequestMemory.
+// Returns how many. To be called from time to time.
+absl::StatusOr<int64_t> ForgetRequests(store::Store& store, absl::Time now);
+
+}  // namespace sallyport::service
+
+#endif  // SALLYPORT_CONFIG_SERVICE_SERVICE_AUDIT_LOG_H_

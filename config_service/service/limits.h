@@ -1,0 +1,43 @@
+// Limits of the use cases. domain/limits.h has those of the resources.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_LIMITS_H_
+#define SALLYPORT_CONFIG_SERVICE_SERVICE_LIMITS_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace sallyport::service {
+
+// Pages of lists.
+constexpr int kDefaultPageSize = 50;
+constexpr int kMaxPageSize = 1000;
+constexpr size_t kMaxPageTokenBytes = 4096;
+// Records that one page of a filtered list looks at. A page that has looked at
+// so many ends, with a token, however few it found.
+constexpr size_t kMaxScannedRecords = 20000;
+
+// Filters.
+constexpr size_t kMaxFilterBytes = 4096;
+constexpr size_t kMaxFilterTerms = 32;
+
+// How long a request_id is remembered.
+constexpr absl::Duration kRequestMemory = absl::Hours(1);
+
+// How often a use case is tried again when others change what it relies on.
+constexpr int kMaxAttempts = 8;
+
+// Versions of one truststore. Deleting it deletes all of them in one commit.
+constexpr size_t kMaxVersionsOfTruststore = 500;
+
+// Warnings that one resource lists; the rest is counted.
+constexpr size_t kMaxListedWarnings = 100;
+
+// Parsed bundles that are kept for the next call: bytes, roughly, and how long
+// what depends on the time of day is kept.
+constexpr size_t kMaxCachedBundleBytes = size_t{256} << 20;
+constexpr absl::Duration kMaxWarningAge = absl::Seconds(10);
+
+}  // namespace sallyport::service
+
+#endif  // SALLYPORT_CONFIG_SERVICE_SERVICE_LIMITS_H_
