@@ -1,0 +1,232 @@
+#include "config_service/api/convert_truststore.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/text.h"
+#include "config_service/api/convert.h"
+#include "config_service/store/trust_enums.h"
+#include "google/protobuf/util/json_util.h"
+
+namespace sallyport::api {
+
+namespace proto = sallyport::config::v1;
+using domain::Reason;
+
+namespace {
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string out;
+  // Fails for messages with bad UTF-8 only, which the domain's checks refuse.
+  if (!google::protobuf::util::MessageToJsonString(message, &out, options)
+           .ok()) {
+    return "{}";
+  }
+  return out;
+}
+
+template <typename Enum, typename Domain>
+void ConvertEnum(absl::string_view field, Enum from, Domain& to,
+                 domain::Violations& violations) {
+  const auto value = store::FromProto(from);
+  if (value.has_value()) {
+    to = *value;
+    return;
+  }
+  violations.Add(field, Reason::kFieldMalformed,
+                 absl::StrCat("is ", static_cast<int>(from),
+                              ", which is no value of it that is known"));
+}
+
+// "truststores/ID/versions/N" or nothing; 0 is nothing.
+std::string VersionText(const domain::TruststoreName& name, int64_t number) {
+  return domain::TruststoreVersionName(name, number).ToString();
+}
+
+}  // namespace
+
+domain::Truststore Convert(const proto::Truststore& from,
+                           domain::Violations& violations) {
+  domain::Truststore to;
+  if (!from.name().empty()) {
+    to.name =
+        ParseName<domain::TruststoreName>("name", from.name(), violations);
+  }
+  to.metadata.etag = domain::Etag(from.etag());
+  to.metadata.description = from.description();
+  for (const auto& [key, value] : from.labels()) {
+    to.metadata.labels[key] = value;
+  }
+  to.source.uri = from.source().uri();
+  to.source.object_version = from.source().object_version();
+  switch (from.source().watch()) {
+    case proto::TruststoreSource::WATCH_UNSPECIFIED:
+    case proto::TruststoreSource::OFF:
+      to.source.watch = domain::TruststoreSource::Watch::kOff;
+      break;
+    case proto::TruststoreSource::CANDIDATE_ONLY:
+      to.source.watch = domain::TruststoreSource::Watch::kCandidateOnly;
+      break;
+    case proto::TruststoreSource::ACTIVATE:
+      to.source.watch = domain::TruststoreSource::Watch::kActivate;
+      break;
+    default:
+      violations.Add("source.watch", Reason::kFieldMalformed,
+                     "is no value of it that is known");
+  }
+  if (from.source().has_poll_interval()) {
+    to.source.poll_interval = Convert(from.source().poll_interval());
+  }
+  if (!from.shadow_version().empty()) {
+    const auto shadow = ParseName<domain::TruststoreVersionName>(
+        "shadow_version", from.shadow_version(), violations);
+    if (!shadow.empty() && !to.name.empty() && shadow.parent() != to.name) {
+      violations.Add("shadow_version", Reason::kFieldsConflict,
+                     "is a version of another truststore");
+    }
+    to.shadow_version = shadow.number();
+  }
+  ConvertEnum("chain_policy", from.chain_policy(), to.chain_policy, violations);
+  ConvertEnum("extended_key_usage", from.extended_key_usage(),
+              to.extended_key_usage, violations);
+  to.pin_leaf = from.pin_leaf();
+  for (int i = 0; i < from.revocation_lists_size(); ++i) {
+    to.revocation_lists.push_back(ParseName<domain::RevocationListName>(
+        domain::Element("revocation_lists", static_cast<size_t>(i)),
+        from.revocation_lists(i), violations));
+  }
+  ConvertEnum("revocation_rule", from.revocation_rule(), to.revocation_rule,
+              violations);
+  ConvertEnum("revocation_scope", from.revocation_scope(), to.revocation_scope,
+              violations);
+  to.max_bytes = from.limits().max_bytes();
+  to.max_certificates = from.limits().max_certificates();
+  return to;
+}
+
+void Convert(const domain::Truststore& from, proto::Truststore& to) {
+  to.set_name(from.name.ToString());
+  to.set_etag(from.metadata.etag.text());
+  to.set_revision(from.metadata.revision);
+  SetTime(from.metadata.create_time, [&] { return to.mutable_create_time(); });
+  SetTime(from.metadata.update_time, [&] { return to.mutable_update_time(); });
+  to.set_description(from.metadata.description);
+  for (const auto& [key, value] : from.metadata.labels) {
+    (*to.mutable_labels())[key] = value;
+  }
+  if (!from.source.empty()) {
+    proto::TruststoreSource& source = *to.mutable_source();
+    source.set_uri(from.source.uri);
+    source.set_object_version(from.source.object_version);
+    switch (from.source.watch) {
+      case domain::TruststoreSource::Watch::kOff:
+        source.set_watch(proto::TruststoreSource::OFF);
+        break;
+      case domain::TruststoreSource::Watch::kCandidateOnly:
+        source.set_watch(proto::TruststoreSource::CANDIDATE_ONLY);
+        break;
+      case domain::TruststoreSource::Watch::kActivate:
+        source.set_watch(proto::TruststoreSource::ACTIVATE);
+        break;
+    }
+    Convert(from.source.poll_interval, *source.mutable_poll_interval());
+  }
+  to.set_active_version(VersionText(from.name, from.active_version));
+  to.set_previous_version(VersionText(from.name, from.previous_version));
+  to.set_shadow_version(VersionText(from.name, from.shadow_version));
+  to.set_chain_policy(store::ToProto(from.chain_policy));
+  to.set_extended_key_usage(store::ToProto(from.extended_key_usage));
+  to.set_pin_leaf(from.pin_leaf);
+  for (const domain::RevocationListName& list : from.revocation_lists) {
+    to.add_revocation_lists(list.ToString());
+  }
+  to.set_revocation_rule(store::ToProto(from.revocation_rule));
+  to.set_revocation_scope(store::ToProto(from.revocation_scope));
+  if (from.max_bytes != 0 || from.max_certificates != 0) {
+    to.mutable_limits()->set_max_bytes(from.max_bytes);
+    to.mutable_limits()->set_max_certificates(from.max_certificates);
+  }
+  for (const domain::Condition& condition : from.conditions) {
+    Convert(condition, *to.add_conditions());
+  }
+}
+
+void Convert(const service::TruststoreView& from, proto::Truststore& to) {
+  Convert(from.truststore, to);
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
+  to.set_warning_count(static_cast<int>(from.num_warnings));
+}
+
+void Convert(const domain::TruststoreVersion& from,
+             proto::TruststoreVersion& to) {
+  to.set_name(from.name.ToString());
+  to.set_etag(from.etag.text());
+  to.set_revision(from.revision);
+  SetTime(from.create_time, [&] { return to.mutable_create_time(); });
+  to.set_description(from.description);
+  to.set_source_uri(from.source_uri);
+  to.set_source_object_version(from.source_object_version);
+  to.set_source_etag(from.source_etag);
+  to.set_sha256(HexLower(pki::AsBytes(from.sha256)));
+  to.set_size_bytes(static_cast<int64_t>(from.size_bytes));
+  to.set_certificate_count(static_cast<int>(from.certificate_count));
+}
+
+void Convert(const service::TruststoreVersionView& from,
+             proto::TruststoreVersion& to) {
+  Convert(from.version, to);
+  switch (from.state) {
+    case domain::TruststoreVersion::State::kCandidate:
+      to.set_state(proto::TruststoreVersion::CANDIDATE);
+      break;
+    case domain::TruststoreVersion::State::kActive:
+      to.set_state(proto::TruststoreVersion::ACTIVE);
+      break;
+    case domain::TruststoreVersion::State::kSuperseded:
+      to.set_state(proto::TruststoreVersion::SUPERSEDED);
+      break;
+  }
+  to.set_gives_trust(from.gives_trust);
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
+  to.set_warning_count(static_cast<int>(from.num_warnings));
+  SetTime(from.first_expiry, [&] { return to.mutable_first_expiry(); });
+}
+
+void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
+  to.set_name(absl::StrCat("auditEntries/", from.revision));
+  to.set_revision(from.revision);
+  SetTime(from.time, [&] { return to.mutable_time(); });
+  to.set_principal(from.principal);
+  to.set_peer(from.peer);
+  to.set_method(from.method);
+  to.set_request_id(from.request_id);
+  for (const domain::AuditEntry::Change& change : from.changes) {
+    proto::AuditEntry::Change& out = *to.add_changes();
+    out.set_resource(change.resource);
+    out.set_before_json(change.before_json);
+    out.set_after_json(change.after_json);
+    for (const std::string& field : change.changed_fields) {
+      out.add_changed_fields(field);
+    }
+  }
+  for (const std::string& rule : from.overrides) to.add_overrides(rule);
+}
+
+std::string JsonAuditFormat::Json(const domain::Truststore& truststore) const {
+  proto::Truststore message;
+  Convert(truststore, message);
+  return ToJson(message);
+}
+
+std::string JsonAuditFormat::Json(
+    const domain::TruststoreVersion& version) const {
+  proto::TruststoreVersion message;
+  Convert(version, message);
+  return ToJson(message);
+}
+
+}  // namespace sallyport::api

@@ -1,0 +1,207 @@
+#include "config_service/api/gate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "config_service/api/errors.h"
+#include "config_service/api/limits.h"
+#include "config_service/domain/violations.h"
+#include "pki/crypto/crypto.h"
+
+namespace sallyport::api {
+namespace {
+
+constexpr absl::string_view kRequestIdHeader = "x-request-id";
+constexpr absl::string_view kAuthorizationHeader = "authorization";
+constexpr absl::string_view kBearer = "bearer ";
+// gRPC's names for what a verified client certificate has.
+constexpr char kTransportSecurity[] = "transport_security_type";
+constexpr char kPeerUri[] = "peer_uri";
+constexpr size_t kRequestIdBytes = 8;
+
+absl::Status Unauthenticated(absl::string_view why) {
+  return domain::MakeError(domain::Reason::kCredentialsMissing, why);
+}
+
+bool IsRequestId(absl::string_view id) {
+  return !id.empty() && id.size() <= kMaxRequestIdLength &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  c == '-' || c == '_' || c == '.';
+         });
+}
+
+std::string RequestId(const grpc::ServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto it = metadata.find(
+      grpc::string_ref(kRequestIdHeader.data(), kRequestIdHeader.size()));
+  if (it != metadata.end()) {
+    const absl::string_view id(it->second.data(), it->second.size());
+    if (IsRequestId(id)) return std::string(id);
+  }
+  return HexLower(pki::RandomBytes(kRequestIdBytes));
+}
+
+// The URIs of the client's certificate, which gRPC verified.
+std::vector<std::string> CertificateUris(const grpc::ServerContext& context) {
+  std::vector<std::string> out;
+  const auto auth = context.auth_context();
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) return out;
+  const auto types = auth->FindPropertyValues(kTransportSecurity);
+  if (types.empty() || types.front() != "ssl") return out;
+  for (const grpc::string_ref& uri : auth->FindPropertyValues(kPeerUri)) {
+    out.emplace_back(uri.data(), uri.size());
+  }
+  return out;
+}
+
+// "192.0.2.1:5000" of "ipv4:192.0.2.1:5000".
+std::string PeerText(absl::string_view peer) {
+  absl::string_view rest = peer;
+  if (!absl::ConsumePrefix(&rest, "ipv4:")) absl::ConsumePrefix(&rest, "ipv6:");
+  return Printable(absl::StrReplaceAll(rest, {{"%5B", "["}, {"%5D", "]"}}),
+                   128);
+}
+
+}  // namespace
+
+bool IsLoopback(absl::string_view peer) {
+  const std::string plain =
+      absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}});
+  return absl::StartsWith(plain, "ipv4:127.") ||
+         absl::StartsWith(plain, "ipv6:[::1]:") ||
+         absl::StartsWith(plain, "ipv6:[::ffff:127.");
+}
+
+Gate::Gate(GateOptions options, Observer* observer, const Clock* clock)
+    : options_(std::move(options)), observer_(observer), clock_(clock) {}
+
+absl::StatusOr<service::Caller> Gate::Authenticate(
+    const std::string* authorization,
+    const std::vector<std::string>& certificate_uris,
+    absl::string_view peer) const {
+  service::Caller caller;
+  caller.peer = PeerText(peer);
+  std::optional<Credentials::Known> known;
+  if (authorization != nullptr) {
+    // Who sends a token is who the token says, or nobody.
+    if (!absl::StartsWithIgnoreCase(*authorization, kBearer)) {
+      return Unauthenticated(
+          "the authorization header is not \"Bearer TOKEN\"");
+    }
+    known = options_.credentials.FindToken(
+        absl::string_view(*authorization).substr(kBearer.size()));
+    if (!known.has_value()) {
+      return Unauthenticated("the token is not one that the service knows");
+    }
+  } else {
+    known = options_.credentials.FindCertificate(certificate_uris);
+    if (!known.has_value() && options_.trust_loopback && IsLoopback(peer) &&
+        certificate_uris.empty()) {
+      known = Credentials::Known{"loopback", service::Role::kAdmin};
+    }
+    if (!known.has_value()) {
+      return Unauthenticated(
+          "there is neither a token nor a client certificate that the service "
+          "knows; send \"authorization: Bearer TOKEN\", or a certificate");
+    }
+  }
+  caller.principal = known->principal;
+  caller.role = known->role;
+  return caller;
+}
+
+absl::Status Gate::Count(const std::string& principal) {
+  if (options_.calls_per_second <= 0) return absl::OkStatus();
+  const absl::Time now = clock_->Now();
+  absl::MutexLock lock(&mu_);
+  const auto it = index_.find(principal);
+  if (it == index_.end()) {
+    if (buckets_.size() >= kMaxCountedPrincipals) {
+      index_.erase(buckets_.back().principal);
+      buckets_.pop_back();
+    }
+    buckets_.push_front({principal, options_.call_burst, now});
+    index_[principal] = buckets_.begin();
+  } else {
+    buckets_.splice(buckets_.begin(), buckets_, it->second);
+  }
+  Bucket& bucket = buckets_.front();
+  const double passed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.time));
+  bucket.tokens = std::min(options_.call_burst,
+                           bucket.tokens + passed * options_.calls_per_second);
+  bucket.time = now;
+  if (bucket.tokens >= 1) {
+    bucket.tokens -= 1;
+    return absl::OkStatus();
+  }
+  const int wait = static_cast<int>(
+      std::ceil((1 - bucket.tokens) / options_.calls_per_second));
+  return domain::MakeError(domain::Reason::kRateLimited,
+                           absl::StrCat("too many calls; wait ", wait, " s"),
+                           {{"retry_after_seconds", absl::StrCat(wait)}});
+}
+
+grpc::Status Gate::Run(
+    grpc::ServerContext& context, absl::string_view method,
+    absl::FunctionRef<absl::Status(const service::Caller&)> handler) {
+  CallRecord record;
+  record.time = clock_->Now();
+  record.method = std::string(method);
+  record.peer = PeerText(context.peer());
+  record.request = RequestId(context);
+  context.AddTrailingMetadata(std::string(kRequestIdHeader), record.request);
+
+  const auto run = [&]() -> absl::Status {
+    const auto& metadata = context.client_metadata();
+    const auto [first, last] = metadata.equal_range(grpc::string_ref(
+        kAuthorizationHeader.data(), kAuthorizationHeader.size()));
+    std::optional<std::string> authorization;
+    for (auto it = first; it != last; ++it) {
+      if (authorization.has_value()) {
+        return Unauthenticated("there are several authorization headers");
+      }
+      authorization.emplace(it->second.data(), it->second.size());
+    }
+    SALLYPORT_ASSIGN_OR_RETURN(
+        const service::Caller caller,
+        Authenticate(authorization.has_value() ? &*authorization : nullptr,
+                     CertificateUris(context), context.peer()));
+    record.principal = Printable(caller.principal, 256);
+    SALLYPORT_RETURN_IF_ERROR(service::Authorize(caller.role, method));
+    SALLYPORT_RETURN_IF_ERROR(Count(caller.principal));
+    return handler(caller);
+  };
+  absl::Status status;
+  try {
+    status = run();
+  } catch (const std::exception& error) {
+    status = absl::InternalError(absl::StrCat("exception: ", error.what()));
+  }
+  record.duration = clock_->Now() - record.time;
+  grpc::Status answer;
+  if (!status.ok()) {
+    answer = ToGrpc(status, record.request);
+    const std::optional<domain::Error> error = domain::ErrorOf(status);
+    record.reason = std::string(domain::ReasonName(
+        error.has_value() ? error->reason : domain::Reason::kInternal));
+    if (answer.error_code() == grpc::StatusCode::INTERNAL) {
+      record.details = Printable(status.ToString(), 1024);
+    }
+  }
+  record.code = answer.error_code();
+  observer_->OnCall(record);
+  return answer;
+}
+
+}  // namespace sallyport::api

@@ -1,0 +1,105 @@
+// Gate: what every call of the API passes before it reaches its handler, and
+// after. In this order: who asks, whether the role allows the method, whether
+// they ask too often; then the handler; then the log line and the metrics.
+// Nothing of the request is looked at before, so that a refusal tells nothing
+// about what there is.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_API_GATE_H_
+#define SALLYPORT_CONFIG_SERVICE_API_GATE_H_
+
+#include <list>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "config_service/api/credentials.h"
+#include "config_service/service/caller.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+
+namespace sallyport::api {
+
+// One call, for the log and for metrics. Text is printable.
+struct CallRecord {
+  absl::Time time;
+  absl::Duration duration;
+  std::string method;
+  std::string principal;  // empty: not known
+  std::string peer;
+  std::string request;  // its id
+  grpc::StatusCode code = grpc::StatusCode::OK;
+  std::string reason;   // of the error
+  std::string details;  // for the log only; of faults of the service
+};
+
+// Is told of each call, from any thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void OnCall(const CallRecord& record) = 0;
+};
+
+struct GateOptions {
+  Credentials credentials;
+  // A caller from the loopback interface that has no credentials is an admin.
+  bool trust_loopback = false;
+  // Calls of one principal; see limits.h.
+  double call_burst = 0;
+  double calls_per_second = 0;
+};
+
+// Thread-safe.
+class Gate {
+ public:
+  // `observer` and `clock` outlive it.
+  Gate(GateOptions options, Observer* observer, const Clock* clock);
+
+  // Runs `handler` if the caller may call `method`
+  // ("sallyport.config.v1.Truststores/GetTruststore"), and makes the answer of
+  // what it returns. The answer's trailing metadata have the request's id
+  // ("x-request-id"): the caller's own, or a new one.
+  grpc::Status Run(
+      grpc::ServerContext& context, absl::string_view method,
+      absl::FunctionRef<absl::Status(const service::Caller&)> handler);
+
+  // Who asks; CREDENTIALS_MISSING. `authorization` is the value of that header,
+  // null when there is none; `peer` as grpc::ServerContext has it.
+  absl::StatusOr<service::Caller> Authenticate(
+      const std::string* authorization,
+      const std::vector<std::string>& certificate_uris,
+      absl::string_view peer) const;
+
+ private:
+  struct Bucket {
+    std::string principal;
+    double tokens;
+    absl::Time time;
+  };
+  // RATE_LIMITED.
+  absl::Status Count(const std::string& principal);
+
+  const GateOptions options_;
+  Observer* const observer_;
+  const Clock* const clock_;
+  absl::Mutex mu_;
+  // The last used first.
+  std::list<Bucket> buckets_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, std::list<Bucket>::iterator> index_
+      ABSL_GUARDED_BY(mu_);
+};
+
+// Whether `peer`, as grpc::ServerContext::peer() has it, is on this machine:
+// "ipv4:127.0.0.1:5000", "ipv6:[::1]:5000", "ipv6:%5B::1%5D:5000".
+bool IsLoopback(absl::string_view peer);
+
+}  // namespace sallyport::api
+
+#endif  // SALLYPORT_CONFIG_SERVICE_API_GATE_H_

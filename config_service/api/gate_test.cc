@@ -1,0 +1,405 @@
+// The API over a real gRPC server on the loopback interface.
+
+#include "config_service/api/gate.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "config_service/api/convert_truststore.h"
+#include "config_service/api/errors.h"
+#include "config_service/api/limits.h"
+#include "config_service/api/truststores.h"
+#include "config_service/domain/violations.h"
+#include "config_service/store/memory.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "pki/testing/make_certificate.h"
+#include "proto/sallyport/config/v1/audit.grpc.pb.h"
+#include "proto/sallyport/config/v1/truststore.grpc.pb.h"
+
+namespace sallyport::api {
+namespace {
+
+namespace proto = sallyport::config::v1;
+
+class Recorder : public Observer {
+ public:
+  void OnCall(const CallRecord& record) override {
+    absl::MutexLock lock(&mu_);
+    last_ = record;
+  }
+  CallRecord last() {
+    absl::MutexLock lock(&mu_);
+    return last_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  CallRecord last_;
+};
+
+struct Reply {
+  grpc::StatusCode code = grpc::StatusCode::OK;
+  std::string reason;
+  std::map<std::string, std::string> metadata;
+  std::vector<std::pair<std::string, std::string>> violations;
+};
+
+Reply ReplyOf(const grpc::Status& status) {
+  Reply out;
+  out.code = status.error_code();
+  if (status.ok()) return out;
+  google::rpc::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), status.error_code());
+  int infos = 0;
+  for (const auto& any : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::BadRequest bad;
+    if (any.UnpackTo(&info)) {
+      ++infos;
+      EXPECT_EQ(info.domain(), "sallyport.dev");
+      out.reason = info.reason();
+      out.metadata = {info.metadata().begin(), info.metadata().end()};
+    } else if (any.UnpackTo(&bad)) {
+      for (const auto& violation : bad.field_violations()) {
+        out.violations.emplace_back(violation.field(), violation.reason());
+      }
+    }
+  }
+  EXPECT_EQ(infos, 1);
+  return out;
+}
+
+class GateTest : public testing::Test {
+ protected:
+  GateTest()
+      : clock_(pki::TestNow()),
+        store_(store::NewMemoryStore()),
+        truststores_({store_.get(), &clock_, &format_}),
+        audit_log_(store_.get()) {}
+
+  void Start(GateOptions options) {
+    gate_ = std::make_unique<Gate>(std::move(options), &recorder_, &clock_);
+    truststores_service_ = NewTruststoresService(&truststores_, gate_.get());
+    audit_service_ = NewAuditLogService(&audit_log_, gate_.get());
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.RegisterService(truststores_service_.get());
+    builder.RegisterService(audit_service_.get());
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+    auto channel = grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
+                                       grpc::InsecureChannelCredentials());
+    stub_ = proto::Truststores::NewStub(channel);
+    audit_ = proto::AuditLog::NewStub(channel);
+  }
+  void StartWithTokens() {
+    GateOptions options;
+    options.credentials = *Credentials::Parse(
+        absl::StrCat("token v viewer ", store::BlobDigest::Of("tv").ToHex(),
+                     "\ntoken o operator ", store::BlobDigest::Of("to").ToHex(),
+                     "\ntoken a admin ", store::BlobDigest::Of("ta").ToHex()));
+    Start(std::move(options));
+  }
+  void StartTrustingLoopback() {
+    GateOptions options;
+    options.trust_loopback = true;
+    Start(std::move(options));
+  }
+
+  Reply Get(const std::string& name, const std::string& authorization) {
+    grpc::ClientContext context;
+    if (!authorization.empty()) {
+      context.AddMetadata("authorization", authorization);
+    }
+    proto::GetTruststoreRequest request;
+    request.set_name(name);
+    proto::Truststore response;
+    return ReplyOf(stub_->GetTruststore(&context, request, &response));
+  }
+  Reply Create(const std::string& id, const std::string& authorization = "") {
+    grpc::ClientContext context;
+    if (!authorization.empty()) {
+      context.AddMetadata("authorization", authorization);
+    }
+    proto::CreateTruststoreRequest request;
+    request.set_truststore_id(id);
+    request.set_pem(pem_);
+    return ReplyOf(stub_->CreateTruststore(&context, request, &created_));
+  }
+
+  const std::string pem_ =
+      pki::MakeTestCertificate(pki::TestCaSpec("Root A"), pki::TestKey::P256(),
+                               nullptr)
+          .pem;
+  FakeClock clock_;
+  JsonAuditFormat format_;
+  std::unique_ptr<store::Store> store_;
+  service::Truststores truststores_;
+  service::AuditLog audit_log_;
+  Recorder recorder_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<grpc::Service> truststores_service_;
+  std::unique_ptr<grpc::Service> audit_service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<proto::Truststores::Stub> stub_;
+  std::unique_ptr<proto::AuditLog::Stub> audit_;
+  proto::Truststore created_;
+};
+
+TEST_F(GateTest, AsksWhoBeforeItSaysAnything) {
+  StartWithTokens();
+  // Whether the name is good, or there is such a truststore, makes no
+  // difference.
+  for (const char* name : {"", "nonsense", "truststores/none"}) {
+    for (const char* authorization :
+         {"", "Bearer", "Bearer ", "Bearer wrong", "Basic dHY=", "tv"}) {
+      const Reply reply = Get(name, authorization);
+      EXPECT_EQ(reply.code, grpc::StatusCode::UNAUTHENTICATED);
+      EXPECT_EQ(reply.reason, "CREDENTIALS_MISSING");
+      EXPECT_TRUE(reply.violations.empty());
+    }
+  }
+  EXPECT_EQ(Get("truststores/none", "Bearer tv").code,
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Get("truststores/none", "bearer tv").code,
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Get("nonsense", "Bearer tv").reason, "NAME_MALFORMED");
+}
+
+TEST_F(GateTest, RefusesAViewerBeforeItLooksAtTheRequest) {
+  StartWithTokens();
+  const Reply reply = Create("Not-An-Id", "Bearer tv");
+  EXPECT_EQ(reply.code, grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(reply.reason, "ROLE_MISSING");
+  EXPECT_EQ(reply.metadata.at("required_role"), "operator");
+  EXPECT_EQ(recorder_.last().principal, "token:v");
+  EXPECT_EQ(recorder_.last().reason, "ROLE_MISSING");
+  EXPECT_EQ(Create("p", "Bearer to").code, grpc::StatusCode::OK);
+  EXPECT_EQ(created_.active_version(), "truststores/p/versions/1");
+}
+
+TEST_F(GateTest, TrustsTheLoopbackInterfaceOnlyWhenTold) {
+  StartTrustingLoopback();
+  EXPECT_EQ(Create("p").code, grpc::StatusCode::OK);
+  EXPECT_EQ(recorder_.last().principal, "loopback");
+  // Who sends a token is not taken for somebody else.
+  EXPECT_EQ(Get("truststores/p", "Bearer wrong").reason, "CREDENTIALS_MISSING");
+  const GateOptions options = [] {
+    GateOptions o;
+    o.trust_loopback = true;
+    return o;
+  }();
+  const Gate gate(options, &recorder_, &clock_);
+  EXPECT_TRUE(gate.Authenticate(nullptr, {}, "ipv4:127.0.0.1:99").ok());
+  EXPECT_TRUE(gate.Authenticate(nullptr, {}, "ipv6:%5B::1%5D:99").ok());
+  for (const char* peer :
+       {"ipv4:10.0.0.1:99", "ipv6:[2001:db8::1]:99", "unix:/tmp/x", "",
+        "ipv4:128.0.0.1:1", "ipv6:[::12]:1"}) {
+    EXPECT_FALSE(gate.Authenticate(nullptr, {}, peer).ok()) << peer;
+  }
+  // A certificate that nobody knows is not made better by where it is from.
+  EXPECT_FALSE(
+      gate.Authenticate(nullptr, {"spiffe://other"}, "ipv4:127.0.0.1:99").ok());
+}
+
+TEST_F(GateTest, ReportsAllViolationsWithTheirReasons) {
+  StartTrustingLoopback();
+  grpc::ClientContext context;
+  proto::CreateTruststoreRequest request;
+  request.set_truststore_id("Bad");
+  request.set_pem("nothing");
+  request.mutable_truststore()->set_description(std::string(2000, 'x'));
+  const Reply reply =
+      ReplyOf(stub_->CreateTruststore(&context, request, &created_));
+  EXPECT_EQ(reply.code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(reply.reason, "FIELDS_INVALID");
+  EXPECT_EQ(reply.metadata.at("field_violations"), "3");
+  EXPECT_EQ(reply.violations,
+            (std::vector<std::pair<std::string, std::string>>{
+                {"truststore_id", "NAME_MALFORMED"},
+                {"truststore.description", "FIELD_OUT_OF_RANGE"},
+                {"pem", "TRUSTSTORE_EMPTY"}}));
+  // An enum value that has no name is refused, not taken for a default.
+  grpc::ClientContext second;
+  request.set_truststore_id("good");
+  request.set_pem(pem_);
+  request.mutable_truststore()->Clear();
+  request.mutable_truststore()->set_chain_policy(
+      static_cast<sallyport::filter::v1::ChainPolicy>(99));
+  EXPECT_EQ(ReplyOf(stub_->CreateTruststore(&second, request, &created_))
+                .violations[0]
+                .first,
+            "truststore.chain_policy");
+}
+
+TEST_F(GateTest, LimitsWhatOnePrincipalSends) {
+  GateOptions options;
+  options.trust_loopback = true;
+  options.call_burst = 3;
+  options.calls_per_second = 0.5;
+  Start(std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Get("truststores/p", "").code, grpc::StatusCode::NOT_FOUND);
+  }
+  const Reply limited = Get("truststores/p", "");
+  EXPECT_EQ(limited.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(limited.reason, "RATE_LIMITED");
+  EXPECT_EQ(limited.metadata.at("retry_after_seconds"), "2");
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_EQ(Get("truststores/p", "").code, grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Get("truststores/p", "").reason, "RATE_LIMITED");
+}
+
+TEST_F(GateTest, NamesEachRequest) {
+  StartTrustingLoopback();
+  const auto call = [&](const char* id) {
+    grpc::ClientContext context;
+    if (id != nullptr) context.AddMetadata("x-request-id", id);
+    proto::GetTruststoreRequest request;
+    request.set_name("truststores/p");
+    proto::Truststore response;
+    EXPECT_FALSE(stub_->GetTruststore(&context, request, &response).ok());
+    const auto& trailing = context.GetServerTrailingMetadata();
+    const auto it = trailing.find("x-request-id");
+    EXPECT_NE(it, trailing.end());
+    const std::string name(it->second.data(), it->second.size());
+    EXPECT_EQ(recorder_.last().request, name);
+    return name;
+  };
+  EXPECT_EQ(call("abc-1.2_3"), "abc-1.2_3");
+  EXPECT_EQ(call(nullptr).size(), 16u);
+  EXPECT_NE(call(nullptr), call(nullptr));
+  // Nobody forges a line of the log.
+  EXPECT_EQ(call("a b\"c").size(), 16u);
+  EXPECT_EQ(call(std::string(kMaxRequestIdLength + 1, 'a').c_str()).size(),
+            16u);
+}
+
+TEST_F(GateTest, HidesFaultsOfTheServiceFromTheCaller) {
+  StartTrustingLoopback();
+  const auto status =
+      ToGrpc(absl::InternalError("disk /secret/path is broken"), "r1");
+  const Reply reply = ReplyOf(status);
+  EXPECT_EQ(reply.code, grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(reply.reason, "INTERNAL");
+  EXPECT_EQ(reply.metadata.at("request"), "r1");
+  EXPECT_FALSE(absl::StrContains(status.error_message(), "secret"));
+  EXPECT_FALSE(absl::StrContains(status.error_details(), "secret"));
+  // Also one that carries our own error.
+  EXPECT_FALSE(absl::StrContains(
+      ToGrpc(domain::MakeError(domain::Reason::kInternal, "secret"), "r1")
+          .error_details(),
+      "secret"));
+}
+
+TEST_F(GateTest, TakesUploadsThatArriveWhole) {
+  StartTrustingLoopback();
+  ASSERT_EQ(Create("p").code, grpc::StatusCode::OK);
+  std::string pem;
+  for (int i = 0; i < 3; ++i) {
+    pem += pki::MakeTestCertificate(pki::TestCaSpec(absl::StrCat("Root ", i)),
+                                    pki::TestKey::P256(), nullptr)
+               .pem;
+  }
+  const auto upload = [&](const std::string& sha256, bool start,
+                          size_t piece_bytes,
+                          proto::TruststoreVersion* version) {
+    grpc::ClientContext context;
+    auto writer = stub_->UploadTruststoreVersion(&context, version);
+    proto::UploadTruststoreVersionRequest message;
+    if (start) {
+      message.mutable_start()->set_parent("truststores/p");
+      writer->Write(message);
+    }
+    for (size_t i = 0; i < pem.size(); i += piece_bytes) {
+      message.set_chunk(pem.substr(i, piece_bytes));
+      writer->Write(message);
+    }
+    if (!sha256.empty()) {
+      message.set_sha256(sha256);
+      writer->Write(message);
+    }
+    writer->WritesDone();
+    return ReplyOf(writer->Finish());
+  };
+  proto::TruststoreVersion version;
+  const std::string sha256 = store::BlobDigest::Of(pem).ToHex();
+  EXPECT_EQ(upload(sha256, true, 100, &version).code, grpc::StatusCode::OK);
+  EXPECT_EQ(version.name(), "truststores/p/versions/2");
+  EXPECT_EQ(version.certificate_count(), 3);
+  EXPECT_EQ(version.sha256(), sha256);
+  EXPECT_EQ(upload("", true, 100, &version).reason, "UPLOAD_INVALID");
+  EXPECT_EQ(upload(std::string(64, '0'), true, 100, &version).reason,
+            "UPLOAD_INVALID");
+  EXPECT_EQ(upload(sha256, false, 100, &version).reason, "UPLOAD_INVALID");
+  // Over the limit it ends before everything is here.
+  pem = std::string((1 << 20) + 1, 'x');
+  EXPECT_EQ(upload(store::BlobDigest::Of(pem).ToHex(), true, 1 << 19, &version)
+                .reason,
+            "TRUSTSTORE_TOO_LARGE");
+  EXPECT_EQ(upload(store::BlobDigest::Of(pem).ToHex(), true, kMaxChunkBytes + 1,
+                   &version)
+                .reason,
+            "UPLOAD_INVALID");
+}
+
+TEST_F(GateTest, RefusesAMessageThatIsTooLarge) {
+  StartTrustingLoopback();
+  grpc::ClientContext context;
+  proto::CreateTruststoreRequest request;
+  request.set_truststore_id("p");
+  request.set_pem(std::string(kMaxRequestBytes, 'x'));
+  EXPECT_EQ(stub_->CreateTruststore(&context, request, &created_).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(GateTest, UpdatesTheFieldsThatAreSetWhenThereIsNoMask) {
+  StartTrustingLoopback();
+  ASSERT_EQ(Create("p").code, grpc::StatusCode::OK);
+  const auto update = [&](proto::UpdateTruststoreRequest request) {
+    grpc::ClientContext context;
+    return ReplyOf(stub_->UpdateTruststore(&context, request, &created_));
+  };
+  proto::UpdateTruststoreRequest request;
+  request.mutable_truststore()->set_name("truststores/p");
+  request.mutable_truststore()->set_description("new");
+  request.mutable_truststore()->set_pin_leaf(true);
+  EXPECT_EQ(update(request).code, grpc::StatusCode::OK);
+  EXPECT_EQ(created_.description(), "new");
+  EXPECT_TRUE(created_.pin_leaf());
+  // A mask sets to nothing what is not there.
+  request.mutable_truststore()->clear_description();
+  request.mutable_update_mask()->add_paths("description");
+  request.mutable_truststore()->set_pin_leaf(false);
+  EXPECT_EQ(update(request).code, grpc::StatusCode::OK);
+  EXPECT_EQ(created_.description(), "");
+  EXPECT_TRUE(created_.pin_leaf());
+  request.mutable_truststore()->set_etag("\"old\"");
+  EXPECT_EQ(update(request).reason, "ETAG_MISMATCH");
+  // The audit log has all of it, in the words of the API.
+  grpc::ClientContext context;
+  proto::ListAuditEntriesResponse entries;
+  ASSERT_TRUE(audit_->ListAuditEntries(&context, {}, &entries).ok());
+  ASSERT_EQ(entries.audit_entries_size(), 3);
+  const auto& change = entries.audit_entries(1).changes(0);
+  EXPECT_EQ(change.resource(), "truststores/p");
+  ASSERT_EQ(change.changed_fields_size(), 2);
+  EXPECT_EQ(change.changed_fields(0), "description");
+  EXPECT_EQ(change.changed_fields(1), "pin_leaf");
+  EXPECT_EQ(entries.audit_entries(1).principal(), "loopback");
+}
+
+}  // namespace
+}  // namespace sallyport::api

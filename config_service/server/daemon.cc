@@ -1,0 +1,212 @@
+#include "config_service/server/daemon.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "config_service/api/convert_truststore.h"
+#include "config_service/api/gate.h"
+#include "config_service/api/limits.h"
+#include "config_service/api/truststores.h"
+#include "config_service/server/http.h"
+#include "config_service/server/log.h"
+#include "config_service/server/metrics.h"
+#include "config_service/service/audit_log.h"
+#include "config_service/service/roles.h"
+#include "config_service/service/truststores.h"
+#include "config_service/store/sqlite/sqlite_store.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+
+namespace sallyport::server {
+namespace {
+
+// How often what is no longer needed is removed.
+constexpr absl::Duration kCleaningInterval = absl::Minutes(5);
+// Threads that wait for calls at least and at most, and calls at one time.
+constexpr int kMinPollers = 1;
+constexpr int kMaxPollers = 4;
+constexpr int kMaxThreads = 64;
+
+class CallObserver : public api::Observer {
+ public:
+  explicit CallObserver(Metrics* metrics) : metrics_(metrics) {}
+
+  void OnCall(const api::CallRecord& record) override {
+    metrics_->Count(record);
+    LogFields fields = {
+        {"method", record.method},
+        {"principal", record.principal},
+        {"peer", record.peer},
+        {"request", record.request},
+        {"code", CodeName(record.code)},
+        {"milliseconds",
+         absl::StrCat(absl::ToInt64Milliseconds(record.duration))},
+    };
+    if (!record.reason.empty()) fields.push_back({"reason", record.reason});
+    if (!record.details.empty()) {
+      fields.push_back({"details", record.details});
+      LogError("call", fields);
+      return;
+    }
+    LogInfo("call", fields);
+  }
+
+ private:
+  Metrics* const metrics_;
+};
+
+class DaemonImpl : public Daemon {
+ public:
+  DaemonImpl(Settings settings, std::unique_ptr<store::SqliteStore> store)
+      : settings_(std::move(settings)),
+        store_(std::move(store)),
+        observer_(&metrics_),
+        gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
+        truststores_({store_.get(), &Clock::System(), &format_}),
+        audit_log_(store_.get()),
+        truststores_service_(api::NewTruststoresService(&truststores_, &gate_)),
+        audit_log_service_(api::NewAuditLogService(&audit_log_, &gate_)) {}
+
+  ~DaemonImpl() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Start() {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(settings_.admin.ToString(), ServerCredentials(),
+                             &admin_port_);
+    // A second process on the port would share its calls.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(api::kMaxRequestBytes);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, kMinPollers);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMaxPollers);
+    builder.SetResourceQuota(
+        grpc::ResourceQuota("admin").SetMaxThreads(kMaxThreads));
+    builder.RegisterService(truststores_service_.get());
+    builder.RegisterService(audit_log_service_.get());
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || admin_port_ == 0) {
+      return absl::UnavailableError(absl::StrCat(
+          "cannot listen on --admin-address ", settings_.admin.ToString(),
+          "; is it in use, or the certificate and key no pair?"));
+    }
+    HttpHandlers handlers;
+    handlers.ready = [this]() -> std::string {
+      if (stopping_) return "stopping";
+      return store_->Health().ok() ? "" : "the store takes no changes";
+    };
+    handlers.may_see_metrics = [this](const std::string* authorization) {
+      // The port is on loopback, and carries no client certificates.
+      const auto caller =
+          gate_.Authenticate(authorization, {}, "ipv4:127.0.0.1:0");
+      return caller.ok() && caller->role >= service::Role::kViewer;
+    };
+    handlers.metrics = [this] { return metrics_.Text(*store_); };
+    SALLYPORT_ASSIGN_OR_RETURN(
+        http_, HttpServer::Start(settings_.http.host, settings_.http.port,
+                                 std::move(handlers)));
+    cleaner_ = std::thread([this] { Clean(); });
+    return absl::OkStatus();
+  }
+
+  void Stop(absl::Duration grace) override {
+    if (stopping_.exchange(true)) return;
+    stop_cleaning_.Notify();
+    if (server_ != nullptr) {
+      if (auto* health = server_->GetHealthCheckService()) {
+        health->SetServingStatus(false);
+      }
+      server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+      server_->Wait();
+    }
+    http_.reset();
+    if (cleaner_.joinable()) cleaner_.join();
+  }
+
+  int admin_port() const override { return admin_port_; }
+  int http_port() const override { return http_->port(); }
+
+ private:
+  static api::GateOptions GateOptionsOf(const Settings& settings) {
+    api::GateOptions out;
+    out.credentials = settings.credentials;
+    out.trust_loopback = settings.options.allow_loopback_without_credentials;
+    out.call_burst = api::kCallBurst;
+    out.calls_per_second = api::kCallsPerSecond;
+    return out;
+  }
+
+  std::shared_ptr<grpc::ServerCredentials> ServerCredentials() const {
+    if (settings_.tls_certificate.empty()) {
+      return grpc::InsecureServerCredentials();
+    }
+    // Who has no certificate may have a token.
+    grpc::SslServerCredentialsOptions options(
+        settings_.client_ca.empty()
+            ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+            : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.pem_root_certs = settings_.client_ca;
+    options.pem_key_cert_pairs.push_back(
+        {settings_.tls_key, settings_.tls_certificate});
+    return grpc::SslServerCredentials(options);
+  }
+
+  void Clean() {
+    while (!stop_cleaning_.WaitForNotificationWithTimeout(kCleaningInterval)) {
+      const auto forgotten =
+          service::ForgetRequests(*store_, Clock::System().Now());
+      const auto removed = store_->CollectGarbage();
+      for (const absl::Status& status :
+           {forgotten.status(), removed.status()}) {
+        if (!status.ok()) {
+          LogError("cleaning failed", {{"details", status.ToString()}});
+        }
+      }
+    }
+  }
+
+  const Settings settings_;
+  const std::unique_ptr<store::SqliteStore> store_;
+  const api::JsonAuditFormat format_;
+  Metrics metrics_;
+  CallObserver observer_;
+  api::Gate gate_;
+  service::Truststores truststores_;
+  service::AuditLog audit_log_;
+  const std::unique_ptr<grpc::Service> truststores_service_;
+  const std::unique_ptr<grpc::Service> audit_log_service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<HttpServer> http_;
+  std::atomic<bool> stopping_{false};
+  absl::Notification stop_cleaning_;
+  std::thread cleaner_;
+  int admin_port_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
+  absl::StatusOr<std::unique_ptr<store::SqliteStore>> store =
+      store::SqliteStore::Open(settings.options.data_dir);
+  if (!store.ok()) return store.status();
+  const store::OpenReport& report = (*store)->open_report();
+  LogInfo("store opened",
+          {{"created", report.created ? "yes" : "no"},
+           {"lineage", (*store)->lineage().id()},
+           {"checked", report.check_finished ? "wholly" : "in part"},
+           {"new_lineage_because", report.new_lineage_because}});
+  auto daemon =
+      std::make_unique<DaemonImpl>(std::move(settings), *std::move(store));
+  SALLYPORT_RETURN_IF_ERROR(daemon->Start());
+  return daemon;
+}
+
+}  // namespace sallyport::server

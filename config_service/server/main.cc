@@ -1,0 +1,110 @@
+// sallyportd: the config service.
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "config_service/server/daemon.h"
+#include "config_service/server/log.h"
+#include "config_service/server/options.h"
+
+namespace sallyport::server {
+namespace {
+
+// What calls under way have at the end.
+constexpr absl::Duration kGrace = absl::Seconds(10);
+
+constexpr int kStopped = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int Run(int argc, char** argv) {
+  CLI::App app("Keeps truststores and pushes them to proxies.", "sallyportd");
+  Options options;
+  app.set_config("--config", "", "a file with options, TOML");
+  const auto add = [&](const std::string& name, const std::string& env,
+                       std::string& value, const std::string& help) {
+    app.add_option("--" + name, value, help)->envname("SALLYPORTD_" + env);
+  };
+  add("data-dir", "DATA_DIR", options.data_dir, "the folder of the state");
+  add("admin-address", "ADMIN_ADDRESS", options.admin_address,
+      "HOST:PORT of the gRPC API. Default: 127.0.0.1:9440");
+  add("http-address", "HTTP_ADDRESS", options.http_address,
+      "HOST:PORT of /healthz, /readyz, /metrics. Default: 127.0.0.1:9442");
+  add("admin-credentials", "ADMIN_CREDENTIALS", options.admin_credentials,
+      "a file that says who may do what");
+  add("admin-tls-certificate", "ADMIN_TLS_CERTIFICATE",
+      options.admin_tls_certificate, "the API's certificate chain, PEM");
+  add("admin-tls-key", "ADMIN_TLS_KEY", options.admin_tls_key,
+      "its private key, PEM");
+  add("admin-client-ca", "ADMIN_CLIENT_CA", options.admin_client_ca,
+      "the CAs of callers' certificates, PEM");
+  app.add_flag("--allow-loopback-without-credentials",
+               options.allow_loopback_without_credentials,
+               "whoever reaches the loopback interface is an admin");
+  app.add_flag("--check-config", options.check_config,
+               "check the options and their files, and end")
+      ->configurable(false);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return kStopped;
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "sallyportd: " << error.what()
+              << "\nRun 'sallyportd --help' for usage.\n";
+    return kUsage;
+  }
+  absl::StatusOr<Settings> settings = Load(options);
+  if (!settings.ok()) {
+    std::cerr << "sallyportd: the options cannot be used:\n"
+              << settings.status().message() << "\n";
+    return kUsage;
+  }
+  if (options.check_config) {
+    std::cout << "the options are good\n";
+    return kStopped;
+  }
+
+  // Signals are waited for below; threads inherit this.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Start(*std::move(settings));
+  if (!daemon.ok()) {
+    LogError("cannot start", {{"details", daemon.status().ToString()}});
+    return kFailed;
+  }
+  LogInfo("ready", {{"admin_port", absl::StrCat((*daemon)->admin_port())},
+                    {"http_port", absl::StrCat((*daemon)->http_port())}});
+  int received = 0;
+  sigwait(&signals, &received);
+  LogInfo("stopping", {{"signal", absl::StrCat(received)}});
+  (*daemon)->Stop(kGrace);
+  LogInfo("stopped");
+  return kStopped;
+}
+
+}  // namespace
+}  // namespace sallyport::server
+
+int main(int argc, char** argv) {
+  try {
+    return sallyport::server::Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "sallyportd: unexpected error: " << error.what() << "\n";
+    return 1;
+  }
+}

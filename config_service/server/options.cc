@@ -1,0 +1,163 @@
+#include "config_service/server/options.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "config_service/api/limits.h"
+
+namespace sallyport::server {
+namespace {
+
+constexpr size_t kMaxPemBytes = size_t{1} << 20;
+constexpr int kMaxPort = 65535;
+
+class Problems {
+ public:
+  void Add(absl::string_view option, absl::string_view what) {
+    lines_.push_back(absl::StrCat("--", option, ": ", what));
+  }
+  // The file's content; empty after a problem, or without a file.
+  std::string Read(absl::string_view option, const std::string& path,
+                   size_t max_bytes) {
+    if (path.empty()) return "";
+    absl::StatusOr<std::string> content = ReadRegularFile(path, max_bytes);
+    if (!content.ok()) {
+      Add(option, content.status().message());
+      return "";
+    }
+    if (content->empty())
+      Add(option, absl::StrCat(Printable(path), " is empty"));
+    return *std::move(content);
+  }
+  absl::Status ToStatus() const {
+    if (lines_.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+std::string Address::ToString() const {
+  return absl::StrContains(host, ":") ? absl::StrCat("[", host, "]:", port)
+                                      : absl::StrCat(host, ":", port);
+}
+
+absl::StatusOr<Address> ParseAddress(absl::string_view text) {
+  Address out;
+  const size_t colon = text.rfind(':');
+  if (colon == absl::string_view::npos) {
+    return absl::InvalidArgumentError("has no port; give HOST:PORT");
+  }
+  absl::string_view host = text.substr(0, colon);
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ":")) {
+    return absl::InvalidArgumentError(
+        "write an IPv6 address in brackets: [::1]:9440");
+  }
+  if (host.empty()) {
+    return absl::InvalidArgumentError(
+        "has no host; give 0.0.0.0:PORT for all of them");
+  }
+  const absl::string_view port = text.substr(colon + 1);
+  if (!absl::SimpleAtoi(port, &out.port) || out.port < 0 ||
+      out.port > kMaxPort || !absl::ascii_isdigit(port.front())) {
+    return absl::InvalidArgumentError("the port is 0 to 65535");
+  }
+  out.host = std::string(host);
+  const std::vector<absl::string_view> octets = absl::StrSplit(host, '.');
+  bool is_ipv4 = octets.size() == 4;
+  for (absl::string_view octet : octets) {
+    int value = 0;
+    is_ipv4 = is_ipv4 && absl::SimpleAtoi(octet, &value) && value >= 0 &&
+              value <= 255;
+  }
+  out.loopback =
+      host == "localhost" || host == "::1" || (is_ipv4 && octets[0] == "127");
+  return out;
+}
+
+absl::StatusOr<Settings> Load(const Options& options) {
+  Problems problems;
+  Settings out;
+  out.options = options;
+  if (options.data_dir.empty()) {
+    problems.Add("data-dir", "is missing; give a folder for the state");
+  }
+  absl::StatusOr<Address> admin = ParseAddress(options.admin_address);
+  if (admin.ok()) {
+    out.admin = *std::move(admin);
+  } else {
+    problems.Add("admin-address", admin.status().message());
+  }
+  absl::StatusOr<Address> http = ParseAddress(options.http_address);
+  if (!http.ok()) {
+    problems.Add("http-address", http.status().message());
+  } else if (!http->loopback) {
+    problems.Add("http-address",
+                 "only a loopback address can be listened on; put a proxy "
+                 "with TLS before it");
+  } else {
+    out.http = *std::move(http);
+  }
+  const std::string credentials =
+      problems.Read("admin-credentials", options.admin_credentials,
+                    api::kMaxCredentialsBytes);
+  absl::StatusOr<api::Credentials> parsed =
+      api::Credentials::Parse(credentials);
+  if (!parsed.ok()) {
+    problems.Add("admin-credentials", parsed.status().message());
+  } else {
+    out.credentials = *std::move(parsed);
+  }
+  out.tls_certificate = problems.Read(
+      "admin-tls-certificate", options.admin_tls_certificate, kMaxPemBytes);
+  out.tls_key =
+      problems.Read("admin-tls-key", options.admin_tls_key, kMaxPemBytes);
+  out.client_ca =
+      problems.Read("admin-client-ca", options.admin_client_ca, kMaxPemBytes);
+  if (options.admin_tls_certificate.empty() != options.admin_tls_key.empty()) {
+    problems.Add("admin-tls-certificate",
+                 "and --admin-tls-key need each other");
+  }
+  if (!options.admin_client_ca.empty() &&
+      options.admin_tls_certificate.empty()) {
+    problems.Add("admin-client-ca", "needs --admin-tls-certificate");
+  }
+  if (out.credentials.empty() && !options.allow_loopback_without_credentials) {
+    problems.Add("admin-credentials",
+                 "has nobody, so nobody could do anything; name a file with "
+                 "credentials, or set --allow-loopback-without-credentials");
+  }
+  if (!out.admin.host.empty() && !out.admin.loopback) {
+    if (out.credentials.empty()) {
+      problems.Add("admin-address",
+                   "beyond loopback it needs --admin-credentials");
+    }
+    if (options.admin_tls_certificate.empty()) {
+      problems.Add("admin-address",
+                   "beyond loopback it needs --admin-tls-certificate and "
+                   "--admin-tls-key");
+    }
+    if (options.allow_loopback_without_credentials) {
+      problems.Add("allow-loopback-without-credentials",
+                   "only with an --admin-address on loopback");
+    }
+  }
+  const absl::Status status = problems.ToStatus();
+  if (!status.ok()) return status;
+  return out;
+}
+
+}  // namespace sallyport::server

@@ -1,0 +1,57 @@
+// Options of sallyportd.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_
+#define SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "config_service/api/credentials.h"
+
+namespace sallyport::server {
+
+struct Options {
+  std::string data_dir;
+  std::string admin_address = "127.0.0.1:9440";
+  std::string http_address = "127.0.0.1:9442";
+  // Files; empty: none.
+  std::string admin_credentials;
+  std::string admin_tls_certificate;
+  std::string admin_tls_key;
+  std::string admin_client_ca;
+  bool allow_loopback_without_credentials = false;
+  bool check_config = false;
+};
+
+// "HOST:PORT" in parts. InvalidArgument says what is wrong with it.
+struct Address {
+  std::string host;  // without brackets
+  int port = 0;
+  // Whether only this machine reaches it: 127.0.0.0/8, ::1, "localhost".
+  bool loopback = false;
+  // As gRPC takes it.
+  std::string ToString() const;
+};
+absl::StatusOr<Address> ParseAddress(absl::string_view text);
+
+// Options with what their files hold.
+struct Settings {
+  Options options;
+  Address admin;
+  Address http;
+  api::Credentials credentials;
+  // PEM; empty: no TLS.
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string client_ca;
+};
+
+// Reads the files and checks everything: the errors of all options at once, a
+// line for each.
+absl::StatusOr<Settings> Load(const Options& options);
+
+}  // namespace sallyport::server
+
+#endif  // SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_

@@ -1,0 +1,118 @@
+#include "config_service/server/options.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "config_service/server/log.h"
+#include "config_service/store/store.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::server {
+namespace {
+
+class OptionsTest : public testing::Test {
+ protected:
+  std::string File(const std::string& name, const std::string& content) {
+    const std::string path = absl::StrCat(testing::TempDir(), "/", name);
+    std::ofstream(path) << content;
+    return path;
+  }
+  std::string Credentials() {
+    return File("credentials",
+                absl::StrCat("token a admin ",
+                             store::BlobDigest::Of("secret").ToHex(), "\n"));
+  }
+  // What is wrong; empty: nothing.
+  std::string Problem() {
+    const auto settings = Load(options_);
+    return settings.ok() ? "" : std::string(settings.status().message());
+  }
+  Options options_;
+};
+
+TEST_F(OptionsTest, NeedSomebodyWhoMayDoSomething) {
+  options_.data_dir = "/tmp/x";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--admin-credentials"));
+  options_.allow_loopback_without_credentials = true;
+  EXPECT_EQ(Problem(), "");
+  options_.allow_loopback_without_credentials = false;
+  options_.admin_credentials = Credentials();
+  EXPECT_EQ(Problem(), "");
+  // A file in which there is nobody is no credentials.
+  options_.admin_credentials = File("nobody", "# nobody\n");
+  EXPECT_TRUE(absl::StrContains(Problem(), "--admin-credentials"));
+}
+
+TEST_F(OptionsTest, RefuseToListenBeyondLoopbackWithoutCredentialsAndTls) {
+  options_.data_dir = "/tmp/x";
+  for (const char* address :
+       {"0.0.0.0:9440", "192.0.2.1:9440", "[::]:9440", "example.org:9440",
+        "127.0.0.1.example.org:9440", "127.1:9440", "[::ffff:1.2.3.4]:1"}) {
+    options_ = Options();
+    options_.data_dir = "/tmp/x";
+    options_.admin_address = address;
+    options_.allow_loopback_without_credentials = true;
+    const std::string problem = Problem();
+    EXPECT_TRUE(absl::StrContains(problem, "it needs --admin-credentials"))
+        << address << problem;
+    EXPECT_TRUE(absl::StrContains(problem, "it needs --admin-tls-certificate"))
+        << address << problem;
+    EXPECT_TRUE(absl::StrContains(problem,
+                                  "--allow-loopback-without-credentials: only"))
+        << address << problem;
+    options_.allow_loopback_without_credentials = false;
+    options_.admin_credentials = Credentials();
+    EXPECT_TRUE(
+        absl::StrContains(Problem(), "it needs --admin-tls-certificate"));
+    options_.admin_tls_certificate = File("certificate", "PEM");
+    EXPECT_TRUE(absl::StrContains(Problem(), "need each other"));
+    options_.admin_tls_key = File("key", "PEM");
+    EXPECT_EQ(Problem(), "");
+  }
+  options_.http_address = "0.0.0.0:9442";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--http-address"));
+}
+
+TEST_F(OptionsTest, SayEverythingThatIsWrongAtOnce) {
+  options_.admin_address = "9440";
+  options_.http_address = "127.0.0.1:70000";
+  options_.admin_credentials = "/does/not/exist";
+  options_.admin_client_ca = File("ca", "PEM");
+  const std::string problem = Problem();
+  for (const char* option : {"--data-dir", "--admin-address", "--http-address",
+                             "--admin-credentials", "--admin-client-ca"}) {
+    EXPECT_TRUE(absl::StrContains(problem, option)) << problem;
+  }
+}
+
+TEST(Address, IsAHostAndAPort) {
+  for (const char* good :
+       {"127.0.0.1:0", "127.255.0.9:65535", "[::1]:9440", "localhost:9440"}) {
+    const auto address = ParseAddress(good);
+    ASSERT_TRUE(address.ok()) << good;
+    EXPECT_TRUE(address->loopback) << good;
+    EXPECT_EQ(address->ToString(), good);
+  }
+  for (const char* bad :
+       {"", ":", ":9440", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
+        "127.0.0.1:-1", "127.0.0.1:65536", "::1:9440", "127.0.0.1:+5"}) {
+    EXPECT_FALSE(ParseAddress(bad).ok()) << bad;
+  }
+}
+
+TEST(LogLine, StaysOneLineWhateverIsInIt) {
+  const std::string line =
+      LogLine(absl::FromUnixMicros(1790000000000001), "info", "a\nb",
+              {{"key", "\"\x1b[0m\xff\r\n"}});
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  EXPECT_TRUE(absl::StartsWith(
+      line, "{\"time\":\"2026-09-21T14:13:20.000001Z\",\"level\":\"info\""))
+      << line;
+}
+
+}  // namespace
+}  // namespace sallyport::server

@@ -1,0 +1,300 @@
+"""A real sallyportd with an empty folder, driven by sallyportctl."""
+
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import tempfile
+import unittest
+import urllib.error
+import urllib.request
+
+from harness import certificates, processes
+
+DAEMON = os.path.abspath(os.environ["SALLYPORTD"])
+CTL = os.path.abspath(os.environ["SALLYPORTCTL"])
+
+
+class Daemon:
+    """One sallyportd on free ports."""
+
+    def __init__(self, data_dir, *arguments):
+        self.command = [
+            DAEMON,
+            "--data-dir", str(data_dir),
+            "--admin-address", "127.0.0.1:0",
+            "--http-address", "127.0.0.1:0",
+            *arguments,
+        ]
+        self.lines = []
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=processes.die_with_parent,
+        )
+        for line in self.process.stderr:
+            self.lines.append(line)
+            event = json.loads(line)
+            if event["message"] == "ready":
+                self.admin = "127.0.0.1:" + event["admin_port"]
+                self.http = "http://127.0.0.1:" + event["http_port"]
+                return self
+        raise AssertionError("not ready: " + "".join(self.lines))
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends it as an operator would; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.lines += self.process.stderr.read().splitlines(keepends=True)
+        self.process.stderr.close()
+        return self.process.wait(timeout=20)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def get(self, path, **headers):
+        """Status and text of an HTTP answer."""
+        request = urllib.request.Request(self.http + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def ctl(self, *arguments, token=None, code=0):
+        """The output of a sallyportctl that ends with `code`."""
+        environment = {"PATH": os.environ["PATH"], "SALLYPORT_ADDRESS": self.admin}
+        if token:
+            environment["SALLYPORT_TOKEN"] = token
+        done = subprocess.run(
+            [CTL, *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode != code:
+            raise AssertionError(
+                f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done.stderr if code else done.stdout
+
+    def json(self, *arguments, **options):
+        """The same, one object for each line."""
+        out = self.ctl(*arguments, "--json", **options)
+        return [json.loads(line) for line in out.splitlines()]
+
+
+class TruststoreTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.data = self.folder / "data"
+        workshop = certificates.Workshop(self.folder / "pki")
+        self.a = workshop.authority("a", "/O=Partner/CN=Root A")
+        self.b = workshop.authority("b", "/O=Partner/CN=Root B")
+        self.bundle = self.folder / "bundle.pem"
+        self.bundle.write_text(self.a.pem() + self.b.pem(), encoding="ascii")
+
+    def demo(self):
+        return Daemon(self.data, "--allow-loopback-without-credentials")
+
+    def test_lives_through_its_life(self):
+        with self.demo() as daemon:
+            daemon.ctl(
+                "truststore", "create", "partners", "--file", self.a.certificate,
+                "--description", "All partners", "--label", "team=edge",
+            )
+            self.assertIn("partners", daemon.ctl("truststore", "list"))
+            added = daemon.json("truststore", "add-version", "partners", self.bundle)[0]
+            self.assertEqual(added["name"], "truststores/partners/versions/2")
+            self.assertEqual(added["state"], "CANDIDATE")
+            self.assertEqual(
+                added["sha256"], hashlib.sha256(self.bundle.read_bytes()).hexdigest()
+            )
+            diff = daemon.ctl("truststore", "diff", "partners", 1, 2)
+            self.assertIn("+ CN=Root B,O=Partner", diff)
+            self.assertIn("1 added, 0 removed, 0 changed", diff)
+
+            daemon.ctl("truststore", "activate", "partners", 2)
+            self.assertEqual(
+                daemon.json("truststore", "get", "partners")[0]["active_version"],
+                "truststores/partners/versions/2",
+            )
+            daemon.ctl("truststore", "rollback", "partners")
+            self.assertEqual(
+                daemon.json("truststore", "get", "partners")[0]["active_version"],
+                "truststores/partners/versions/1",
+            )
+            states = {
+                version["name"][-1]: version["state"]
+                for version in daemon.json("truststore", "versions", "partners")
+            }
+            self.assertEqual(states, {"1": "ACTIVE", "2": "SUPERSEDED"})
+            self.assertEqual(
+                daemon.ctl("truststore", "read", "partners", 2), self.bundle.read_text()
+            )
+            daemon.ctl("truststore", "update", "partners", "--description", "Fewer")
+            shown = daemon.json("truststore", "get", "partners")[0]
+            self.assertEqual(shown["description"], "Fewer")
+            self.assertEqual(shown["labels"], {"team": "edge"})
+
+            audit = daemon.json("audit", "list")
+            self.assertEqual(
+                [entry["method"].split("/")[1] for entry in reversed(audit)],
+                [
+                    "CreateTruststore", "UploadTruststoreVersion",
+                    "ActivateTruststoreVersion", "RollbackTruststore", "UpdateTruststore",
+                ],
+            )
+            self.assertEqual({entry["principal"] for entry in audit}, {"loopback"})
+            self.assertEqual(audit[0]["changes"][0]["changed_fields"], ["description"])
+
+            daemon.ctl("truststore", "delete", "partners")
+            self.assertIn(
+                "RESOURCE_NOT_FOUND",
+                daemon.ctl("truststore", "get", "partners", code=1),
+            )
+
+    def test_keeps_everything_over_a_restart_and_a_crash(self):
+        with self.demo() as daemon:
+            daemon.ctl("truststore", "create", "one", "--file", self.a.certificate)
+            before = daemon.json("truststore", "get", "one")
+            self.assertEqual(daemon.stop(), 0)
+        with self.demo() as daemon:
+            self.assertEqual(daemon.json("truststore", "get", "one"), before)
+            daemon.ctl("truststore", "add-version", "one", self.bundle, "--activate")
+            before = daemon.json("truststore", "get", "one")
+            versions = daemon.json("truststore", "versions", "one")
+            audit = daemon.json("audit", "list")
+            daemon.kill()
+        with self.demo() as daemon:
+            self.assertEqual(daemon.json("truststore", "get", "one"), before)
+            self.assertEqual(daemon.json("truststore", "versions", "one"), versions)
+            self.assertEqual(daemon.json("audit", "list"), audit)
+
+    def test_says_what_is_wrong_and_changes_nothing(self):
+        key = self.folder / "key.pem"
+        key.write_text(self.a.key.read_text(encoding="ascii"), encoding="ascii")
+        with self.demo() as daemon:
+            error = daemon.ctl(
+                "truststore", "create", "Bad_Id", "--file", key,
+                "--description", "x" * 2000, code=1,
+            )
+            for part in ("truststore_id: ", "truststore.description: ", "pem: ",
+                         "TRUSTSTORE_NOT_A_CERTIFICATE"):
+                self.assertIn(part, error)
+            self.assertEqual(daemon.json("truststore", "list"), [])
+
+            daemon.ctl("truststore", "create", "one", "--file", self.a.certificate)
+            self.assertIn(
+                "RESOURCE_ALREADY_EXISTS", daemon.ctl("truststore", "create", "one", code=1)
+            )
+            etag = daemon.json("truststore", "get", "one")[0]["etag"]
+            daemon.ctl("truststore", "update", "one", "--description", "1", "--etag", etag)
+            self.assertIn(
+                "ETAG_MISMATCH",
+                daemon.ctl(
+                    "truststore", "update", "one", "--description", "2", "--etag", etag,
+                    code=1,
+                ),
+            )
+            self.assertIn(
+                "NO_EARLIER_VERSION", daemon.ctl("truststore", "rollback", "one", code=1)
+            )
+            daemon.ctl("truststore", "delete", "one", "--validate-only")
+            daemon.ctl("truststore", "get", "one")
+            daemon.stop()
+            # A key that was sent is not in the log, nor in the store.
+            secret = "".join(key.read_text(encoding="ascii").splitlines()[1:2])
+            self.assertNotIn(secret, "".join(daemon.lines))
+            for path in self.data.rglob("*"):
+                if path.is_file():
+                    self.assertNotIn(secret.encode(), path.read_bytes(), path)
+        self.assertIn(
+            "sallyportctl: ", daemon.ctl("truststore", "list", "--timeout", 2, code=2)
+        )
+
+    def test_asks_who_calls(self):
+        credentials = self.folder / "credentials"
+        credentials.write_text(
+            "".join(
+                f"token {name} {role} {hashlib.sha256(token.encode()).hexdigest()}\n"
+                for name, role, token in (
+                    ("v", "viewer", "token-v"), ("o", "operator", "token-o"),
+                )
+            ),
+            encoding="ascii",
+        )
+        with Daemon(self.data, "--admin-credentials", credentials) as daemon:
+            create = ("truststore", "create", "one", "--file", self.a.certificate)
+            self.assertIn("CREDENTIALS_MISSING", daemon.ctl(*create, code=1))
+            self.assertIn("CREDENTIALS_MISSING", daemon.ctl(*create, token="wrong", code=1))
+            self.assertIn("ROLE_MISSING", daemon.ctl(*create, token="token-v", code=1))
+            daemon.ctl(*create, token="token-o")
+            audit = daemon.json("audit", "list", token="token-v")
+            self.assertEqual(audit[0]["principal"], "token:o")
+
+            self.assertEqual(daemon.get("/healthz")[0], 200)
+            self.assertEqual(daemon.get("/readyz"), (200, "ok\n"))
+            self.assertEqual(daemon.get("/metrics")[0], 401)
+            self.assertEqual(daemon.get("/metrics", Authorization="Bearer wrong")[0], 401)
+            status, metrics = daemon.get("/metrics", Authorization="Bearer token-v")
+            self.assertEqual(status, 200)
+            self.assertIn("sallyport_store_revision 1\n", metrics)
+            self.assertIn(
+                'sallyport_api_calls_total{method="sallyport.config.v1.Truststores/'
+                'CreateTruststore",code="OK"} 1\n',
+                metrics,
+            )
+            daemon.stop()
+            log = "".join(daemon.lines)
+            for token in ("token-v", "token-o", "wrong"):
+                self.assertNotIn(f'"{token}', log)
+                self.assertNotIn("Bearer " + token, log)
+
+    def test_does_not_start_unsafely(self):
+        def start(*arguments):
+            return subprocess.run(
+                [DAEMON, "--data-dir", str(self.data), *arguments],
+                capture_output=True, text=True, timeout=20, check=False,
+            )
+
+        for arguments in (
+            (),
+            ("--admin-address", "0.0.0.0:0", "--allow-loopback-without-credentials"),
+            ("--http-address", "0.0.0.0:0", "--allow-loopback-without-credentials"),
+        ):
+            done = start(*arguments)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertFalse(self.data.exists())
+        checked = start("--allow-loopback-without-credentials", "--check-config")
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertFalse(self.data.exists())
+        with self.demo():
+            # Nobody else reads the state.
+            self.assertEqual(stat.S_IMODE(self.data.stat().st_mode) & 0o077, 0)
+            # A second one does not touch it.
+            second = start(
+                "--allow-loopback-without-credentials",
+                "--admin-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0",
+            )
+            self.assertEqual(second.returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
