@@ -734,6 +734,21 @@ TEST(Fingerprints, MatchInAnySpelling) {
   }
 }
 
+TEST(Fingerprints, MatchACertificateInWhateverFormItsHolderGivesIt) {
+  const TestCertificate ca =
+      MakeTestCertificate(TestCaSpec("ca"), TestKey::P256(), nullptr);
+  const TestCertificate leaf =
+      MakeTestCertificate(TestLeafSpec("leaf"), TestKey::P256(), &ca);
+  const Sha256Digest fingerprint = Sha256(leaf.der);
+  const std::string hex = HexLower(AsBytes(fingerprint));
+  const ClientRuleSpec listed = Values(Kind::kCertificateSha256, {hex});
+  for (const std::string& der :
+       {leaf.der, FlipEcdsaSignature(leaf.der, ca.key)}) {
+    EXPECT_EQ(Judge(listed, **Certificate::Parse(der)), kYes);
+    EXPECT_EQ(Judge(None({listed}), **Certificate::Parse(der)), kNo);
+  }
+}
+
 TEST(Fingerprints, RefuseWhatIsNoSha256) {
   const std::string good(64, 'a');
   for (const std::string& bad :

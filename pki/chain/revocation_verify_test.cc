@@ -116,8 +116,9 @@ TEST_F(RevocationVerifyTest, RefusesWhatARevokedIntermediateIssued) {
       << verdict.detail;
   AnyAnchor();
   EXPECT_EQ(Check({root_}, {leaf_, middle_}).reason, Reason::kRevoked);
-  // An anchor is not looked up, whoever issued it.
-  EXPECT_TRUE(Check({root_, middle_}, {leaf_}).trusted());
+  // An anchor by itself is looked up where the truststore has its issuer.
+  EXPECT_EQ(Check({root_, middle_}, {leaf_}).reason, Reason::kRevoked);
+  EXPECT_TRUE(Check({middle_}, {leaf_}).trusted());
   // Nor is anything but the client's certificate, if so told.
   inputs_.scope = RevocationScope::kLeaf;
   EXPECT_TRUE(Check({root_}, {leaf_, middle_}).trusted());
@@ -144,6 +145,36 @@ TEST_F(RevocationVerifyTest, FindsAnotherWayAroundARevokedIntermediate) {
   Attach(other_root, {20});
   EXPECT_EQ(Check({root_, middle_, other_root, cross}, {leaf_}).reason,
             Reason::kRevoked);
+}
+
+TEST_F(RevocationVerifyTest, NeedsNoListForAnAnchor) {
+  AnyAnchor();
+  HardFail();
+  Attach(middle_, {});
+  EXPECT_TRUE(Check({root_, middle_}, {leaf_}).trusted());
+  // One that a namesake of its issuer signed says nothing about it.
+  Attach(Issue(TestCaSpec("root"), 3, nullptr), {20});
+  EXPECT_TRUE(Check({root_, middle_}, {leaf_}).trusted());
+  Attach(root_, {20});
+  EXPECT_EQ(Check({root_, middle_}, {leaf_}).reason, Reason::kRevoked);
+  inputs_.scope = RevocationScope::kLeaf;
+  EXPECT_TRUE(Check({root_, middle_}, {leaf_}).trusted());
+}
+
+TEST_F(RevocationVerifyTest, DeniesACertificateInWhateverFormItsHolderGivesIt) {
+  AnyAnchor();
+  for (const auto& denied : {leaf_, middle_}) {
+    DenyList::Entries entries;
+    entries.certificate_sha256 = {Digest(denied.der)};
+    Deny(entries);
+    TestCertificate leaf = leaf_;
+    TestCertificate middle = middle_;
+    leaf.der = FlipEcdsaSignature(leaf_.der, middle_.key);
+    middle.der = FlipEcdsaSignature(middle_.der, root_.key);
+    EXPECT_EQ(Check({root_}, {leaf, middle}).reason, Reason::kRevoked);
+    inputs_.deny = nullptr;
+    EXPECT_TRUE(Check({root_}, {leaf, middle}).trusted());
+  }
 }
 
 TEST_F(RevocationVerifyTest, HoldsTheDatesOfListsToTheSecond) {

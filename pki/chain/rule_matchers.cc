@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "pki/chain/rule_parts.h"
 #include "pki/x509/der.h"
+#include "pki/x509/twin.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 
 namespace sallyport::pki {
@@ -64,8 +65,15 @@ class DigestMatcher final : public RuleMatcher {
       : is_certificate_(kind == Kind::kCertificateSha256) {}
 
   RuleMatch Judge(RuleFacts& facts) const override {
-    return FromBool(digests_.contains(
-        is_certificate_ ? facts.leaf().fingerprint() : facts.spki_sha256()));
+    if (!is_certificate_) {
+      return FromBool(digests_.contains(facts.spki_sha256()));
+    }
+    if (digests_.contains(facts.leaf().fingerprint())) return RuleMatch::kYes;
+    // `none` must hold whatever form its holder gives the certificate.
+    for (const Sha256Digest& twin : TwinFingerprints(facts.leaf())) {
+      if (digests_.contains(twin)) return RuleMatch::kYes;
+    }
+    return RuleMatch::kNo;
   }
 
   absl::flat_hash_set<Sha256Digest> digests_;

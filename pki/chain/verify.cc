@@ -281,6 +281,7 @@ class Search final : public bssl::TrustStore,
   SignatureResults signatures_;
   size_t max_length_ = 0;
   size_t candidates_ = 0;
+  size_t sent_key_checks_ = 0;
   size_t iterations_ = 0;
   size_t extra_checks_ = 0;
   size_t verified_paths_ = 0;
@@ -425,16 +426,26 @@ bool Search::ConsiderIssuer(const Certificate& child,
     out_of_budget_ = true;
     return false;
   }
+  if (entry == nullptr && sent_key_checks_ >= kMaxSentKeyChecks) {
+    out_of_budget_ = true;
+    return false;
+  }
   ++candidates_;
   signatures_.SetOfLeaf(&child == leaf_.get());
   const bssl::ParsedCertificate& parsed = *child.parsed();
+  const size_t checks_before = signatures_.num_checks();
   // Without an algorithm that we know there is nothing to check; the path that
   // comes of it is refused for the algorithm.
-  if (child.signature_strength() != SignatureStrength::kUnsupported &&
-      !bssl::VerifySignedData(*parsed.signature_algorithm(),
-                              parsed.tbs_certificate_tlv(),
-                              parsed.signature_value(),
-                              issuer->parsed()->tbs().spki_tlv, &signatures_)) {
+  const bool matches =
+      child.signature_strength() == SignatureStrength::kUnsupported ||
+      bssl::VerifySignedData(*parsed.signature_algorithm(),
+                             parsed.tbs_certificate_tlv(),
+                             parsed.signature_value(),
+                             issuer->parsed()->tbs().spki_tlv, &signatures_);
+  if (entry == nullptr) {
+    sent_key_checks_ += signatures_.num_checks() - checks_before;
+  }
+  if (!matches) {
     const auto& authority = parsed.authority_key_identifier();
     const auto& subject = issuer->parsed()->subject_key_identifier();
     failed_checks_.push_back(
@@ -755,21 +766,22 @@ std::string AnswerNote(const RevocationLists::Answer& answer,
 void Search::CheckRevoked(bssl::CertPathBuilderResultPath* path) {
   using Kind = RevocationLists::Answer::Kind;
   if (revocation_->lists == nullptr) return;
-  // A certificate that vouches for itself is the anchor too; a pinned one that
-  // a CA issued is still asked about, if the truststore has the CA.
+  // An anchor can be revoked too, though it is trusted by itself: one that
+  // another CA of the truststore issued, a pinned certificate included. That no
+  // list covers it is no reason, not even under kHardFail.
   const bool alone = path->certs.size() == 1;
-  const size_t end = alone ? 1
-                     : revocation_->scope == RevocationScope::kLeaf
+  const size_t end = alone || revocation_->scope == RevocationScope::kLeaf
                          ? 1
-                         : path->certs.size() - 1;
+                         : path->certs.size();
   for (size_t i = 0; i < end; ++i) {
     const Member* member = FindMember(path->certs[i].get());
     if (member == nullptr) continue;
     const Certificate& c = *member->certificate;
     const bssl::der::Input name = c.parsed()->normalized_issuer();
     absl::InlinedVector<const Certificate*, 8> issuers;
-    if (alone) {
-      if (c.IsSelfSigned()) return;
+    const bool is_anchor = i + 1 == path->certs.size();
+    if (is_anchor) {
+      if (!revocation_->lists->HasListFor(c) || c.IsSelfSigned()) return;
       for (const uint32_t position : truststore_.FindBySubject(View(name))) {
         const CertificatePtr& issuer =
             truststore_.entries()[position].certificate();
@@ -799,7 +811,8 @@ void Search::CheckRevoked(bssl::CertPathBuilderResultPath* path) {
     revocation_checks_ += before - left;
     extra_checks_ += before - left;
     recheck_at_ = std::min(recheck_at_, answer.next_list_at);
-    const bool hard = revocation_->rule == RevocationRule::kHardFail && !alone;
+    const bool hard =
+        revocation_->rule == RevocationRule::kHardFail && !is_anchor;
     bssl::CertErrorId error = nullptr;
     switch (answer.kind) {
       case Kind::kGood:

@@ -99,7 +99,7 @@ enum class RevocationRule {
 // Which certificates of a path the revocation lists are asked about. One that
 // vouches for itself is its own anchor.
 enum class RevocationScope {
-  kChain,  // every one but the anchor
+  kChain,  // every one; an anchor if the truststore has its issuer
   kLeaf,   // the client's
 };
 
@@ -208,6 +208,11 @@ class VerifyMemory {
   absl::flat_hash_set<std::string> signatures_;
   std::deque<std::string> signature_order_;
 };
+
+// Signature checks of one VerifyChain() with keys that the client sent, that
+// were not done before: no client needs more, and each can cost half a
+// millisecond. LIMIT_EXCEEDED beyond.
+inline constexpr size_t kMaxSentKeyChecks = 8;
 
 // `chain`: DER, the client's certificate first, then whatever it sent.
 // `memory` may be null; it changes what the check costs, never the verdict.

@@ -367,6 +367,31 @@ TEST(VerifyChain, ChecksNoSignatureWithAHugeKeyThatTheClientSent) {
   }
 }
 
+TEST(VerifyChain, ChecksFewSignaturesWithKeysThatTheClientSent) {
+  const TestCertificate root = Ca("root", nullptr);
+  TestCertificateSpec spec = TestCaSpec("middle");
+  // Nothing tells which of the namesakes it was.
+  spec.key_identifiers = false;
+  const TestCertificate issuer = Issue(spec, &root);
+  spec = TestLeafSpec("leaf");
+  spec.key_identifiers = false;
+  const TestCertificate leaf = Issue(spec, &issuer);
+  spec = issuer.spec;
+  std::vector<TestCertificate> chain = {leaf};
+  while (chain.size() < kMaxSentKeyChecks) chain.push_back(Issue(spec, &root));
+  chain.push_back(issuer);
+  EXPECT_REASON(Check({root}, chain, AnyAnchor()), kTrusted);
+  chain.insert(chain.begin() + 1, Issue(spec, &root));
+  ASSERT_EQ(chain.size(), limits::kMaxClientCertificates);
+  EXPECT_REASON(Check({root}, chain, AnyAnchor()), kLimitExceeded);
+  // The same way in is looked for to tell what is missing.
+  EXPECT_REASON(Check({root}, chain), kUntrustedIssuer);
+  // Those of the truststore are the operator's.
+  std::vector<TestCertificate> store(chain.begin() + 1, chain.end());
+  store.push_back(root);
+  EXPECT_REASON(Check(store, {leaf}, AnyAnchor()), kTrusted);
+}
+
 TEST(VerifyChain, RefusesUnknownCriticalExtensions) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificateSpec spec = TestLeafSpec("leaf");

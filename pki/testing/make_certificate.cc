@@ -8,6 +8,7 @@
 #include <openssl/digest.h>
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/mem.h>
 #include <openssl/nid.h>
@@ -282,6 +283,51 @@ std::optional<TestCertificate> TryMakeTestCertificate(
     const TestCertificateSpec& spec, const TestKey& key) {
   if (ReadName(spec.subject_der) == nullptr) return std::nullopt;
   return MakeTestCertificate(spec, key, nullptr);
+}
+
+std::string FlipEcdsaSignature(const std::string& der, const TestKey& issuer) {
+  CBS input(
+      bssl::Span(reinterpret_cast<const uint8_t*>(der.data()), der.size()));
+  CBS certificate;
+  CBS tbs;
+  CBS algorithm;
+  CBS bits;
+  uint8_t unused_bits = 0;
+  Check(CBS_get_asn1(&input, &certificate, CBS_ASN1_SEQUENCE) &&
+            CBS_get_asn1_element(&certificate, &tbs, CBS_ASN1_SEQUENCE) &&
+            CBS_get_asn1_element(&certificate, &algorithm, CBS_ASN1_SEQUENCE) &&
+            CBS_get_asn1(&certificate, &bits, CBS_ASN1_BITSTRING) &&
+            CBS_get_u8(&bits, &unused_bits),
+        "certificate");
+  const bssl::UniquePtr<ECDSA_SIG> signature(
+      ECDSA_SIG_from_bytes(CBS_data(&bits), CBS_len(&bits)));
+  Check(signature != nullptr, "ECDSA signature");
+  const EC_KEY* key = EVP_PKEY_get0_EC_KEY(issuer.rep()->key.get());
+  Check(key != nullptr, "EC key");
+  bssl::UniquePtr<BIGNUM> r(BN_dup(ECDSA_SIG_get0_r(signature.get())));
+  bssl::UniquePtr<BIGNUM> s(BN_new());
+  Check(BN_sub(s.get(), EC_GROUP_get0_order(EC_KEY_get0_group(key)),
+               ECDSA_SIG_get0_s(signature.get())),
+        "n - s");
+  Check(ECDSA_SIG_set0(signature.get(), r.release(), s.release()),
+        "(r, n - s)");
+  bssl::ScopedCBB cbb;
+  CBB sequence;
+  CBB bit_string;
+  uint8_t* flipped = nullptr;
+  size_t length = 0;
+  Check(
+      CBB_init(cbb.get(), der.size() + 16) &&
+          CBB_add_asn1(cbb.get(), &sequence, CBS_ASN1_SEQUENCE) &&
+          CBB_add_bytes(&sequence, CBS_data(&tbs), CBS_len(&tbs)) &&
+          CBB_add_bytes(&sequence, CBS_data(&algorithm), CBS_len(&algorithm)) &&
+          CBB_add_asn1(&sequence, &bit_string, CBS_ASN1_BITSTRING) &&
+          CBB_add_u8(&bit_string, 0) &&
+          ECDSA_SIG_marshal(&bit_string, signature.get()) &&
+          CBB_finish(cbb.get(), &flipped, &length),
+      "certificate with another signature");
+  const bssl::UniquePtr<uint8_t> owned(flipped);
+  return std::string(reinterpret_cast<const char*>(flipped), length);
 }
 
 namespace {

@@ -100,6 +100,10 @@ TestCertificate MakeTestCertificate(const TestCertificateSpec& spec,
                                     const TestKey& key,
                                     const TestCertificate* issuer);
 
+// `der` with the other form of its ECDSA signature, by `issuer`'s key: (r, n -
+// s) for (r, s). As valid as before.
+std::string FlipEcdsaSignature(const std::string& der, const TestKey& issuer);
+
 // A self-signed one; nothing when BoringSSL does not read `spec.subject_der`.
 std::optional<TestCertificate> TryMakeTestCertificate(
     const TestCertificateSpec& spec, const TestKey& key);

@@ -9,6 +9,8 @@
 #include "absl/strings/strip.h"
 #include "base/limits.h"
 #include "pki/x509/der.h"
+#include "pki/x509/distinguished_name.h"
+#include "pki/x509/twin.h"
 #include "third_party_boringssl/pki/cert_errors.h"
 #include "third_party_boringssl/pki/parsed_certificate.h"
 #include "third_party_boringssl/pki/parser.h"
@@ -173,6 +175,13 @@ absl::StatusOr<std::shared_ptr<const DenyList>> DenyList::Create(
       all.push_back(absl::StrCat(kField, is_der ? ":der:" : ":text:", serial,
                                  ":", is_der ? normalized : issuer));
     }
+    if (is_der) continue;
+    // However the name is written. What no rule brings into one form (a string
+    // type that the text does not tell) is still found by its text.
+    const absl::StatusOr<std::string> der = ParseDistinguishedName(issuer);
+    if (der.ok() && Normalize(*der, &normalized)) {
+      issuers.normalized.insert(normalized);
+    }
   }
   std::sort(all.begin(), all.end());
   list->num_entries_ = all.size();
@@ -185,8 +194,14 @@ absl::StatusOr<std::shared_ptr<const DenyList>> DenyList::Create(
 }
 
 DenyList::Match DenyList::Find(const Certificate& certificate) const {
-  if (certificates_.contains(certificate.fingerprint())) {
-    return Match::kCertificate;
+  if (!certificates_.empty()) {
+    if (certificates_.contains(certificate.fingerprint())) {
+      return Match::kCertificate;
+    }
+    // Its holder can give it another fingerprint.
+    for (const Sha256Digest& twin : TwinFingerprints(certificate)) {
+      if (certificates_.contains(twin)) return Match::kCertificate;
+    }
   }
   if (!keys_.empty() && keys_.contains(Sha256(certificate.spki_der()))) {
     return Match::kKey;

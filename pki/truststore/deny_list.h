@@ -25,16 +25,17 @@ class DenyList {
   // What an operator writes.
   struct Entries {
     struct IssuerAndSerial {
-      // The issuer's name exactly as Certificate::Issuer() prints it, or
-      // "der:" and the base64 of its DER; in this second form names are
-      // compared as RFC 5280, 7.1 says.
+      // The issuer's name as Certificate::Issuer() prints it (RFC 4514: the
+      // last RDN first), or "der:" and the base64 of its DER. Compared as RFC
+      // 5280, 7.1 says: case and blanks do not count, the order does.
       std::string issuer;
       // Hexadecimal, in any case; colons between bytes, blanks around it and
       // leading zeros do not count. '-' in front of a negative one.
       std::string serial;
     };
     // SHA-256 of the certificate's DER, of its SubjectPublicKeyInfo: 64
-    // hexadecimal digits in any case; colons and blanks as above.
+    // hexadecimal digits in any case; colons and blanks as above. The first
+    // names the certificate's twins too (pki/x509/twin.h).
     std::vector<std::string> certificate_sha256;
     std::vector<std::string> spki_sha256;
     std::vector<IssuerAndSerial> issuer_and_serial;

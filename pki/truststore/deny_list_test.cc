@@ -70,6 +70,17 @@ TEST_F(DenyListTest, NamesOneCertificateByItsDigest) {
   EXPECT_EQ(list->Find(*Parse(renewed_)), Match::kNone);
 }
 
+TEST_F(DenyListTest, NamesAnIssuerHoweverItsNameIsWritten) {
+  const auto leaf = Parse(leaf_);
+  const std::string issuer = leaf->Issuer();
+  for (const std::string& written :
+       {issuer, absl::AsciiStrToLower(issuer), absl::AsciiStrToUpper(issuer)}) {
+    DenyList::Entries entries;
+    entries.issuer_and_serial = {{written, leaf->SerialHex()}};
+    EXPECT_EQ(Make(entries)->Find(*leaf), Match::kIssuerAndSerial) << written;
+  }
+}
+
 TEST_F(DenyListTest, NamesEveryCertificateOfAKey) {
   DenyList::Entries entries;
   entries.spki_sha256 = {Hex(AsBytes(Sha256(Parse(leaf_)->spki_der())))};

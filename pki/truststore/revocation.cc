@@ -874,6 +874,11 @@ bool MaySignLists(const Certificate& issuer) {
 
 }  // namespace
 
+bool RevocationLists::HasListFor(const Certificate& certificate) const {
+  return certificate.parsed() != nullptr &&
+         by_issuer_.contains(View(certificate.parsed()->normalized_issuer()));
+}
+
 RevocationLists::Answer RevocationLists::Check(
     const Certificate& certificate,
     absl::Span<const Certificate* const> issuers, absl::Time now,

@@ -120,6 +120,9 @@ class RevocationLists {
   // Of all lists; a serial number that a list has twice counts once.
   size_t num_entries() const { return num_entries_; }
 
+  // Whether any list is of the issuer's name of `certificate`.
+  bool HasListFor(const Certificate& certificate) const;
+
   // What the lists say about `certificate`.
   struct Answer {
     enum class Kind {
