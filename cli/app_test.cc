@@ -577,6 +577,10 @@ TEST(Explain, NamesTheBlockOfTheTruststore) {
   EXPECT_TRUE(absl::StrContains(text.out, "from the truststore, block 3"))
       << text.out;
   EXPECT_FALSE(absl::StrContains(text.out, "to mend it")) << text.out;
+  EXPECT_TRUE(absl::EndsWith(text.out,
+                             "not looked at: client rules, paths, the Host, "
+                             "other truststores of the domain\n"))
+      << text.out;
 }
 
 TEST(Explain, SaysWhatToDoAboutADamagedChain) {

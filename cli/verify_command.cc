@@ -22,6 +22,11 @@ namespace {
 // Far more than any client can send; a file over it is not a chain.
 constexpr size_t kMaxChainFileBytes = size_t{16} << 20;
 
+// What stands between "trusted" here and an answer of the gateway.
+constexpr absl::string_view kNotLookedAt =
+    "not looked at: client rules, paths, the Host, other truststores of the "
+    "domain\n";
+
 std::string InputName(const std::string& path) {
   return path == "-" ? "standard input" : Printable(path);
 }
@@ -116,10 +121,11 @@ ExitCode VerifyOne(const VerifyOptions& options, Context& context) {
       Decide(*parsed.truststore, chain, options.policy, revocation->inputs,
              verdict_context.time, options.depth);
   if (options.depth == Depth::kExplanation) {
-    context.out << (options.json
-                        ? JsonLine(
-                              ExplanationJson(explanation, verdict_context))
-                        : ExplanationText(explanation, verdict_context));
+    context.out
+        << (options.json
+                ? JsonLine(ExplanationJson(explanation, verdict_context))
+                : absl::StrCat(ExplanationText(explanation, verdict_context),
+                               kNotLookedAt));
   } else {
     context.out << (options.json
                         ? JsonLine(
@@ -281,6 +287,14 @@ void AddExplainCommand(CLI::App& app, Command& selected) {
       "\n"
       "In JSON, \"paths\", \"passed_over\" and \"advice\" come on top of what "
       "verify says.\n"
+      "\n"
+      "Give it what the domain has: --policy, --eku, --max-chain-length, "
+      "--pin-leaf, --crl, --deny;\n"
+      "of several truststores one at a time. A client that is trusted here "
+      "can still be refused by\n"
+      "a client rule or a path rule (NOT_ALLOWED), or for its Host (421): the "
+      "access log's detail\n"
+      "says so.\n"
       "\n");
 }
 

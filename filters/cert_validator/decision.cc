@@ -63,6 +63,7 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
     decision.recheck_at = head.recheck_at;
     return decision;
   }
+  decision.trust_changed = head.state_id != current_id;
   // The trust or the time moved on, or the certificates are needed. What this
   // thread has checked before costs nothing again.
   auto checked = FindChecked(current_id, head.chain_digest, now);

@@ -31,6 +31,8 @@ struct Decision {
   // The decision is as good as new while the domain's changes() are what they
   // were before it, and it is before this.
   absl::Time recheck_at = absl::InfiniteFuture();
+  // The domain's trust is another than at the handshake.
+  bool trust_changed = false;
 
   bool trusted() const { return reason == pki::Reason::kTrusted; }
 };

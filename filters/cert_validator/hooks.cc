@@ -100,16 +100,13 @@ const void* ConfigNew(absl::string_view name, absl::string_view bytes) {
     return nullptr;
   }
   const std::shared_ptr<const TrustState> state = (*validator)->state();
-  std::string trusts;
-  for (const TrustSource& source : state->spec().active.sources) {
-    absl::StrAppend(&trusts, trusts.empty() ? "" : ", ", source.Label(), " (",
-                    source.truststore->truststore().num_certificates(),
-                    " certificates, ",
-                    pki::ChainPolicyName(source.policy.chain_policy), ")");
+  const TrustState::Spec& spec = state->spec();
+  std::string trusts = DescribeTrust(spec.active);
+  if (spec.shadow.has_value()) {
+    absl::StrAppend(&trusts, "; shadow: ", DescribeTrust(*spec.shadow));
   }
   shim::Log(shim::LogLevel::kInfo,
-            absl::StrCat(kName, ": domain ", state->spec().domain, " trusts ",
-                         trusts));
+            absl::StrCat(kName, ": domain ", spec.domain, " trusts ", trusts));
   return new Handle(*std::move(validator));
 }
 

@@ -95,6 +95,10 @@ std::vector<std::string> LabelsOf(const Trust& trust) {
   return labels;
 }
 
+std::string Number(size_t n, absl::string_view one, absl::string_view many) {
+  return absl::StrCat(n, " ", n == 1 ? one : many);
+}
+
 std::atomic<uint64_t> next_id{1};
 
 // Weak references to everything that is shared; never destroyed, because
@@ -125,6 +129,75 @@ std::atomic<void (*)()> change_hook{nullptr};
 
 std::string TrustSource::Label() const {
   return version.empty() ? name : absl::StrCat(name, "@", version);
+}
+
+std::string DescribeTrust(const Trust& trust) {
+  std::vector<std::string> parts;
+  for (const TrustSource& source : trust.sources) {
+    std::string part =
+        absl::StrCat(source.Label(), " (",
+                     Number(source.truststore->truststore().num_certificates(),
+                            "certificate", "certificates"),
+                     ", ", pki::ChainPolicyName(source.policy.chain_policy));
+    if (source.revocation_lists != nullptr) {
+      absl::StrAppend(
+          &part, ", revocation lists with ",
+          Number(source.revocation_lists->num_entries(), "entry", "entries"));
+    }
+    parts.push_back(absl::StrCat(part, ")"));
+  }
+  std::string text = absl::StrJoin(parts, ", ");
+  if (trust.deny != nullptr) {
+    absl::StrAppend(&text, "; denies ",
+                    Number(trust.deny->num_entries(), "entry", "entries"));
+  }
+  return text;
+}
+
+std::string LineageDifference(const TrustState::Spec& before,
+                              const TrustState::Spec& after) {
+  std::vector<std::string> parts;
+  if (before.active.deny_origin != after.active.deny_origin) {
+    parts.emplace_back("the deny list");
+  }
+  const auto names = [](const Trust& trust) {
+    std::vector<std::string> all;
+    for (const TrustSource& source : trust.sources) all.push_back(source.name);
+    return all;
+  };
+  if (names(before.active) != names(after.active)) {
+    parts.emplace_back("which truststores, or their order");
+  }
+  for (const TrustSource& a : after.active.sources) {
+    for (const TrustSource& b : before.active.sources) {
+      if (a.name != b.name) continue;
+      const auto differs = [&](bool yes, absl::string_view what) {
+        if (yes) {
+          parts.push_back(absl::StrCat(what, " of truststore ", a.name));
+        }
+      };
+      const pki::VerifyPolicy& p = a.policy;
+      const pki::VerifyPolicy& q = b.policy;
+      differs(a.source != b.source, "the source");
+      differs(p.chain_policy != q.chain_policy, "the chain policy");
+      differs(p.extended_key_usage != q.extended_key_usage,
+              "extended_key_usage");
+      differs(p.pin_leaf != q.pin_leaf, "pin_leaf");
+      differs(p.max_chain_length != q.max_chain_length ||
+                  p.max_client_certificates != q.max_client_certificates ||
+                  p.max_client_chain_bytes != q.max_client_chain_bytes ||
+                  p.max_signature_checks != q.max_signature_checks ||
+                  p.max_path_iterations != q.max_path_iterations ||
+                  p.max_verified_paths != q.max_verified_paths ||
+                  p.max_sent_name_checks != q.max_sent_name_checks,
+              "the limits");
+      differs(a.revocation_origin != b.revocation_origin ||
+                  a.revocation_rule != b.revocation_rule ||
+                  a.revocation_scope != b.revocation_scope,
+              "the revocation lists or their rule");
+    }
+  }
+  return parts.empty() ? "nothing that is known" : absl::StrJoin(parts, ", ");
 }
 
 TrustState::TrustState(Spec spec, pki::Sha256Digest digest)

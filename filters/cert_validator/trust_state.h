@@ -56,6 +56,11 @@ struct Trust {
   std::string deny_origin;                    // DenySource::origin()
 };
 
+// One domain's trust by its configuration, in a sentence for an operator: "name
+// (N certificates, policy[, revocation lists with N entries])", joined by
+// commas, and the deny list's number of entries.
+std::string DescribeTrust(const Trust& trust);
+
 class TrustState {
  public:
   struct Spec {
@@ -98,6 +103,11 @@ class TrustState {
   const uint64_t lineage_;
   const std::vector<std::string> labels_;
 };
+
+// What makes the lineages of two states of one domain differ, for an operator:
+// "the deny list, the chain policy of truststore partners".
+std::string LineageDifference(const TrustState::Spec& before,
+                              const TrustState::Spec& after);
 
 // The trust in force for one domain, shared by the validators and HTTP filters
 // of that domain. Several validators may be bound at once (the old and the new

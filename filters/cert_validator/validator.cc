@@ -66,20 +66,19 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
         absl::StrCat(kSchema, ";", pki::AsBytes(validator->state_->digest()),
                      ";", validator->refuses_handshakes_ ? 1 : 0))));
     LogWarnings(*validator->state_, now);
-    const std::shared_ptr<DomainTrust> trust =
-        DomainTrust::For(validator->domain_);
-    validator->binding_ =
-        std::make_unique<DomainTrust::Binding>(trust, validator->state_);
-    if (trust->CurrentOfAll().size() > 1) {
+    validator->trust_ = DomainTrust::For(validator->domain_);
+    validator->binding_ = std::make_unique<DomainTrust::Binding>(
+        validator->trust_, validator->state_);
+    // An update, or another filter chain of the domain: that shows later.
+    const auto bound = validator->trust_->CurrentOfAll();
+    if (bound.size() > 1) {
       shim::Log(
-          shim::LogLevel::kWarning,
-          absl::StrCat(
-              "domain ", validator->domain_,
-              " now has configurations that differ in the truststores' names "
-              "or sources or in the policy. Connections of the older one need "
-              "the trust of both until they end. If two filter chains are "
-              "meant to serve the domain, give both the same validator "
-              "configuration"));
+          shim::LogLevel::kInfo,
+          absl::StrCat("domain ", validator->domain_,
+                       " has a new validator configuration (",
+                       LineageDifference(bound[1]->spec(), bound[0]->spec()),
+                       "). Connections that the one before it let in "
+                       "need the trust of both until they end"));
     }
   }
   for (const auto& file : files) file->Subscribe(validator);
@@ -145,6 +144,29 @@ void Validator::OnFileChanged() {
   LogWarnings(*fresh, shim::ModuleClock().Now());
 }
 
+void Validator::NoticeAnotherConfiguration(const TrustState& state,
+                                           absl::Time now) const {
+  if (trust_->current_id() == state.id()) return;
+  const std::shared_ptr<const TrustState> current = trust_->current();
+  if (current == nullptr || current->lineage() == state.lineage()) return;
+  const int64_t now_seconds = absl::ToUnixSeconds(now);
+  int64_t since = 0;
+  if (overtaken_since_.compare_exchange_strong(since, now_seconds) ||
+      now_seconds - since < absl::ToInt64Seconds(kUpdateTime) ||
+      warned_.exchange(true)) {
+    return;
+  }
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat("domain ", domain_,
+                   " has two validator configurations that both get "
+                   "connections (",
+                   LineageDifference(state.spec(), current->spec()),
+                   "). Clients of one of them need the trust of both. Give "
+                   "all filter chains of the domain the same validator "
+                   "configuration"));
+}
+
 void Validator::CountRefusal(pki::Reason reason) const {
   if (refused_handshakes_ != nullptr) refused_handshakes_->Add(reason);
 }
@@ -152,6 +174,7 @@ void Validator::CountRefusal(pki::Reason reason) const {
 Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
                                      absl::Time now) const {
   const std::shared_ptr<const TrustState> state = this->state();
+  NoticeAnotherConfiguration(*state, now);
   ConnectionRecord record;
   record.chain_digest = ChainDigest(chain);
   const std::shared_ptr<const CheckedChain> checked =
@@ -195,12 +218,13 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
       absl::StrAppend(&path, path.empty() ? "" : " <- ", "\"",
                       Printable(certificate->Subject(), 200), "\"");
     }
-    shim::Log(shim::LogLevel::kDebug,
-              absl::StrCat("handshake for ", record.domain, ": ",
-                           pki::ReasonName(verdict.reason), ", client \"",
-                           checked->subject, "\", ", verdict.detail, ", path ",
-                           path.empty() ? "none" : path, ", truststore ",
-                           checked->truststore));
+    shim::Log(
+        shim::LogLevel::kDebug,
+        absl::StrCat("handshake for ", record.domain, ": ",
+                     pki::ReasonName(verdict.reason), ", client \"",
+                     checked->subject, "\"", verdict.detail.empty() ? "" : ", ",
+                     verdict.detail, ", path ", path.empty() ? "none" : path,
+                     ", truststore ", checked->truststore));
   }
   return outcome;
 }

@@ -4,6 +4,8 @@
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -73,8 +75,16 @@ class Validator : public FollowedFile::Listener {
   // Counts a handshake that Envoy was told to refuse (refused_handshakes.h).
   void CountRefusal(pki::Reason reason) const;
 
+  // A handshake by this validator so long after another configuration of the
+  // domain was first seen is no straggler of an update: two filter chains
+  // differ, and the log warns, once.
+  static constexpr absl::Duration kUpdateTime = absl::Minutes(1);
+
  private:
   Validator() = default;
+
+  void NoticeAnotherConfiguration(const TrustState& state,
+                                  absl::Time now) const;
 
   static void LogWarnings(const TrustState& state, absl::Time now);
   TrustState::Spec MakeSpec() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -89,7 +99,12 @@ class Validator : public FollowedFile::Listener {
   absl::Mutex mu_;
   TrustReading active_ ABSL_GUARDED_BY(mu_);
   absl::optional<TrustReading> shadow_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<DomainTrust> trust_;
   std::unique_ptr<DomainTrust::Binding> binding_ ABSL_GUARDED_BY(mu_);
+  // Unix time of the first handshake by this validator after another lineage
+  // came into force; 0: none yet.
+  mutable std::atomic<int64_t> overtaken_since_{0};
+  mutable std::atomic<bool> warned_{false};
 };
 
 }  // namespace sallyport::cert_validator

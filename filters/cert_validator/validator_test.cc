@@ -625,5 +625,48 @@ TEST(Validator, KeepsItsLineageWhenListsChange) {
   EXPECT_NE(Make(config)->state()->lineage(), lineage);
 }
 
+TEST(Validator, SaysWhatItTrusts) {
+  auto config = Config();
+  config.mutable_truststores(0)->add_revocation_lists()->set_inline_pem(
+      ListOf({1, 2}));
+  config.mutable_deny()->add_certificate_sha256(std::string(64, 'a'));
+  *config.add_truststores() = Config().truststores(0);
+  config.mutable_truststores(1)->set_name("others");
+  config.mutable_truststores(1)->set_chain_policy(v1::ANY_ANCHOR);
+  EXPECT_EQ(DescribeTrust(Make(config)->state()->spec().active),
+            "partners@1 (2 certificates, complete-chain, revocation lists with "
+            "2 entries), others@1 (2 certificates, any-anchor); denies 1 "
+            "entry");
+}
+
+TEST(Validator, TellsAnUpdateFromFilterChainsThatDiffer) {
+  const std::vector<absl::string_view> client = {Certificates().client.der};
+  shim::LogCapture log;
+  auto config = Config();
+  const auto before = Make(config);
+  config.mutable_deny();
+  config.mutable_truststores(0)->set_chain_policy(v1::ANY_ANCHOR);
+  const auto after = Make(config);
+  EXPECT_EQ(log.Count("a new validator configuration (the deny list, the chain "
+                      "policy of truststore partners)",
+                      abi::LogLevel::kInfo),
+            1)
+      << log.Text();
+  // A handshake that began before the update.
+  before->Verify(client, TestNow());
+  before->Verify(client, TestNow() + Validator::kUpdateTime - absl::Seconds(1));
+  after->Verify(client, TestNow() + absl::Hours(1));
+  EXPECT_EQ(log.Count("", abi::LogLevel::kWarning), 0) << log.Text();
+  // The older one still gets connections.
+  before->Verify(client, TestNow() + Validator::kUpdateTime);
+  before->Verify(client, TestNow() + absl::Hours(1));
+  EXPECT_EQ(log.Count("two validator configurations that both get connections "
+                      "(the deny list, the chain policy of truststore "
+                      "partners)",
+                      abi::LogLevel::kWarning),
+            1)
+      << log.Text();
+}
+
 }  // namespace
 }  // namespace sallyport::cert_validator

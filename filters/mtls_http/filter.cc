@@ -474,7 +474,13 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
            pki::ReasonName(*decision.shadow)});
   }
   const bool allowed = reason == Reason::kTrusted;
-  if (allowed && identity.resumed == nullptr) return;
+  if (allowed && identity.resumed == nullptr) {
+    // What the handshake left in the filter state is out of date then.
+    if (decision.trust_changed && checked != nullptr) {
+      SetMetadata(stream, "truststore", checked->truststore);
+    }
+    return;
+  }
   if (!decision.detail.empty()) {
     SetMetadata(stream, "detail", Printable(decision.detail));
   }
@@ -581,6 +587,11 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   } else {
     by_requirement =
         result.identity.without_certificate && !certificate_required_;
+  }
+  if (by_requirement && !requirement.rules.empty()) {
+    absl::StrAppend(&result.identity.decision.detail, "; ",
+                    requirement.rules.front()->field(),
+                    " lets nobody in who is not trusted");
   }
 
   if (shim::LogEnabled(shim::LogLevel::kDebug)) {

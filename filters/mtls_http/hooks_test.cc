@@ -249,7 +249,9 @@ TEST_F(MtlsHooks, NeverLetAnotherFilterChainsTrustWidenAConnections) {
   LoadedFilter filter(Config());
   LogCapture log;
   const LoadedValidator lax(lax_config);
-  EXPECT_EQ(log.Count("give both the same validator configuration"), 1);
+  EXPECT_EQ(log.Count("a new validator configuration (which truststores, or "
+                      "their order)"),
+            1);
   FakeConnection client, partner, partner_of_lax;
   strict.Handshake(client, client_);
   strict.Handshake(partner, Certificates().partner.der);
@@ -257,6 +259,14 @@ TEST_F(MtlsHooks, NeverLetAnotherFilterChainsTrustWidenAConnections) {
   EXPECT_EQ(Answer(filter, client), "");
   EXPECT_EQ(Answer(filter, partner), "sallyport_denied{UNTRUSTED_ISSUER}");
   EXPECT_EQ(Answer(filter, partner_of_lax), "");
+  // By now it is no update.
+  constexpr char kWarning[] =
+      "Give all filter chains of the domain the same validator configuration";
+  EXPECT_EQ(log.Count(kWarning), 0);
+  clock_.Advance(absl::Minutes(1));
+  FakeConnection later;
+  strict.Handshake(later, client_);
+  EXPECT_EQ(log.Count(kWarning), 1) << log.Text();
 }
 
 TEST_F(MtlsHooks, RefuseAConnectionThatWasAuthenticatedForAnotherDomain) {
@@ -399,6 +409,24 @@ TEST_F(MtlsHooks, FollowTheTruststoreOnAnOpenConnection) {
     // Envoy withdrew the new one.
     EXPECT_EQ(Answer(filter, trusted_first), "");
   }
+}
+
+TEST_F(MtlsHooks, NameTheTruststoreThatVouchesNowAfterAnUpdate) {
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  const LoadedValidator old_one(Trusting(root_));
+  old_one.Handshake(connection, client_);
+  const auto named = [&] {
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers = Headers();
+    EXPECT_TRUE(Request(filter, stream));
+    return stream.metadata["sallyport:truststore"];
+  };
+  EXPECT_EQ(named(), "");  // the handshake's, in the filter state
+  auto config = Trusting(root_);
+  config.mutable_truststores(0)->set_version("next");
+  const LoadedValidator new_one(config);
+  EXPECT_EQ(named(), config.truststores(0).name() + "@next");
 }
 
 TEST_F(MtlsHooks, FollowATruststoreFileOnAnOpenConnection) {

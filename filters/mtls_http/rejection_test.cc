@@ -194,6 +194,11 @@ TEST_F(Rejection, Is403InEveryStyleForWhoMayNotComeIn) {
     const Sent stranger = Send(filter, untrusted_);
     EXPECT_FALSE(stranger.goes_on);
     EXPECT_EQ(stranger.metadata.at("sallyport:reason"), "UNTRUSTED_ISSUER");
+    // Only PASS would have let it in but for the rule.
+    EXPECT_EQ(absl::EndsWith(stranger.metadata.at("sallyport:detail"),
+                             "; allow lets nobody in who is not trusted"),
+              style == v1::PASS)
+        << stranger.metadata.at("sallyport:detail");
     EXPECT_FALSE(Send(filter, without_).goes_on);
 
     FakeConnection garbled;
@@ -223,8 +228,11 @@ TEST_F(Rejection, AsksWhatThePathAsks) {
     EXPECT_EQ(Outcome(Send(filter, without_, {}, "/admin/x")), refused);
     EXPECT_EQ(Outcome(Send(filter, without_, {}, "/%61dmin")), refused);
     // A rule is never waived.
-    EXPECT_EQ(Outcome(Send(filter, without_, {}, "/owner")),
-              style == v1::BAD_REQUEST ? "400" : "403");
+    const Sent kept_out = Send(filter, without_, {}, "/owner");
+    EXPECT_EQ(Outcome(kept_out), style == v1::BAD_REQUEST ? "400" : "403");
+    EXPECT_EQ(kept_out.metadata.at("sallyport:detail"),
+              "the client sent no certificate; paths[1].allow lets nobody in "
+              "who is not trusted");
     EXPECT_EQ(Outcome(Send(filter, trusted_, {}, "/owner")), "403");
     EXPECT_EQ(Outcome(Send(filter, trusted_, {}, "/admin")), "");
   }

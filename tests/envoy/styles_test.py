@@ -549,6 +549,14 @@ class Requirements(StylesTest):
                         status = None
                     wanted = {"BAD_REQUEST": 400, "HANDSHAKE": None}.get(name, 403)
                     self.assertEqual(status, wanted)
+                    if name == "PASS":  # which would let it pass but for the rule
+                        _, log = self.get_and_log(
+                            impostor, server_name=domain + name_of(name), path=path
+                        )
+                        self.assertRegex(
+                            log["detail"],
+                            r"; (allow|paths\[2\]\.allow) lets nobody in who is not trusted$",
+                        )
 
 
 class Missing(StylesTest):
