@@ -491,6 +491,12 @@ bool envoy_dynamic_module_callback_http_filter_get_attribute_string(
 const void* envoy_dynamic_module_callback_get_most_specific_route_config(
     sallyport::abi::HttpFilter* filter);
 
+// Has Envoy choose the route again, by the request's present headers, when it
+// is asked for next. What get_most_specific_route_config returned is not to be
+// used any more.
+void envoy_dynamic_module_callback_http_clear_route_cache(
+    sallyport::abi::HttpFilter* filter);
+
 // Resets the stream: RST_STREAM, or the end of an HTTP/1 connection. `details`
 // as in send_response. The filter may be destroyed before it returns.
 void envoy_dynamic_module_callback_http_filter_reset_stream(

@@ -40,6 +40,20 @@ size_t BytesOf(const CheckedChain& checked) {
          checked.issuer.size() + checked.serial.size() + 4 * der;
 }
 
+// What a refusal says, without the certificates: a few hundred bytes, so that
+// clients with many connections, each refused for another chain, cannot have
+// all of them checked again and again.
+struct Refusal {
+  pki::Reason reason = pki::Reason::kConfigurationMissing;
+  std::string detail;
+  int depth = -1;
+  absl::Time verified_at;
+  absl::Time recheck_at;
+  std::string truststore;
+  std::string truststore_name;
+  absl::optional<pki::Reason> shadow;
+};
+
 // One for each thread, so no lock. Refusals have a memory of their own: a
 // client that sends ever new chains must not push out those that are trusted.
 struct Memory {
@@ -51,6 +65,43 @@ struct Memory {
     return nullptr;
   }
 
+  // Keeps what a refusal says.
+  void PutRefusal(const Key& key, const CheckedChain& checked) {
+    auto refusal = std::make_shared<Refusal>();
+    refusal->reason = checked.verdict.reason;
+    refusal->detail = checked.verdict.detail;
+    refusal->depth = checked.verdict.depth;
+    refusal->verified_at = checked.verified_at;
+    refusal->recheck_at = checked.verdict.recheck_at;
+    refusal->truststore = checked.truststore;
+    refusal->truststore_name = checked.truststore_name;
+    refusal->shadow = checked.shadow;
+    const size_t bytes = 320 + refusal->detail.size() +
+                         refusal->truststore.size() +
+                         refusal->truststore_name.size();
+    refusals.Put(key, std::move(refusal), bytes);
+  }
+  // Makes `checked`, but for its certificates, what it was; false when that is
+  // not known or does not hold at `now`.
+  bool FindRefusal(const Key& key, absl::Time now, CheckedChain& checked) {
+    const auto found = refusals.Find(key);
+    if (found == nullptr || now < found->verified_at ||
+        now >= found->recheck_at) {
+      return false;
+    }
+    checked.verdict.reason = found->reason;
+    checked.verdict.detail = found->detail;
+    checked.verdict.depth = found->depth;
+    checked.verdict.recheck_at = found->recheck_at;
+    checked.verified_at = found->verified_at;
+    checked.truststore = found->truststore;
+    checked.truststore_name = found->truststore_name;
+    checked.shadow = found->shadow;
+    return true;
+  }
+
+  RecentMap<Key, Refusal> refusals{kMaxRememberedRefusals,
+                                   kMaxRememberedRefusalsBytes};
   RecentMap<Key, CheckedChain> trusted{kMaxRememberedTrusted,
                                        kMaxRememberedTrustedBytes};
   RecentMap<Key, CheckedChain> refused{kMaxRememberedRefused,
@@ -169,16 +220,19 @@ std::shared_ptr<const CheckedChain> CheckChain(
   const Key key{state.id(), digest};
   Memory& memory = ThreadMemory();
   if (auto found = memory.Find(key, now)) return found;
-  ++memory.num_checks;
   auto checked = std::make_shared<CheckedChain>();
-  Answer answer = Ask(state.spec().active, chain, now, memory.verify);
-  checked->verdict = std::move(answer.verdict);
-  if (answer.source != nullptr) {
-    checked->truststore = answer.source->Label();
-    checked->truststore_name = answer.source->name;
-  }
   checked->lineage = state.lineage();
-  checked->verified_at = now;
+  const bool known = memory.FindRefusal(key, now, *checked);
+  if (!known) {
+    ++memory.num_checks;
+    Answer answer = Ask(state.spec().active, chain, now, memory.verify);
+    checked->verdict = std::move(answer.verdict);
+    if (answer.source != nullptr) {
+      checked->truststore = answer.source->Label();
+      checked->truststore_name = answer.source->name;
+    }
+    checked->verified_at = now;
+  }
   // A chain over the limits was refused unread, and is not read here either.
   ReadSent(checked->verdict.reason == pki::Reason::kLimitExceeded
                ? chain.subspan(0, 1)
@@ -190,11 +244,15 @@ std::shared_ptr<const CheckedChain> CheckChain(
     checked->serial = Printable(leaf->SerialHex(), kMaxLeafText);
     checked->fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
   }
-  if (state.spec().shadow.has_value()) {
+  if (!known && state.spec().shadow.has_value()) {
     AskShadow(state, chain, now, memory.verify, *checked);
   }
-  auto& map = checked->verdict.trusted() ? memory.trusted : memory.refused;
-  map.Put(key, checked, BytesOf(*checked));
+  if (checked->verdict.trusted()) {
+    memory.trusted.Put(key, checked, BytesOf(*checked));
+  } else {
+    if (!known) memory.PutRefusal(key, *checked);
+    memory.refused.Put(key, checked, BytesOf(*checked));
+  }
   return checked;
 }
 

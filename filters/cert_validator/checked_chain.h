@@ -39,7 +39,7 @@ struct CheckedChain {
   // hence both ends.
   absl::Time verified_at;
   // What the client sent, its own certificate first, without any that could
-  // not be read.
+  // not be read; nothing but its own when it sent more than may be looked at.
   std::vector<std::shared_ptr<const pki::Certificate>> sent;
   // Whether sent.front() is the client's own certificate; false when that one
   // could not be read.
@@ -65,7 +65,9 @@ struct CheckedChain {
 // first; `digest` is its ChainDigest()) at `now`. The calling thread remembers
 // its last results by (state id, digest), within the limits below, so that a
 // chain it has seen under the same state costs no signature check until the
-// verdict's time runs out. Never null. Truststores are asked in their order,
+// verdict's time runs out. Of refusals it remembers many more than it has room
+// for their certificates, which are read again then, but never checked. Never
+// null. Truststores are asked in their order,
 // within one budget of signature checks; the shadow has a budget of its own,
 // and where it differs the log says so.
 std::shared_ptr<const CheckedChain> CheckChain(
@@ -83,6 +85,9 @@ inline constexpr size_t kMaxRememberedTrusted = 1024;
 inline constexpr size_t kMaxRememberedTrustedBytes = size_t{24} << 20;
 inline constexpr size_t kMaxRememberedRefused = 256;
 inline constexpr size_t kMaxRememberedRefusedBytes = size_t{4} << 20;
+// Refusals without their certificates.
+inline constexpr size_t kMaxRememberedRefusals = 16384;
+inline constexpr size_t kMaxRememberedRefusalsBytes = size_t{8} << 20;
 
 // How many checks this thread did not find in its memory. For tests.
 size_t NumChecksForTest();

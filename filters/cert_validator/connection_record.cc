@@ -6,10 +6,11 @@
 namespace sallyport::cert_validator {
 namespace {
 
-constexpr absl::string_view kMagic = "SPC2";
+constexpr absl::string_view kMagic = "SPC3";
 constexpr size_t kMaxText = 65535;
 constexpr size_t kMaxCertificates = 255;
 constexpr uint8_t kNoShadow = 255;
+constexpr uint8_t kNoDepth = 255;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 template <typename Number>
@@ -84,6 +85,8 @@ bool ReadHead(Reader& in, RecordHead& out) {
   if (shadow != kNoShadow && shadow >= pki::kNumReasons) return false;
   out.shadow = absl::nullopt;
   if (shadow != kNoShadow) out.shadow = static_cast<pki::Reason>(shadow);
+  const uint8_t depth = in.TakeNumber<uint8_t>();
+  out.depth = depth == kNoDepth ? -1 : depth;
   out.state_id = in.TakeNumber<uint64_t>();
   out.lineage = in.TakeNumber<uint64_t>();
   out.verified_at = TimeFromNanos(in.TakeNumber<int64_t>());
@@ -122,6 +125,9 @@ std::string EncodeRecord(const ConnectionRecord& record) {
   PutNumber<uint8_t>(out, record.shadow.has_value()
                               ? static_cast<uint8_t>(*record.shadow)
                               : kNoShadow);
+  PutNumber<uint8_t>(out, record.depth >= 0 && record.depth < kNoDepth
+                              ? static_cast<uint8_t>(record.depth)
+                              : kNoDepth);
   PutNumber<uint64_t>(out, record.state_id);
   PutNumber<uint64_t>(out, record.lineage);
   PutNumber<int64_t>(out, TimeToNanos(record.verified_at));
@@ -130,6 +136,7 @@ std::string EncodeRecord(const ConnectionRecord& record) {
              record.chain_digest.size());
   PutText(out, record.domain);
   PutText(out, record.detail);
+  PutNumber<uint8_t>(out, record.cut_short ? 1 : 0);
   PutNumber<uint8_t>(out, static_cast<uint8_t>(record.chain.size()));
   for (const absl::string_view der : record.chain) {
     PutNumber<uint32_t>(out, static_cast<uint32_t>(der.size()));
@@ -141,6 +148,9 @@ std::string EncodeRecord(const ConnectionRecord& record) {
 bool DecodeRecord(absl::string_view bytes, ConnectionRecord& out) {
   Reader in(bytes);
   if (!ReadHead(in, out)) return false;
+  const uint8_t cut_short = in.TakeNumber<uint8_t>();
+  if (cut_short > 1) return false;
+  out.cut_short = cut_short == 1;
   const size_t count = in.TakeNumber<uint8_t>();
   out.chain.clear();
   for (size_t i = 0; i < count && in.ok(); ++i) {

@@ -2,10 +2,10 @@
 // under kConnectionKey, for the HTTP filter of the same connection.
 //
 // The bytes never leave the process. The format (numbers big-endian):
-//   "SPC2" | reason u8 | shadow u8 (255: none) | state id u64 | lineage u64 |
-//   verified at i64 | recheck at i64 | chain digest 32 | domain, detail (each
-//   u16 length and bytes) | number of certificates u8 | each: u32 length and
-//   DER.
+//   "SPC3" | reason u8 | shadow u8 (255: none) | depth u8 (255: -1) | state id
+//   u64 | lineage u64 | verified at i64 | recheck at i64 | chain digest 32 |
+//   domain, detail (each u16 length and bytes) | cut short u8 (0, 1) | number
+//   of certificates u8 | each: u32 length and DER.
 // Times are nanoseconds since 1970; INT64_MAX is never.
 
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_CONNECTION_RECORD_H_
@@ -43,6 +43,8 @@ struct RecordHead {
   pki::Reason reason = pki::Reason::kConfigurationMissing;
   // What the shadow would have said; absent without one.
   absl::optional<pki::Reason> shadow;
+  // Verdict::depth: of the certificate that the reason is about, or -1.
+  int depth = -1;
   // TrustState::id() and lineage() of the state that gave the verdict.
   uint64_t state_id = 0;
   uint64_t lineage = 0;
@@ -58,6 +60,9 @@ struct RecordHead {
 struct ConnectionRecord : RecordHead {
   // DER, as the client sent them.
   std::vector<absl::string_view> chain;
+  // `chain` is not all that the client sent, since that was over the limits:
+  // nothing is to be verified with it. `chain_digest` is of all of it.
+  bool cut_short = false;
 };
 
 // ChainDigest: SHA-256 over the certificates with their lengths, so that two

@@ -11,6 +11,7 @@ namespace {
 ConnectionRecord Sample() {
   ConnectionRecord record;
   record.reason = pki::Reason::kExpired;
+  record.depth = 2;
   record.state_id = 0x0102030405060708;
   record.verified_at = absl::FromUnixNanos(1790000000123456789);
   record.recheck_at = absl::InfiniteFuture();
@@ -27,6 +28,8 @@ TEST(ConnectionRecord, ComesBackAsItWas) {
   ConnectionRecord out;
   ASSERT_TRUE(DecodeRecord(bytes, out));
   EXPECT_EQ(out.reason, in.reason);
+  EXPECT_EQ(out.depth, 2);
+  EXPECT_FALSE(out.cut_short);
   EXPECT_EQ(out.state_id, in.state_id);
   EXPECT_EQ(out.verified_at, in.verified_at);
   EXPECT_EQ(out.recheck_at, absl::InfiniteFuture());
@@ -74,6 +77,17 @@ TEST(ConnectionRecord, HasAHeadThatIsReadWithoutTheChain) {
   EXPECT_EQ(head.domain, in.domain);
   EXPECT_EQ(head.detail, in.detail);
   EXPECT_FALSE(DecodeHead(bytes.substr(0, 40), head));
+}
+
+TEST(ConnectionRecord, SaysThatItsChainIsCutShortAndThatThereIsNoDepth) {
+  ConnectionRecord record = Sample();
+  record.depth = -1;
+  record.cut_short = true;
+  ConnectionRecord out;
+  ASSERT_TRUE(DecodeRecord(EncodeRecord(record), out));
+  EXPECT_EQ(out.depth, -1);
+  EXPECT_TRUE(out.cut_short);
+  EXPECT_EQ(out.chain_digest, record.chain_digest);
 }
 
 TEST(ConnectionRecord, IsRefusedWithoutAChainOrAState) {

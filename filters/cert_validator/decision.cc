@@ -21,6 +21,7 @@ constexpr absl::string_view kNoTrust = "no truststore is bound to the domain";
 void Apply(std::shared_ptr<const CheckedChain> checked, Decision& decision) {
   decision.reason = checked->verdict.reason;
   if (!decision.trusted()) decision.detail = checked->verdict.detail;
+  decision.depth = checked->verdict.depth;
   decision.recheck_at = checked->verdict.recheck_at;
   decision.shadow = checked->shadow;
   decision.checked = std::move(checked);
@@ -34,7 +35,31 @@ void AlsoNeeds(const TrustState& own, absl::Span<const absl::string_view> chain,
   decision.recheck_at =
       std::min(decision.recheck_at, checked->verdict.recheck_at);
   decision.reason = checked->verdict.reason;
-  if (!decision.trusted()) decision.detail = checked->verdict.detail;
+  if (!decision.trusted()) {
+    decision.detail = checked->verdict.detail;
+    decision.depth = checked->verdict.depth;
+  }
+}
+
+// The handshake's verdict.
+void Repeat(const RecordHead& head, Decision& decision) {
+  decision.reason = head.reason;
+  if (!decision.trusted()) decision.detail = Printable(head.detail);
+  decision.depth = head.depth;
+  decision.shadow = head.shadow;
+  decision.recheck_at = head.recheck_at;
+  decision.as_in_handshake = true;
+}
+
+bool Suffices(const RecordHead& head, Need need) {
+  switch (need) {
+    case Need::kVerdict:
+      return true;
+    case Need::kTrustedChain:
+      return head.reason != pki::Reason::kTrusted;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -56,11 +81,8 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
 
   Decision decision;
   if (head.state_id == current_id && now >= head.verified_at &&
-      now < head.recheck_at && need == Need::kVerdict) {
-    decision.reason = head.reason;
-    if (!decision.trusted()) decision.detail = Printable(head.detail);
-    decision.shadow = head.shadow;
-    decision.recheck_at = head.recheck_at;
+      now < head.recheck_at && Suffices(head, need)) {
+    Repeat(head, decision);
     return decision;
   }
   decision.trust_changed = head.state_id != current_id;
@@ -74,6 +96,14 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
   ConnectionRecord record;
   if (!DecodeRecord(bytes, record)) {
     return Refused("the connection's record cannot be read");
+  }
+  if (record.cut_short) {
+    Repeat(head, decision);
+    if (decision.trusted()) {
+      return Refused("the connection's record cannot be read");
+    }
+    decision.recheck_at = absl::InfiniteFuture();
+    return decision;
   }
   const std::shared_ptr<const TrustState> state = domain.current();
   if (state == nullptr) return Refused(kNoTrust);

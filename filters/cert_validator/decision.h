@@ -23,9 +23,14 @@ struct Decision {
   pki::Reason reason = pki::Reason::kConfigurationMissing;
   // For the operator; printable. Empty when trusted.
   std::string detail;
-  // The chain and its verdict. Null when the handshake's verdict sufficed
-  // (Need::kVerdict), and when nothing could be looked at.
+  // The chain and its verdict. Null when the handshake's verdict sufficed, and
+  // when nothing could be looked at.
   std::shared_ptr<const CheckedChain> checked;
+  // This is the handshake's verdict, and `checked` is null: what the validator
+  // left in the filter state (connection_record.h) is about this verdict.
+  bool as_in_handshake = false;
+  // Verdict::depth.
+  int depth = -1;
   // What the shadow would have said; absent without one.
   absl::optional<pki::Reason> shadow;
   // The decision is as good as new while the domain's changes() are what they
@@ -39,14 +44,22 @@ struct Decision {
 
 enum class Need {
   kVerdict,
-  kChain,  // Decision::checked too, if the client's chain can be read
+  // Decision::checked too for a client that is trusted. For one that is not, a
+  // verdict that still holds costs nothing, however often it asks.
+  kTrustedChain,
+  // Decision::checked too, if the client's chain can be read.
+  kChain,
 };
 
 // Decide: the verdict that a full handshake would get at `now`. `record` is
 // what the validator left in the connection's filter state under
 // kConnectionKey. Refuses (CONFIGURATION_MISSING) what it cannot read, a record
 // of another domain, and a domain without a trust. Without a change since the
-// last check it compares two numbers and two times, and allocates nothing.
+// last check it compares two numbers and two times, and allocates nothing but
+// the detail of a refusal.
+//
+// A client that sent more than may be looked at stays refused for as long as
+// its connection lasts.
 Decision Decide(const DomainTrust& domain, absl::string_view record,
                 absl::Time now, Need need);
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -55,6 +56,62 @@ TEST_F(DecisionTest, TakesTheHandshakesVerdictWhileNothingChanges) {
   ASSERT_NE(with_chain.checked, nullptr);
   EXPECT_EQ(with_chain.checked->leaf()->der(), pki_.client.der);
   EXPECT_EQ(NumChecksForTest(), checks);
+}
+
+TEST_F(DecisionTest, KeepsARefusalWithoutLookingAtTheChainAgain) {
+  const auto validator = Make(pki_.root.pem);
+  std::string record = Record(*validator, pki_.stranger);
+  // Whoever read the chain would not get through it.
+  record.pop_back();
+  const size_t checks = NumChecksForTest();
+  std::thread([&] {
+    // Another worker, which remembers nothing of the handshake.
+    for (const Need need : {Need::kVerdict, Need::kTrustedChain}) {
+      const Decision decision = Decide(*domain_, record, TestNow(), need);
+      EXPECT_EQ(decision.reason, Reason::kUntrustedIssuer);
+      EXPECT_NE(decision.detail, "");
+      EXPECT_EQ(decision.depth, 0);
+      EXPECT_TRUE(decision.as_in_handshake);
+      EXPECT_EQ(decision.checked, nullptr);
+    }
+    EXPECT_EQ(NumChecksForTest(), 0u);
+    EXPECT_EQ(Decide(*domain_, record, TestNow(), Need::kChain).reason,
+              Reason::kConfigurationMissing);
+  }).join();
+  EXPECT_EQ(NumChecksForTest(), checks);
+}
+
+TEST_F(DecisionTest, GivesTheChainOfATrustedClientWhereItIsNeeded) {
+  const auto validator = Make(pki_.root.pem);
+  const std::string record = Record(*validator, pki_.client);
+  std::thread([&] {
+    const Decision decision =
+        Decide(*domain_, record, TestNow(), Need::kTrustedChain);
+    EXPECT_TRUE(decision.trusted());
+    EXPECT_FALSE(decision.as_in_handshake);
+    ASSERT_NE(decision.checked, nullptr);
+    EXPECT_EQ(decision.checked->leaf()->der(), pki_.client.der);
+  }).join();
+}
+
+TEST_F(DecisionTest, KeepsNothingOfAChainThatIsOverTheLimitsAndNeverTrustsIt) {
+  auto validator = Make(pki_.root.pem);
+  const std::vector<absl::string_view> ten(10, pki_.client.der);
+  const std::vector<absl::string_view> eleven(11, pki_.client.der);
+  EXPECT_GT(validator->Verify(ten, TestNow()).record.size(),
+            10 * pki_.client.der.size());
+  const std::string record = validator->Verify(eleven, TestNow()).record;
+  EXPECT_LT(record.size(), 2 * pki_.client.der.size());
+  // The certificate alone would be trusted, by this trust and by the next.
+  for (int i = 0; i < 2; ++i) {
+    for (const Need need :
+         {Need::kVerdict, Need::kTrustedChain, Need::kChain}) {
+      const Decision decision = Decide(*domain_, record, TestNow(), need);
+      EXPECT_EQ(decision.reason, Reason::kLimitExceeded);
+      EXPECT_NE(decision.detail, "");
+    }
+    validator = Make(pki_.root.pem + pki_.client.pem);
+  }
 }
 
 TEST_F(DecisionTest, FollowsTheTruststoreBothWays) {

@@ -1,5 +1,6 @@
 #include "filters/cert_validator/validator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -19,6 +20,19 @@ namespace {
 namespace v1 = ::sallyport::filter::v1;
 
 constexpr absl::string_view kSchema = "sallyport validator 2";
+
+// Every truststore refuses to look at as much as that.
+bool IsOverEveryLimit(const TrustState& state,
+                      absl::Span<const absl::string_view> chain) {
+  size_t bytes = 0;
+  for (const absl::string_view der : chain) bytes += der.size();
+  const auto& sources = state.spec().active.sources;
+  return std::all_of(
+      sources.begin(), sources.end(), [&](const TrustSource& source) {
+        return chain.size() > source.policy.max_client_certificates ||
+               bytes > source.policy.max_client_chain_bytes;
+      });
+}
 
 }  // namespace
 
@@ -183,6 +197,7 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
 
   record.reason = verdict.reason;
   record.shadow = checked->shadow;
+  record.depth = verdict.depth;
   record.state_id = state->id();
   record.lineage = state->lineage();
   record.verified_at = checked->verified_at;
@@ -190,6 +205,12 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
   record.domain = state->spec().domain;
   record.detail = verdict.detail;
   record.chain.assign(chain.begin(), chain.end());
+  if (verdict.reason == pki::Reason::kLimitExceeded &&
+      IsOverEveryLimit(*state, chain)) {
+    // Hundreds of kilobytes are not kept for each such connection.
+    record.chain.resize(1);
+    record.cut_short = true;
+  }
 
   Outcome outcome;
   outcome.trusted = verdict.trusted();

@@ -399,15 +399,39 @@ TEST(Validator, ForgetsRefusedChainsBeforeTrustedOnes) {
   Verify(*validator, {Certificates().client.der});
   const size_t before = NumChecksForTest();
   for (size_t round = 0; round < 2; ++round) {
-    for (size_t i = 0; i < kMaxRememberedRefused + 1; ++i) {
+    for (size_t i = 0; i < kMaxRememberedRefusals + 1; ++i) {
       const std::string garbage = absl::StrCat("garbage ", i);
       Verify(*validator, {garbage});
     }
   }
   // In this order each one was forgotten before it came again.
-  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefused + 1));
+  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefusals + 1));
   Verify(*validator, {Certificates().client.der});
-  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefused + 1));
+  EXPECT_EQ(NumChecksForTest() - before, 2 * (kMaxRememberedRefusals + 1));
+}
+
+TEST(Validator, RemembersRefusalsLongerThanTheirCertificates) {
+  const auto validator = Make(Config());
+  const auto verify = [&](size_t i) {
+    return Verify(*validator,
+                  {Certificates().stranger.der, absl::StrCat("garbage ", i)});
+  };
+  const auto first = verify(0);
+  EXPECT_EQ(first.at("sallyport.reason"), "UNTRUSTED_ISSUER");
+  const size_t before = NumChecksForTest();
+  constexpr size_t kMany = 4 * kMaxRememberedRefused;
+  for (size_t round = 0; round < 3; ++round) {
+    for (size_t i = 1; i <= kMany; ++i) verify(i);
+  }
+  EXPECT_EQ(NumChecksForTest() - before, kMany);
+  auto again = verify(0);
+  EXPECT_EQ(NumChecksForTest() - before, kMany);
+  for (const char* key :
+       {"sallyport.reason", "sallyport.detail", "sallyport.subject",
+        "sallyport.issuer", "sallyport.serial", "sallyport.fingerprint",
+        "sallyport.truststore"}) {
+    EXPECT_EQ(again[key], first.at(key)) << key;
+  }
 }
 
 TEST(Validator, FollowsItsFile) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -103,9 +104,36 @@ absl::StatusOr<std::unique_ptr<const ForwardingPlan>> ReadForwarding(
   return std::unique_ptr<const ForwardingPlan>(std::move(plan));
 }
 
-forwarding::HeaderFilter ReadClaims(const v1::Forwarding& config) {
-  return forwarding::HeaderFilter(std::vector<std::string>(
-      config.remove_headers().begin(), config.remove_headers().end()));
+// By which backends and frameworks let a request say another path than its own.
+constexpr absl::string_view kPathHeaders[] = {
+    "x-original-url",   "x-original-uri",  "x-original-path",
+    "x-rewrite-url",    "x-rewrite-uri",   "x-envoy-original-path",
+    "x-forwarded-path", "x-forwarded-uri", "x-forwarded-prefix",
+    "x-script-name"};
+
+// `by_path`: what is asked depends on the path.
+forwarding::HeaderFilter ReadClaims(const v1::Forwarding& config,
+                                    bool by_path) {
+  std::vector<std::string> names(config.remove_headers().begin(),
+                                 config.remove_headers().end());
+  if (by_path) {
+    for (const absl::string_view name : kPathHeaders) names.emplace_back(name);
+  }
+  return forwarding::HeaderFilter(names);
+}
+
+const RouteFilter* RouteOf(abi::HttpFilter* stream) {
+  return static_cast<const RouteFilter*>(
+      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
+}
+
+std::string FilterState(abi::HttpFilter* stream, absl::string_view key) {
+  abi::EnvoyBuffer value{nullptr, 0};
+  if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
+          stream, Buffer(key), &value)) {
+    return "";
+  }
+  return std::string(View(value));
 }
 
 // What is remembered by rule and chain. The chain is held, so that no other one
@@ -157,14 +185,19 @@ absl::StatusOr<std::unique_ptr<const RouteFilter>> RouteFilter::Create(
   if (config.has_forwarding()) {
     SALLYPORT_ASSIGN_OR_RETURN(route->forwarding_,
                                ReadForwarding(config.forwarding()));
+  }
+  const bool by_path =
+      config.has_allow() || config.client_certificate() == v1::REQUIRED;
+  if (config.has_forwarding() || by_path) {
     route->claims_ = std::make_unique<const forwarding::HeaderFilter>(
-        ReadClaims(config.forwarding()));
+        ReadClaims(config.forwarding(), by_path));
   }
   return std::unique_ptr<const RouteFilter>(std::move(route));
 }
 
 Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
-    : domain_(std::move(domain)), claims_(ReadClaims(config.forwarding())) {}
+    : domain_(std::move(domain)),
+      claims_(ReadClaims(config.forwarding(), !config.paths().empty())) {}
 
 absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     const v1::MutualTls& config, abi::HttpFilterConfig* envoy_config) {
@@ -278,6 +311,11 @@ void Filter::CountRefusedHandshakes(abi::HttpFilterConfig* envoy_config) const {
 
 namespace {
 constexpr absl::string_view kConnection = "connection";
+// Envoy sets it when it sends a request again.
+constexpr absl::string_view kOriginalUrl = "x-envoy-original-url";
+// Routes, one after the other, that removed headers lead to. More is a
+// configuration that nobody has.
+constexpr int kMaxRoutesOfARequest = 8;
 }  // namespace
 
 bool Filter::MatchesClaims(absl::string_view name,
@@ -288,7 +326,8 @@ bool Filter::MatchesClaims(absl::string_view name,
 }
 
 bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                          const RouteFilter* route) const {
+                          const RouteFilter* route, bool* removed) const {
+  *removed = false;
   const size_t size =
       envoy_dynamic_module_callback_http_get_headers_size(stream, map);
   if (size == 0) return true;
@@ -302,6 +341,8 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
   bool nominates = false;
   for (const abi::EnvoyHeader& header : headers) {
     const absl::string_view name(header.key_ptr, header.key_length);
+    // Of requests it goes last (CleanRequest()).
+    if (name == kXfcc && map == abi::HeaderMap::kRequest) continue;
     if (MatchesClaims(name, route)) names.emplace_back(name);
     // Envoy has made all names lower case.
     nominates = nominates || name == kConnection;
@@ -311,9 +352,30 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
             stream, map, Buffer(name), shim::kRemove)) {
       return false;
     }
+    *removed = true;
   }
   return map != abi::HeaderMap::kRequest || !nominates ||
          RemoveNominations(stream, route);
+}
+
+bool Filter::CleanRequest(abi::HttpFilter* stream,
+                          const RouteFilter*& route) const {
+  bool removed = true;
+  for (int i = 0; i < kMaxRoutesOfARequest && removed; ++i) {
+    if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route, &removed)) {
+      return false;
+    }
+    if (removed) {
+      envoy_dynamic_module_callback_http_clear_route_cache(stream);
+      route = RouteOf(stream);
+    }
+  }
+  if (removed) return false;
+  // Envoy's own, unless the connection manager is told to forward the client's:
+  // a route may have been chosen by it, and that is not undone.
+  return GetHeader(stream, kXfcc).empty() ||
+         envoy_dynamic_module_callback_http_set_header(
+             stream, abi::HeaderMap::kRequest, Buffer(kXfcc), shim::kRemove);
 }
 
 // Envoy lets `connection` through when the request asks for an upgrade, and
@@ -401,16 +463,20 @@ Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
           stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
     return IdentifyWithoutRecord(stream, now);
   }
+  Identity identity;
+  identity.decision = Decide(*domain_, View(bytes), now, NeedOn(route));
+  return identity;
+}
+
+Need Filter::NeedOn(const RouteFilter* route) const {
+  if (rejection_ == v1::PASS) return Need::kChain;
   const ForwardingPlan& plan = route != nullptr && route->forwarding_ != nullptr
                                    ? *route->forwarding_
                                    : *forwarding_;
-  const bool needs_chain =
-      plan.forwards || allow_ != nullptr || !paths_->empty() ||
-      (route != nullptr && route->allow_ != nullptr) || rejection_ == v1::PASS;
-  Identity identity;
-  identity.decision = Decide(*domain_, View(bytes), now,
-                             needs_chain ? Need::kChain : Need::kVerdict);
-  return identity;
+  return plan.forwards || allow_ != nullptr || !paths_->empty() ||
+                 (route != nullptr && route->allow_ != nullptr)
+             ? Need::kTrustedChain
+             : Need::kVerdict;
 }
 
 Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
@@ -484,9 +550,22 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
   if (!decision.detail.empty()) {
     SetMetadata(stream, "detail", Printable(decision.detail));
   }
-  if (checked == nullptr) return;
-  if (checked->verdict.depth >= 0) {
-    SetMetadata(stream, "depth", absl::StrCat(checked->verdict.depth));
+  if (checked == nullptr && !decision.as_in_handshake) return;
+  if (decision.depth >= 0) {
+    SetMetadata(stream, "depth", absl::StrCat(decision.depth));
+  }
+  if (checked == nullptr) {
+    for (const auto& [key, state] :
+         {std::pair<absl::string_view, absl::string_view>{
+              "truststore", cert_validator::kTruststoreKey},
+          {"subject", cert_validator::kSubjectKey},
+          {"issuer", cert_validator::kIssuerKey},
+          {"serial", cert_validator::kSerialKey},
+          {"fingerprint", cert_validator::kFingerprintKey}}) {
+      const std::string value = FilterState(stream, state);
+      if (!value.empty()) SetMetadata(stream, key, value);
+    }
+    return;
   }
   for (const auto& [key, value] :
        {std::pair<absl::string_view, absl::string_view>{"truststore",
@@ -527,31 +606,24 @@ void Filter::Reject(abi::HttpFilter* stream, Reason reason,
 Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
                                         absl::Time now) const {
   Result result;
-  const auto* route = static_cast<const RouteFilter*>(
-      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
+  const RouteFilter* route = RouteOf(stream);
   // What is read of the client's headers is read before they are removed.
   result.identity = Identify(stream, now, route);
-  const Decision& decision = result.identity.decision;
-  const Requirement requirement = RequirementFor(stream, route);
-  std::string inbound_xfcc;
-  if (requirement.forwarding->trusted_proxy != nullptr && decision.trusted() &&
-      Judge(*requirement.forwarding->trusted_proxy, decision.checked) ==
-          pki::RuleMatch::kYes) {
-    size_t count = 1;
-    for (size_t i = 0; i < count; ++i) {
-      absl::StrAppend(
-          &inbound_xfcc, i == 0 ? "" : ",",
-          GetHeader(stream, forwarding::kInboundXfccHeader, i, &count));
-    }
-  }
-
-  if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route)) {
+  const Inbound inbound = ReadInbound(stream);
+  if (!CleanRequest(stream, route)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be read"));
     AnswerForbidden(stream, kInternalError);
     return result;
   }
+  if (result.identity.decision.as_in_handshake &&
+      result.identity.decision.trusted() && NeedOn(route) != Need::kVerdict) {
+    // Another route than the one that it was decided for.
+    result.identity = Identify(stream, now, route);
+  }
+  const Decision& decision = result.identity.decision;
+  const Requirement requirement = RequirementFor(stream, route);
 
   if (!ServesHost(GetHeader(stream, ":authority"))) {
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
@@ -594,28 +666,45 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
                     " lets nobody in who is not trusted");
   }
 
+  Addition addition;
+  if (goes_on) {
+    addition = AdditionFor(*requirement.forwarding, result.identity, inbound,
+                           passed_on || rejection_ == v1::PASS);
+    if (addition.refusal != Reason::kTrusted) {
+      goes_on = false;
+      reason = addition.refusal;
+      result.identity.decision.detail = addition.detail;
+    }
+  }
+
   if (shim::LogEnabled(shim::LogLevel::kDebug)) {
-    const pki::Certificate* leaf =
-        decision.checked == nullptr ? nullptr : decision.checked->leaf();
+    const std::string client =
+        decision.checked != nullptr ? decision.checked->subject
+        : decision.as_in_handshake
+            ? FilterState(stream, cert_validator::kSubjectKey)
+            : "";
     shim::Log(
         shim::LogLevel::kDebug,
         absl::StrCat(
             "request for ", domain(), ": ", goes_on ? "allowed" : "denied",
             ", ", pki::ReasonName(reason), decision.detail.empty() ? "" : ", ",
-            Printable(decision.detail), leaf != nullptr ? ", client \"" : "",
-            leaf != nullptr ? Printable(leaf->Subject(), 256) : "",
-            leaf != nullptr ? "\"" : "",
+            Printable(decision.detail), client.empty() ? "" : ", client \"",
+            client.substr(0, 256), client.empty() ? "" : "\"",
             result.identity.resumed != nullptr ? ", resumed" : "", ", path \"",
             Printable(GetHeader(stream, ":path"), 256), "\""));
   }
   Tell(stream, result.identity, reason,
        goes_on ? (passed_on ? "passed" : "allowed") : "denied");
   if (!goes_on) {
-    Reject(stream, reason, by_requirement);
+    if (addition.refusal != Reason::kTrusted) {
+      Count(stream, inbound_refused_id_, {domain()});
+      bad_request_->Send(stream, pki::ReasonName(reason));
+    } else {
+      Reject(stream, reason, by_requirement);
+    }
     return result;
   }
-  if (!Forward(stream, *requirement.forwarding, result.identity, inbound_xfcc,
-               passed_on || rejection_ == v1::PASS)) {
+  if (!Add(stream, addition)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be written"));
@@ -628,9 +717,9 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
 }
 
 bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
-  const auto* route = static_cast<const RouteFilter*>(
-      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
-  return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers, route);
+  bool removed = false;
+  return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers, RouteOf(stream),
+                      &removed);
 }
 
 Decision Filter::DecideAgain(abi::HttpFilter* stream,
@@ -700,43 +789,101 @@ std::shared_ptr<const Filter::Encoded> Filter::Encode(
   return encoded;
 }
 
-bool Filter::AddHeaders(abi::HttpFilter* stream,
-                        const forwarding::Forwarded& forwarded) const {
-  for (const forwarding::Header& header : forwarded.headers) {
-    if (!SetHeader(stream, header.name, header.value)) return false;
+Filter::Inbound Filter::ReadInbound(abi::HttpFilter* stream) {
+  Inbound inbound;
+  size_t count = 1;
+  for (size_t i = 0; i < count; ++i) {
+    absl::StrAppend(
+        &inbound.xfcc, i == 0 ? "" : ",",
+        GetHeader(stream, forwarding::kInboundXfccHeader, i, &count));
   }
-  if (forwarded.truncated) Count(stream, truncated_id_, {domain()});
-  return true;
+  if (!GetHeader(stream, kOriginalUrl).empty()) {
+    inbound.redirected = true;
+    inbound.sent_xfcc = std::string(GetHeader(stream, kXfcc));
+  }
+  return inbound;
 }
 
-bool Filter::Forward(abi::HttpFilter* stream, const ForwardingPlan& plan,
-                     const Identity& identity, absl::string_view inbound_xfcc,
-                     bool passed_on) const {
+Filter::Addition Filter::AdditionFor(const ForwardingPlan& plan,
+                                     const Identity& identity,
+                                     const Inbound& inbound,
+                                     bool passed_on) const {
+  Addition addition;
   if (identity.without_certificate) {
-    return AddHeaders(stream, passed_on ? plan.without_certificate_passed_on
-                                        : plan.without_certificate);
+    addition.headers = passed_on ? &plan.without_certificate_passed_on
+                                 : &plan.without_certificate;
+    return addition;
   }
-  if (!plan.forwards && !passed_on) return true;
+  static const forwarding::Forwarded& nothing = *new forwarding::Forwarded;
+  addition.headers = &nothing;
+  if (!plan.forwards && !passed_on) return addition;
   const auto& checked = identity.decision.checked;
+  addition.headers = nullptr;
   // Decide() gives the chain of whatever goes on here.
-  if (checked == nullptr) return false;
-  const std::shared_ptr<const Encoded> encoded =
-      Encode(plan, checked, identity.decision.reason, passed_on);
-  if (!AddHeaders(stream, encoded->forwarded)) return false;
-  if (inbound_xfcc.empty()) return true;
-  std::string joined;
-  switch (forwarding::AppendXfcc(inbound_xfcc, encoded->forwarded,
-                                 forwarding::MaxHeaderBytes(plan.config),
-                                 &joined)) {
-    case forwarding::InboundXfcc::kNone:
-      return true;
-    case forwarding::InboundXfcc::kKept:
-      return SetHeader(stream, kXfcc, joined);
-    default:
-      Count(stream, inbound_refused_id_, {domain()});
-      return SetHeader(stream, forwarding::kNoteHeader,
-                       forwarding::kNoteTruncated);
+  if (checked == nullptr) return addition;
+  addition.encoded = Encode(plan, checked, identity.decision.reason, passed_on);
+  addition.headers = &addition.encoded->forwarded;
+  if (plan.trusted_proxy != nullptr && identity.decision.trusted() &&
+      Judge(*plan.trusted_proxy, checked) == pki::RuleMatch::kYes) {
+    JoinInbound(plan, inbound, addition);
   }
+  return addition;
+}
+
+// What cannot be kept is not left out: the request would pass for one that the
+// proxy makes for itself, and a proxy may have more rights than its clients.
+void Filter::JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
+                         Addition& addition) {
+  absl::string_view xfcc = inbound.xfcc;
+  if (xfcc.empty() && inbound.redirected) {
+    // Ours is at the end of what went out before, if the route's configuration
+    // is the same; else it is not known what came in.
+    absl::string_view sent = inbound.sent_xfcc;
+    for (const forwarding::Header& header : addition.headers->headers) {
+      if (header.name != kXfcc) continue;
+      if (sent == header.value) return;
+      if (absl::ConsumeSuffix(&sent, header.value) &&
+          absl::ConsumeSuffix(&sent, ",")) {
+        xfcc = sent;
+      }
+    }
+    if (xfcc.empty()) {
+      addition.is_incomplete = true;
+      return;
+    }
+  }
+  switch (forwarding::AppendXfcc(xfcc, *addition.headers,
+                                 forwarding::MaxHeaderBytes(plan.config),
+                                 &addition.xfcc)) {
+    case forwarding::InboundXfcc::kNone:
+    case forwarding::InboundXfcc::kKept:
+      return;
+    case forwarding::InboundXfcc::kMalformed:
+      addition.refusal = Reason::kMalformed;
+      addition.detail =
+          "the proxy's x-forwarded-client-cert is not well-formed: it is not "
+          "known whom it speaks for";
+      return;
+    default:
+      addition.refusal = Reason::kLimitExceeded;
+      addition.detail =
+          "the proxy's x-forwarded-client-cert and ours are over "
+          "forwarding.max_header_bytes: the backend could not be told whom it "
+          "speaks for";
+  }
+}
+
+bool Filter::Add(abi::HttpFilter* stream, const Addition& addition) const {
+  if (addition.headers == nullptr) return false;
+  for (const forwarding::Header& header : addition.headers->headers) {
+    if (!SetHeader(stream, header.name, header.value)) return false;
+  }
+  if (addition.headers->truncated) Count(stream, truncated_id_, {domain()});
+  if (!addition.xfcc.empty() && !SetHeader(stream, kXfcc, addition.xfcc)) {
+    return false;
+  }
+  return !addition.is_incomplete ||
+         SetHeader(stream, forwarding::kNoteHeader, forwarding::kNoteTruncated);
 }
 
 }  // namespace sallyport::mtls_http

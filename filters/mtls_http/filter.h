@@ -3,7 +3,8 @@
 //
 // For each request, in this order:
 //   1. every header by which some dialect carries a client certificate is
-//      removed (and again in the trailers);
+//      removed (and again in the trailers); if there was one, the route is
+//      chosen again, which Envoy chose with it;
 //   2. the Host: another one than the domain's gets 421;
 //   3. the verdict: an untrusted client is answered in the domain's rejection
 //      style, one without a certificate too where one is required;
@@ -47,8 +48,8 @@ namespace sallyport::mtls_http {
 //   misdirected{domain}: requests with another Host.
 //   forwarding_truncated{domain}: requests whose forwarding headers did not fit
 //     max_header_bytes.
-//   inbound_xfcc_refused{domain}: requests of a trusted proxy whose own
-//     x-forwarded-client-cert was left out, malformed or over the budget.
+//   inbound_xfcc_refused{domain}: requests of a trusted proxy that were refused
+//     because its own x-forwarded-client-cert is malformed or over the budget.
 //   resumed{domain}: requests on connections that resumed a session.
 //   shadow_differences{domain,active,shadow}: requests that the shadow would
 //     have decided differently; the labels are the two reasons.
@@ -168,6 +169,24 @@ class Filter {
   };
   // The forwarding headers of one chain.
   struct Encoded;
+  // What a client that is itself a proxy says of its own, as it came in.
+  struct Inbound {
+    std::string xfcc;  // what the connection manager saved
+    // Envoy sends the request again, to where an answer pointed. Then the
+    // header is the one that went out the first time.
+    bool redirected = false;
+    std::string sent_xfcc;
+  };
+  // What is added to a request that goes on.
+  struct Addition {
+    std::shared_ptr<const Encoded> encoded;  // null: `headers` is a plan's
+    const forwarding::Forwarded* headers = nullptr;  // null: nothing
+    std::string xfcc;                                // in place of ours
+    bool is_incomplete = false;
+    // Why it cannot go on; kTrusted: it can.
+    pki::Reason refusal = pki::Reason::kTrusted;
+    std::string detail;
+  };
 
   Filter(const filter::v1::MutualTls& config,
          std::shared_ptr<cert_validator::DomainTrust> domain);
@@ -182,9 +201,13 @@ class Filter {
   // False: it may still name some.
   bool RemoveNominations(abi::HttpFilter* stream,
                          const RouteFilter* route) const;
-  // False: some may be left.
+  // False: some may be left. `removed`: whether there were any.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                    const RouteFilter* route) const;
+                    const RouteFilter* route, bool* removed) const;
+  // Removes them from the request, whose `route` becomes the one that Envoy
+  // chooses without them.
+  bool CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route) const;
+  cert_validator::Need NeedOn(const RouteFilter* route) const;
   Identity Identify(abi::HttpFilter* stream, absl::Time now,
                     const RouteFilter* route) const;
   Identity IdentifyWithoutRecord(abi::HttpFilter* stream, absl::Time now) const;
@@ -199,12 +222,13 @@ class Filter {
       const ForwardingPlan& plan,
       const std::shared_ptr<const cert_validator::CheckedChain>& checked,
       pki::Reason reason, bool passed_on) const;
+  static Inbound ReadInbound(abi::HttpFilter* stream);
+  Addition AdditionFor(const ForwardingPlan& plan, const Identity& identity,
+                       const Inbound& inbound, bool passed_on) const;
+  static void JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
+                          Addition& addition);
   // False: the backend would not be told who calls.
-  bool Forward(abi::HttpFilter* stream, const ForwardingPlan& plan,
-               const Identity& identity, absl::string_view inbound_xfcc,
-               bool passed_on) const;
-  bool AddHeaders(abi::HttpFilter* stream,
-                  const forwarding::Forwarded& forwarded) const;
+  bool Add(abi::HttpFilter* stream, const Addition& addition) const;
   void Tell(abi::HttpFilter* stream, const Identity& identity,
             pki::Reason reason, absl::string_view verdict) const;
   // Answers a client that is not let in, in the domain's style.

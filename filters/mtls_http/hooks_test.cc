@@ -2,9 +2,11 @@
 // them, because the two share the trust in force.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -662,6 +664,149 @@ TEST_F(MtlsHooks, LogSubjectReasonAndPathAtDebugLevel) {
   stream.request_headers[1].second = "/a\nb";
   EXPECT_TRUE(Request(filter, stream));
   EXPECT_EQ(log.Count("/a\\x0ab"), 1) << log.Text();
+}
+
+TEST_F(MtlsHooks, TellTheSameOfARefusedClientWhateverIsForwarded) {
+  const LoadedValidator validator(Trusting(root_));
+  auto with_nothing = Config();
+  with_nothing.clear_forwarding();
+  auto with_pass = Config();
+  with_pass.set_rejection(v1::PASS);
+  std::vector<std::map<std::string, std::string>> told;
+  for (const auto& config : {Config(), with_nothing, with_pass}) {
+    LoadedFilter filter(config);
+    FakeConnection connection;
+    validator.Handshake(connection, stranger_);
+    // Of the same handshake, on a worker that knows nothing of it.
+    std::thread([&] {
+      FakeStream stream(&filter.envoy, &connection);
+      stream.request_headers = Headers();
+      EXPECT_EQ(Request(filter, stream), config.rejection() == v1::PASS);
+      told.push_back(stream.metadata);
+    }).join();
+  }
+  for (const char* key : {"reason", "detail", "depth", "truststore", "subject",
+                          "issuer", "serial", "fingerprint"}) {
+    EXPECT_EQ(told[0].count(absl::StrCat("sallyport:", key)), 1u) << key;
+  }
+  EXPECT_EQ(told[0], told[1]);
+  EXPECT_EQ(told[0], told[2]);
+}
+
+TEST_F(MtlsHooks, HaveTheRouteChosenAgainWithoutForgedHeaders) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.clear_forwarding();
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  // Where everybody comes who forges nothing.
+  v1::MutualTlsRoute told;
+  told.mutable_forwarding()->mutable_rfc9440();
+  told.mutable_forwarding()->add_remove_headers("x-of-the-route");
+  const std::string bytes = told.SerializeAsString();
+  const void* route = envoy_dynamic_module_on_http_filter_per_route_config_new(
+      Envoy("sallyport.mtls"), Envoy(bytes));
+  ASSERT_NE(route, nullptr);
+  const auto choose = [route](const FakeStream& stream) -> const void* {
+    // Envoy's own header is still there when it chooses.
+    EXPECT_TRUE(stream.Has("x-forwarded-client-cert"));
+    return stream.Has("x-sallyport-truststore") ? nullptr : route;
+  };
+  FakeStream stream(&filter.envoy, &connection);
+  stream.choose_route = choose;
+  stream.request_headers =
+      Headers("api.example.com", {{"x-sallyport-truststore", "forged"},
+                                  {"x-of-the-route", "forged"},
+                                  {"x-forwarded-client-cert", "Hash=envoys"}});
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(stream.route_config, route);
+  EXPECT_FALSE(stream.Has("x-sallyport-truststore"));
+  EXPECT_FALSE(stream.Has("x-forwarded-client-cert"));
+  // The new route's own, for which the client's certificate was not at hand.
+  EXPECT_FALSE(stream.Has("x-of-the-route"));
+  EXPECT_TRUE(stream.Has("client-cert"));
+  // Who forges nothing does not pay for it.
+  FakeStream honest(&filter.envoy, &connection);
+  honest.choose_route = choose;
+  honest.request_headers =
+      Headers("api.example.com", {{"x-forwarded-client-cert", "Hash=envoys"}});
+  EXPECT_TRUE(Request(filter, honest));
+  EXPECT_EQ(honest.route_clears, 0);
+  envoy_dynamic_module_on_http_filter_per_route_config_destroy(route);
+}
+
+TEST_F(MtlsHooks, RemoveOtherPathsWhereThePathCounts) {
+  const LoadedValidator validator(Trusting(root_));
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  auto with_paths = Config();
+  with_paths.add_paths()->set_prefix("/admin");
+  for (const bool counts : {false, true}) {
+    LoadedFilter filter(counts ? with_paths : Config());
+    FakeStream stream(&filter.envoy, &connection);
+    stream.request_headers =
+        Headers("api.example.com",
+                {{"x-original-url", "/admin"}, {"x_rewrite_url", "/admin"}});
+    EXPECT_TRUE(Request(filter, stream));
+    EXPECT_EQ(stream.Has("x-original-url"), !counts);
+    EXPECT_EQ(stream.Has("x_rewrite_url"), !counts);
+  }
+}
+
+TEST_F(MtlsHooks, RefuseAProxyWhoseWordIsLost) {
+  const LoadedValidator validator(Trusting(root_));
+  auto config = Config();
+  config.mutable_forwarding()->mutable_xfcc();
+  config.mutable_forwarding()->set_max_header_bytes(512);
+  config.mutable_forwarding()->clear_rfc9440();
+  config.mutable_forwarding()
+      ->mutable_trusted_proxy()
+      ->mutable_truststore()
+      ->add_names("partners");
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  const auto send = [&](const FakeStream::Headers& headers) {
+    auto stream = std::make_unique<FakeStream>(&filter.envoy, &connection);
+    stream->request_headers = Headers("api.example.com", headers);
+    Request(filter, *stream);
+    return stream;
+  };
+  constexpr char kSaved[] = "x-sallyport-inbound-xfcc";
+  constexpr char kXfcc[] = "x-forwarded-client-cert";
+  const auto good = send({{kSaved, "Hash=aa"}});
+  ASSERT_FALSE(good->response.has_value());
+  const std::string joined = good->Values(kXfcc)[0];
+  const auto alone = send({});
+  ASSERT_FALSE(alone->response.has_value());
+  const std::string ours = alone->Values(kXfcc)[0];
+  EXPECT_EQ(joined, absl::StrCat("Hash=aa,", ours));
+  const auto malformed = send({{kSaved, "Hash=aa;Subject=\"CN=x\\\\\""}});
+  ASSERT_TRUE(malformed->response.has_value());
+  EXPECT_EQ(malformed->response->status, 400u);
+  EXPECT_EQ(malformed->response->details, "sallyport_denied{MALFORMED}");
+  EXPECT_NE(malformed->metadata["sallyport:detail"], "");
+  const auto large = send({{kSaved, "Hash=" + std::string(512, 'a')}});
+  ASSERT_TRUE(large->response.has_value());
+  EXPECT_EQ(large->response->status, 400u);
+  EXPECT_EQ(large->response->details, "sallyport_denied{LIMIT_EXCEEDED}");
+  EXPECT_EQ(filter.envoy.Value("inbound_xfcc_refused", {"api.example.com"}),
+            2u);
+  // Envoy sends a request again with what went out the first time.
+  const std::string url = "https://api.example.com/";
+  for (const auto& [sent, wanted, note] :
+       {std::tuple<std::string, std::string, bool>{joined, joined, false},
+        {ours, ours, false},
+        {"Hash=other", ours, true}}) {
+    const auto again = send({{kXfcc, sent}, {"x-envoy-original-url", url}});
+    ASSERT_FALSE(again->response.has_value());
+    EXPECT_EQ(again->Values(kXfcc), std::vector<std::string>{wanted});
+    EXPECT_EQ(again->Has("x-sallyport-forwarding"), note);
+  }
+  // Without that, the header is Envoy's own.
+  EXPECT_EQ(send({{kXfcc, joined}})->Values(kXfcc),
+            std::vector<std::string>{ours});
 }
 
 TEST_F(MtlsHooks, CountHeadersThatDidNotFit) {

@@ -46,6 +46,21 @@ bool NeedsNoEncoding(char c) {
          absl::StrContains("-._~!$&'()*+,;=:@", c);
 }
 
+bool IsAscii(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x80;
+  });
+}
+
+// U+0130, U+0131, U+017F and U+212A are "i", "I", "S" and "k" when their case
+// is changed (Unicode, CaseFolding.txt; Java's String).
+bool HasAsciiInAnotherCase(absl::string_view text) {
+  return absl::StrContains(text, "\xc4\xb0") ||
+         absl::StrContains(text, "\xc4\xb1") ||
+         absl::StrContains(text, "\xc5\xbf") ||
+         absl::StrContains(text, "\xe2\x84\xaa");
+}
+
 // Read in one way by everybody.
 bool IsPlain(absl::string_view path) {
   if (path.empty() || path.front() != '/') return false;
@@ -230,13 +245,17 @@ class PathRules::Met {
   }
   // A reading that no rule covers.
   void AddUncovered() { uncovered_ = true; }
+  // Every rule has to be met.
+  void SetDoubtful() { doubtful_ = true; }
 
   const absl::InlinedVector<uint32_t, 8>& rules() const { return rules_; }
   bool uncovered() const { return uncovered_; }
+  bool doubtful() const { return doubtful_; }
 
  private:
   absl::InlinedVector<uint32_t, 8> rules_;
   bool uncovered_ = false;
+  bool doubtful_ = false;
 };
 
 absl::StatusOr<std::unique_ptr<const PathRules>> PathRules::Create(
@@ -288,6 +307,7 @@ absl::StatusOr<std::unique_ptr<const PathRules>> PathRules::Create(
     }
     index = static_cast<uint32_t>(i);
     out->rules_.push_back(std::move(rule));
+    out->beyond_ascii_ = out->beyond_ascii_ || !IsAscii(key);
     out->longest_ = std::max(out->longest_, key.size());
   }
   out->Build();
@@ -347,28 +367,36 @@ void PathRules::Find(absl::string_view path, Met& met) const {
   met.AddUncovered();
 }
 
-void PathRules::Read(absl::string_view path, Met& met) const {
-  // The root has no name but this.
-  if (path == "/") path = "";
-  Find(path, met);
-  // "/admin.json" is "/admin" to some.
-  const size_t slash = path.rfind('/');
-  const size_t dot = path.rfind('.');
-  if (dot == absl::string_view::npos || slash == absl::string_view::npos ||
-      dot <= slash + 1) {
-    return;
-  }
-  const absl::string_view cut = path.substr(0, dot);
-  if (cut.size() > longest_) return;
+void PathRules::FindWhole(absl::string_view path, Met& met) const {
   std::array<char, limits::kMaxPathRuleBytes> lower;
-  std::transform(cut.begin(), cut.end(), lower.begin(), [](char c) {
+  std::transform(path.begin(), path.end(), lower.begin(), [](char c) {
     return absl::ascii_tolower(static_cast<unsigned char>(c));
   });
-  const auto places = places_.find(absl::string_view(lower.data(), cut.size()));
+  const auto places =
+      places_.find(absl::string_view(lower.data(), path.size()));
   if (places == places_.end()) return;
   for (const Place& place : places->second) {
     if (place.exact != kNone) met.AddRule(place.exact);
     if (place.prefix != kNone) met.AddRule(place.prefix);
+  }
+}
+
+void PathRules::Read(absl::string_view path, Met& met) const {
+  // The root has no name but this.
+  if (path == "/") path = "";
+  Find(path, met);
+  // "/admin.json" is "/admin" to some, and so is "/admin.tar.gz".
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return;
+  size_t dots = 0;
+  for (size_t dot = path.find('.', slash + 2);
+       dot != absl::string_view::npos && dot <= longest_;
+       dot = path.find('.', dot + 1)) {
+    if (++dots > kMaxExtensions) {
+      met.SetDoubtful();
+      return;
+    }
+    FindWhole(path.substr(0, dot), met);
   }
 }
 
@@ -384,6 +412,10 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
   if (path.size() > limits::kMaxUnusualPathBytes) return false;
   const std::optional<Decoded> decoded = Decode(path);
   if (!decoded.has_value()) return false;
+  for (const std::string& segment : decoded->all) {
+    if (IsAscii(segment)) continue;
+    if (beyond_ascii_ || HasAsciiInAnotherCase(segment)) return false;
+  }
   std::vector<Segments> readings = {decoded->all};
   if (decoded->needed != decoded->all) readings.push_back(decoded->needed);
   // Doubles `readings` where `change` changes one.
@@ -395,17 +427,44 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
   };
   also(WithoutParameters);
   also(WithoutEnds);
-  for (const Segments& segments : readings) {
+  // Whether two '/' are at the front of a reading; then it is put into `rest`
+  // as it is without them and the segment that follows.
+  const auto has_host = [](const Segments& segments, Segments* rest) {
+    if (segments.size() < 2 || !segments.front().empty()) return false;
+    auto host = std::find_if(segments.begin(), segments.end(),
+                             [](const std::string& s) { return !s.empty(); });
+    if (host != segments.end()) ++host;
+    rest->assign(host, segments.end());
+    if (rest->empty()) rest->emplace_back();
+    return true;
+  };
+  // The readings of one, and, into `hosts`, of what follows a host in them.
+  const auto read = [&](const Segments& segments,
+                        std::vector<Segments>* hosts) {
+    Segments rest;
+    const auto one = [&](const Segments& reading) {
+      ReadWithEnd(Join(reading), met);
+      if (!has_host(reading, &rest)) return true;
+      if (hosts == nullptr) return false;
+      if (std::find(hosts->begin(), hosts->end(), rest) == hosts->end()) {
+        hosts->push_back(rest);
+      }
+      return true;
+    };
     const Segments dotless = WithoutDots(segments);
     const Segments merged = Merged(segments);
-    ReadWithEnd(Join(segments), met);
-    if (merged != segments) ReadWithEnd(Join(merged), met);
-    if (dotless == segments) continue;
-    ReadWithEnd(Join(dotless), met);
-    ReadWithEnd(Join(Merged(dotless)), met);
-    if (merged != segments) {
-      ReadWithEnd(Join(Merged(WithoutDots(merged))), met);
-    }
+    bool clear = one(segments);
+    if (merged != segments) clear = one(merged) && clear;
+    if (dotless == segments) return clear;
+    clear = one(dotless) && clear;
+    clear = one(Merged(dotless)) && clear;
+    if (merged != segments) clear = one(Merged(WithoutDots(merged))) && clear;
+    return clear;
+  };
+  std::vector<Segments> hosts;
+  for (const Segments& segments : readings) read(segments, &hosts);
+  for (const Segments& segments : hosts) {
+    if (!read(segments, nullptr)) return false;
   }
   return true;
 }
@@ -437,6 +496,7 @@ PathRequirement PathRules::For(absl::string_view path) const {
   } else if (!ReadInEveryWay(path, met)) {
     return everything_;
   }
+  if (met.doubtful()) return everything_;
   return Require(met);
 }
 

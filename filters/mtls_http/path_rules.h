@@ -14,17 +14,24 @@
 //     (";jsessionid=1") cut off or not (Tomcat, Spring; others); dot segments
 //     removed (RFC 3986, 5.2.4) or not; empty segments merged before that,
 //     after it, or not; dots and blanks at the ends of segments dropped
-//     (Windows) or not. What must be encoded is always decoded, once.
+//     (Windows) or not; a segment after two '/' at the front taken for a host
+//     (RFC 3986, 4.2; Node's URL) or not. What must be encoded is always
+//     decoded, once.
 //   * Beside each reading, a rule counts whose path is the same but for the
-//     case of ASCII letters (Express, IIS, ASP.NET), or but for an extension
-//     of the last segment (Rails, Spring's suffix patterns): /ADMIN and
-//     /admin.json meet the rule of /admin as well as their own.
+//     case of ASCII letters (Express, IIS, ASP.NET), or but for extensions
+//     of the last segment (Rails, Spring's suffix patterns): /ADMIN,
+//     /admin.json and /admin.tar.gz meet the rule of /admin as well as their
+//     own.
 //   * A path that cannot be read without doubt has to meet every rule of the
 //     list: an encoded '/', '\', '?', '#', or control character; '\', '#',
 //     control characters, blanks and bytes beyond ASCII as they are; '%'
 //     without two digits; what could be decoded twice ("%2561"); what is not
 //     UTF-8 when decoded; no '/' at the front ("*", absolute URLs, CONNECT);
-//     what is not plain and longer than limits::kMaxUnusualPathBytes.
+//     what is not plain and longer than limits::kMaxUnusualPathBytes; two '/'
+//     at the front of what follows a host; more than kMaxExtensions dots in the
+//     last segment; the four characters beyond ASCII that are ASCII letters in
+//     another case; and, where the list has paths beyond ASCII, whatever is
+//     beyond ASCII, since its case and its composition are not looked at.
 //
 // Where several rules have to be met, all of their `allow` have to match, a
 // certificate is required if one of them requires one, and none is waived
@@ -48,6 +55,9 @@
 #include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::mtls_http {
+
+// Dots in a request's last segment (as far as a path of the list is long).
+inline constexpr size_t kMaxExtensions = 16;
 
 // What a request's path asks for beside the domain's own.
 struct PathRequirement {
@@ -105,13 +115,16 @@ class PathRules {
   void Find(absl::string_view path, Met& met) const;
   // Read() with and without the '/' at the end of `path`.
   void ReadWithEnd(absl::string_view path, Met& met) const;
+  // Adds the rules of `path` itself, not of what it lies below, in any case.
+  void FindWhole(absl::string_view path, Met& met) const;
   // False: the path cannot be read without doubt.
   bool ReadInEveryWay(absl::string_view path, Met& met) const;
 
   std::vector<Rule> rules_;
   // By the path in lower case; several when their case differs.
   absl::flat_hash_map<std::string, absl::InlinedVector<Place, 1>> places_;
-  size_t longest_ = 0;  // of the keys of places_
+  size_t longest_ = 0;         // of the keys of places_
+  bool beyond_ascii_ = false;  // one of them is
   PathRequirement everything_;
 };
 

@@ -187,15 +187,39 @@ std::optional<std::string> Twice(absl::string_view path) {
   return once.has_value() ? Nginx(*once) : std::nullopt;
 }
 
-// Rails: a format after the last dot.
-std::optional<std::string> Rails(absl::string_view path) {
-  auto served = Nginx(path);
-  if (!served.has_value()) return served;
-  const size_t dot = served->rfind('.');
-  if (dot != std::string::npos && dot > served->rfind('/') + 1) {
-    served->resize(dot);
+// Node's new URL(path, base), as pathname: what follows '//' is a host.
+std::optional<std::string> Node(absl::string_view path) {
+  if (!absl::StartsWith(path, "/")) return std::nullopt;
+  if (absl::StartsWith(path, "//")) {
+    path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+    path.remove_prefix(std::min(path.find('/'), path.size()));
+    if (path.empty()) path = "/";
   }
-  return served;
+  std::string plain;
+  for (const absl::string_view segment : absl::StrSplit(path.substr(1), '/')) {
+    const auto decoded = PercentDecoded(segment);
+    const bool dots = decoded == "." || decoded == "..";
+    absl::StrAppend(&plain, "/", dots ? *decoded : std::string(segment));
+  }
+  return Express(ResolvedStrictly(plain));
+}
+
+// The same behind a proxy that removes dot segments (Envoy's normalize_path).
+std::optional<std::string> NodeBehindAProxy(absl::string_view path) {
+  if (!absl::StartsWith(path, "/")) return std::nullopt;
+  return Node(ResolvedStrictly(path));
+}
+
+// Rails, and Spring's suffix patterns: a format after each of the dots.
+std::vector<std::string> WithoutFormats(absl::string_view path) {
+  std::vector<std::string> out;
+  const auto served = Nginx(path);
+  if (!served.has_value()) return out;
+  for (size_t dot = served->find('.', served->rfind('/') + 2);
+       dot != std::string::npos; dot = served->find('.', dot + 1)) {
+    out.push_back(served->substr(0, dot));
+  }
+  return out;
 }
 
 // The rules, read plainly.
@@ -289,8 +313,9 @@ void TestSpellings(const PathRules& rules, const v1::MutualTls& config,
   }
   if (path.empty() || path[0] != '/' || absl::StrContains(path, "//")) return;
   const PathRequirement plain = rules.For(path);
-  std::vector<std::string> others = {path + "/", path + ";a=b", path + "/.",
-                                     "/x/.." + path, "/" + path};
+  std::vector<std::string> others = {
+      path + "/", path + ";a=b", path + "/.",     "/x/.." + path,
+      "/" + path, "//x" + path,  "/.//x:1" + path};
   const size_t at = seed % path.size();
   if (path[at] == '/') {
     for (const char* insert : {"/", "/.", "/x/..", "/;a", "/.;", "/x/%2e%2E",
@@ -306,7 +331,7 @@ void TestSpellings(const PathRules& rules, const v1::MutualTls& config,
                      path.substr(at + 1));
   }
   for (const std::string& other : others) {
-    if (path == "/" && other != "//") continue;
+    if (path == "/" && other != "//" && other != "//x/") continue;
     const PathRequirement requirement = rules.For(other);
     for (int i = 0; i < config.paths_size(); ++i) {
       Require(!Asks(plain, i) || Asks(requirement, i), "a spelling: the rule",
@@ -370,10 +395,16 @@ void Test(absl::string_view input) {
   const std::string sent = path.substr(0, path.find('?'));
   const std::pair<const char*,
                   std::optional<std::string> (*)(absl::string_view)>
-      kBackends[] = {
-          {"nginx", Nginx},   {"Tomcat", Tomcat},   {"late", LateParameters},
-          {"strict", Strict}, {"Express", Express}, {"Windows", Windows},
-          {"NUL", Nul},       {"twice", Twice}};
+      kBackends[] = {{"nginx", Nginx},
+                     {"Tomcat", Tomcat},
+                     {"late", LateParameters},
+                     {"strict", Strict},
+                     {"Express", Express},
+                     {"Windows", Windows},
+                     {"NUL", Nul},
+                     {"twice", Twice},
+                     {"Node", Node},
+                     {"Node behind a proxy", NodeBehindAProxy}};
   for (const auto& [name, backend] : kBackends) {
     const std::optional<std::string> served = backend(sent);
     if (!served.has_value()) continue;
@@ -384,12 +415,11 @@ void Test(absl::string_view input) {
                    absl::StrCat(name, " without case"), path);
   }
   // A format may name a path of the list; it is not one that is not there.
-  const std::optional<std::string> served = Rails(sent);
-  if (served.has_value()) {
-    const std::optional<int> rule = Deciding(config, *served, false);
-    if (rule.has_value() && (config.paths(*rule).exact() == *served ||
-                             config.paths(*rule).prefix() == *served)) {
-      RequireAtLeast(config, requirement, rule, "Rails", path);
+  for (const std::string& served : WithoutFormats(sent)) {
+    const std::optional<int> rule = Deciding(config, served, false);
+    if (rule.has_value() && (config.paths(*rule).exact() == served ||
+                             config.paths(*rule).prefix() == served)) {
+      RequireAtLeast(config, requirement, rule, "a format", path);
     }
   }
   TestSpellings(rules, config, path, input.size());

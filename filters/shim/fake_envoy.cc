@@ -454,6 +454,13 @@ const void* envoy_dynamic_module_callback_get_most_specific_route_config(
   return FakeStream::From(filter).route_config;
 }
 
+void envoy_dynamic_module_callback_http_clear_route_cache(
+    sabi::HttpFilter* filter) {
+  FakeStream& stream = FakeStream::From(filter);
+  ++stream.route_clears;
+  if (stream.choose_route) stream.route_config = stream.choose_route(stream);
+}
+
 void envoy_dynamic_module_callback_http_filter_reset_stream(
     sabi::HttpFilter* filter, sabi::StreamReset /*reason*/,
     sabi::ModuleBuffer details) {

@@ -146,6 +146,10 @@ class FakeStream {
   bool closed = false;
   // What per_route_config_new returned; null: the route has none.
   const void* route_config = nullptr;
+  // Chooses `route_config` again after clear_route_cache; empty: it stays.
+  std::function<const void*(const FakeStream&)> choose_route;
+  // Calls of clear_route_cache.
+  int route_clears = 0;
   // Event ids of commits that were not delivered yet; by any thread.
   std::vector<uint64_t> TakeEvents();
   // "ns:key" -> value.

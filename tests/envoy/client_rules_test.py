@@ -190,6 +190,20 @@ class Rules(gateway.GatewayTest):
         self.assertEqual(self.get(self.pretenders["star"], path="/dns").status, 200)
         self.assertEqual(self.get(self.pretenders["two_ids"], path="/uri").status, 200)
 
+    def test_a_host_in_the_path_hides_nothing(self):
+        for path in ("//x/dns", "///x/dns", "//x@y:1/dns", "//x/y/../dns", "/.//x/dns"):
+            with self.subTest(path=path), self.backend_is_not_reached():
+                response, log = self.get_and_log(self.people.direct, path=path)
+                self.assert_forbidden(response)
+                self.assertEqual(log["reason"], "NOT_ALLOWED")
+        self.assertEqual(self.get(self.seven, path="//x/dns").status, 200)
+        self.assertEqual(self.get(self.people.direct, path="/x/dns").status, 200)
+
+    def test_no_header_names_another_path(self):
+        forged = (("X-Original-URL", "/dns"), ("X-Rewrite-URL", "/dns"))
+        told = self.get(self.people.direct, path="/x", headers=forged).received()
+        self.assertEqual([h for h in told.headers if h[1] == "/dns"], [])
+
     def test_the_signer_is_told_from_the_names(self):
         self.assertEqual(self.get(self.others_seven, path="/subject").status, 200)
         for path in ("/together", "/certificate", "/key", "/serial"):

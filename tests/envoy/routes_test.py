@@ -195,6 +195,39 @@ class Scopes(gateway.GatewayTest):
             self.assertEqual(self.get(identity, path=path).status, status)
 
 
+class ForgedRoutes(gateway.GatewayTest):
+    """Envoy chooses the route before the module has seen the request."""
+
+    @classmethod
+    def domains(cls):
+        def guarded(header):
+            match = {"name": header, "string_match": {"prefix": "admin"}}
+            route = config.route("/", headers=[match])
+            route["request_headers_to_add"] = [
+                {"header": {"key": "x-guarded", "value": "reached"}}
+            ]
+            return route
+
+        return [
+            cls.domain(
+                routes=[
+                    guarded("x-sallyport-truststore"), guarded("x-of-the-operator"),
+                    config.route("/", {"forwarding": {"truststore": True}}),
+                ],
+                mutual_tls={"forwarding": {"remove_headers": ["x-of-the-operator"]}},
+            )
+        ]
+
+    def test_a_forged_header_chooses_no_route(self):
+        for forged in ((), (("x-sallyport-truststore", "admin@1"),),
+                       (("x-of-the-operator", "admin"), (XFCC, "admin"))):
+            told = self.get(self.people.direct, headers=forged).received()
+            self.assertIsNone(told.header("x-guarded"))
+            # What the route without it forwards.
+            self.assertEqual(told.all("x-sallyport-truststore"), ["partners@7"])
+            self.assertEqual(told.all("x-of-the-operator"), [])
+
+
 class NoRoute(gateway.GatewayTest):
     """A request that no route takes is judged too."""
 

@@ -5,9 +5,12 @@ says; the filter puts its own element after it when the client is trusted to
 speak for others.
 """
 
+import http.server
+import threading
 import unittest
 
 import gateway
+from harness import config
 from harness import http2
 
 XFCC = "x-forwarded-client-cert"
@@ -135,12 +138,25 @@ class TrustedProxy(gateway.GatewayTest):
             received = self.told(proxy, (XFCC, CLIENT), *forged)
             self.assertEqual(received.all(XFCC), [CLIENT + "," + self.own(proxy)])
 
-    def test_what_could_swallow_our_element_is_left_out_and_said_so(self):
-        proxy = self.people.partner
+    def assert_refused(self, reason, *headers, name="proxied.test"):
+        with self.backend_is_not_reached():
+            response, log = self.get_and_log(
+                self.people.partner, headers=headers, server_name=name
+            )
+        self.assertEqual(response.status, 400)
+        self.assertNotIn(reason.encode(), response.body)
+        self.assertEqual(log["details"], "sallyport_denied{%s}" % reason)
+        self.assertIn("x-forwarded-client-cert", log["detail"])
+
+    def test_what_could_swallow_our_element_is_refused(self):
         counted = self.envoy.counter("inbound_xfcc_refused")
         malformed = ('Subject="CN=forged', 'Hash=forged\\', 'Subject="CN=forged\\\\"', "-", "Hash=a,")
         for value in malformed:
-            self.assert_only_ours(self.told(proxy, (XFCC, value)), proxy, note="truncated")
+            with self.subTest(value=value):
+                self.assert_refused("MALFORMED", (XFCC, value))
+                # Of nobody else is it looked at.
+                direct = self.people.direct
+                self.assert_only_ours(self.told(direct, (XFCC, value)), direct)
         self.assertGreaterEqual(
             self.envoy.counter("inbound_xfcc_refused"), counted + len(malformed)
         )
@@ -153,8 +169,7 @@ class TrustedProxy(gateway.GatewayTest):
         received = self.told(proxy, (XFCC, fits), name="small.test")
         self.assertEqual(received.all(XFCC), [fits + "," + self.own(proxy)])
         self.assertEqual(received.all(NOTE), [])
-        received = self.told(proxy, (XFCC, fits + "a"), name="small.test")
-        self.assert_only_ours(received, proxy, note="truncated")
+        self.assert_refused("LIMIT_EXCEEDED", (XFCC, fits + "a"), name="small.test")
 
     def test_where_no_proxy_is_trusted_nothing_is_kept(self):
         proxy = self.people.partner
@@ -165,6 +180,67 @@ class TrustedProxy(gateway.GatewayTest):
         proxy = self.people.partner
         received = self.told(proxy, (XFCC, "Hash=forged"), name="unsaved.test")
         self.assert_only_ours(received, proxy)
+
+
+class _Redirecting(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.path, self.headers.get_all(XFCC), self.headers.get(NOTE)))
+        self.send_response(302 if self.path == "/first" else 200)
+        self.send_header("location", "https://redirect.test/second")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+class RedirectingBackend:
+    def start(self):
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Redirecting)
+        self._server.seen = self.seen = []
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def stop(self):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class InternalRedirects(gateway.GatewayTest):
+    server_names = ("redirect.test",)
+    backend_type = RedirectingBackend
+
+    @classmethod
+    def domains(cls):
+        route = config.route("/")
+        route["route"]["internal_redirect_policy"] = {"allow_cross_scheme_redirect": True}
+        proxy = {"certificate_sha256": {"sha256": [cls.people.partner.fingerprint()]}}
+        return [
+            cls.domain(
+                name="redirect.test", routes=[route], connection_manager=SAVE_INBOUND,
+                mutual_tls={"forwarding": {"xfcc": {"subject": True}, "trusted_proxy": proxy}},
+            )
+        ]
+
+    def test_a_redirect_that_envoy_follows_keeps_them(self):
+        for inbound in (CLIENT, None):
+            self.backend.seen.clear()
+            headers = () if inbound is None else ((XFCC, inbound),)
+            response = self.get(
+                self.people.partner, server_name="redirect.test", path="/first", headers=headers
+            )
+            self.assertEqual(response.status, 200)
+            (first, sent, _), (second, again, note) = self.backend.seen
+            self.assertEqual((first, second), ("/first", "/second"))
+            self.assertEqual(again, sent)
+            self.assertEqual(again[0].startswith(CLIENT + ","), inbound is not None)
+            self.assertIn(self.people.partner.fingerprint(), again[0])
+            self.assertIsNone(note)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,25 @@ def _add_cases():
 _add_cases()
 
 
+class RefusedAgain(gateway.GatewayTest):
+    """What is said of a refused client is the same for each of its requests,
+    although its chain is not read again."""
+
+    def test_refused_requests_of_one_connection_are_told_of_alike(self):
+        for who in ("stranger", "expired", "many"):
+            entries = []
+            with self.connect(getattr(self.people, who)) as connection:
+                for _ in range(3):
+                    request_id = gateway.new_id()
+                    response = connection.request("/", headers=(("x-test-id", request_id),))
+                    self.assert_forbidden(response)
+                    entries.append(self.log_of(request_id)["metadata"])
+            self.assertEqual(entries[0]["subject"], entries[2]["subject"])
+            for key in ("detail", "subject", "issuer", "serial", "fingerprint", "truststore"):
+                self.assertTrue(entries[0][key], (who, key))
+            self.assertEqual(entries[1:], entries[:2])
+
+
 class RefusedByTls(gateway.GatewayTest):
     """What never becomes a request."""
 
