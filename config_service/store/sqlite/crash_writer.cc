@@ -91,6 +91,7 @@ int Main(const std::string& folder) {
   auto store = SqliteStore::Open(folder, CrashOptions());
   if (!store.ok()) Fail(store.status());
   std::vector<std::thread> threads;
+  threads.reserve(kCrashWriters + 1);
   for (int writer = 0; writer < kCrashWriters; ++writer) {
     threads.emplace_back([&store, writer] { WriteRecords(**store, writer); });
   }

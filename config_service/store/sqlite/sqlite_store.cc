@@ -391,7 +391,7 @@ absl::Status SqliteStoreImpl::CheckStructure() {
       problems.push_back(Printable(check.Blob(0), 200));
     }
   }
-  const absl::Status status = check.Finish();
+  absl::Status status = check.Finish();
   if (problems.empty() && absl::IsCancelled(status)) return absl::OkStatus();
   if (problems.empty() && !status.ok()) return status;
   report_.check_finished = status.ok();

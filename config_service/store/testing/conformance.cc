@@ -907,6 +907,7 @@ TEST_P(StoreConformance, ReadsABlobWhileAnotherIsWritten) {
   const std::string content = Content(4 * kBlobPieceBytes);
   const BlobDigest digest = MustUpload(content);
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 3; ++i) {
@@ -927,6 +928,7 @@ TEST_P(StoreConformance, LosesNoUpdateOfWritersThatRace) {
   MustPut("counter", "0");
   std::atomic<int> aborted{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int done = 0; done < kIncrements;) {
@@ -954,11 +956,12 @@ TEST_P(StoreConformance, LosesNoUpdateOfWritersThatRace) {
 }
 
 TEST_P(StoreConformance, ShowsWatchersEveryCommitOnceAndInOrder) {
-  constexpr int kWriters = 4;
-  constexpr int kCommits = 150;
+  constexpr int64_t kWriters = 4;
+  constexpr int64_t kCommits = 150;
   constexpr Revision kEnd(kWriters * kCommits);
   store();  // Made before the threads use it.
   std::vector<std::thread> threads;
+  threads.reserve(3 + kWriters);
   for (int w = 0; w < 3; ++w) {
     threads.emplace_back([this, w, kEnd] {
       // One of them sleeps through part of it.
@@ -988,6 +991,7 @@ TEST_P(StoreConformance, ShowsWatchersEveryCommitOnceAndInOrder) {
         if (w == 2) std::this_thread::yield();
       }
       std::vector<std::string> texts;
+      texts.reserve(state.size());
       for (const auto& entry : state) {
         texts.push_back(absl::StrCat(entry.first, "=", entry.second));
       }
@@ -1013,6 +1017,7 @@ TEST_P(StoreConformance, ShowsReadersWholeCommits) {
   std::atomic<bool> done{false};
   MustApply(PutAll({"p/a", "p/b", "p/c"}, "0"));
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int r = 0; r < 3; ++r) {
     threads.emplace_back([&] {
       Revision last;
@@ -1134,7 +1139,7 @@ TEST_P(StoreConformance, DoesWhatAPlainModelDoes) {
     request.at = Revision(at);
     request.prefix = pick(2) == 0 ? "" : absl::StrCat(pick(3), "/");
     request.start_after = pick(2) == 0 ? "" : key();
-    request.limit = static_cast<size_t>(1 + pick(12));
+    request.limit = static_cast<size_t>(pick(12)) + 1;
     const auto page = store().List(request);
     ASSERT_TRUE(page.ok()) << page.status();
     std::vector<std::string> expected;
