@@ -138,6 +138,15 @@ void ReadSent(absl::Span<const absl::string_view> chain,
   }
 }
 
+void NameLeaf(CheckedChain& checked) {
+  const pki::Certificate* const leaf = checked.leaf();
+  if (leaf == nullptr) return;
+  checked.subject = Printable(leaf->Subject(), kMaxLeafText);
+  checked.issuer = Printable(leaf->Issuer(), kMaxLeafText);
+  checked.serial = Printable(leaf->SerialHex(), kMaxLeafText);
+  checked.fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
+}
+
 // How much a refusal tells: a chain that reached this truststore and broke a
 // rule tells more than one that never did.
 int Weight(pki::Reason reason) {
@@ -194,7 +203,7 @@ Answer Ask(const Trust& trust, absl::Span<const absl::string_view> chain,
 void AskShadow(const TrustState& state,
                absl::Span<const absl::string_view> chain, absl::Time now,
                pki::VerifyMemory& memory, CheckedChain& checked) {
-  const Answer shadow = Ask(*state.spec().shadow, chain, now, memory);
+  const Answer shadow = Ask(*state.shadow(), chain, now, memory);
   checked.shadow = shadow.verdict.reason;
   checked.verdict.recheck_at =
       std::min(checked.verdict.recheck_at, shadow.verdict.recheck_at);
@@ -203,7 +212,7 @@ void AskShadow(const TrustState& state,
     return;
   }
   shim::Log(shim::LogLevel::kWarning,
-            absl::StrCat("shadow of ", state.spec().domain, ": client \"",
+            absl::StrCat("shadow of ", state.domain(), ": client \"",
                          checked.subject, "\", issuer \"", checked.issuer,
                          "\", fingerprint ", checked.fingerprint, ": now ",
                          pki::ReasonName(checked.verdict.reason), ", shadow ",
@@ -222,10 +231,11 @@ std::shared_ptr<const CheckedChain> CheckChain(
   if (auto found = memory.Find(key, now)) return found;
   auto checked = std::make_shared<CheckedChain>();
   checked->lineage = state.lineage();
+  checked->lists = state.lists();
   const bool known = memory.FindRefusal(key, now, *checked);
   if (!known) {
     ++memory.num_checks;
-    Answer answer = Ask(state.spec().active, chain, now, memory.verify);
+    Answer answer = Ask(state.active(), chain, now, memory.verify);
     checked->verdict = std::move(answer.verdict);
     if (answer.source != nullptr) {
       checked->truststore = answer.source->Label();
@@ -238,13 +248,8 @@ std::shared_ptr<const CheckedChain> CheckChain(
                ? chain.subspan(0, 1)
                : chain,
            memory.verify, *checked);
-  if (const pki::Certificate* leaf = checked->leaf()) {
-    checked->subject = Printable(leaf->Subject(), kMaxLeafText);
-    checked->issuer = Printable(leaf->Issuer(), kMaxLeafText);
-    checked->serial = Printable(leaf->SerialHex(), kMaxLeafText);
-    checked->fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
-  }
-  if (!known && state.spec().shadow.has_value()) {
+  NameLeaf(*checked);
+  if (!known && state.shadow().has_value()) {
     AskShadow(state, chain, now, memory.verify, *checked);
   }
   if (checked->verdict.trusted()) {
@@ -260,6 +265,18 @@ std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
                                                 const pki::Sha256Digest& digest,
                                                 absl::Time now) {
   return ThreadMemory().Find(Key{state_id, digest}, now);
+}
+
+std::shared_ptr<const CheckedChain> UncheckedChain(
+    absl::Span<const absl::string_view> chain, uint64_t lineage,
+    absl::Time now) {
+  auto unchecked = std::make_shared<CheckedChain>();
+  unchecked->verdict.detail = std::string(kNoTrust);
+  unchecked->lineage = lineage;
+  unchecked->verified_at = now;
+  ReadSent(chain.subspan(0, 1), ThreadMemory().verify, *unchecked);
+  NameLeaf(*unchecked);
+  return unchecked;
 }
 
 size_t NumChecksForTest() { return ThreadMemory().num_checks; }

@@ -16,9 +16,14 @@
 #include "absl/types/span.h"
 #include "filters/cert_validator/trust_state.h"
 #include "pki/chain/verify.h"
+#include "pki/truststore/deny_list.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
+
+// The detail of CONFIGURATION_MISSING.
+inline constexpr absl::string_view kNoTrust =
+    "no truststore is bound to the domain";
 
 // Longest text about a certificate in logs and filter state; subjects can be
 // longer.
@@ -32,6 +37,8 @@ struct CheckedChain {
   std::string truststore_name;
   // What the shadow would have said; absent without one.
   absl::optional<pki::Reason> shadow;
+  // TrustState::lists() of the state that gave it.
+  std::shared_ptr<const pki::NamedDenyLists> lists;
   // TrustState::lineage() of the state that gave it.
   uint64_t lineage = 0;
   // The verdict holds from here until verdict.recheck_at (excluded), which is
@@ -79,6 +86,12 @@ std::shared_ptr<const CheckedChain> CheckChain(
 std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
                                                 const pki::Sha256Digest& digest,
                                                 absl::Time now);
+
+// UncheckedChain: CONFIGURATION_MISSING, for a domain without a trust. Only the
+// client's own certificate is read, for its names.
+std::shared_ptr<const CheckedChain> UncheckedChain(
+    absl::Span<const absl::string_view> chain, uint64_t lineage,
+    absl::Time now);
 
 // Of each thread. Bytes are estimates that include what parsing adds.
 inline constexpr size_t kMaxRememberedTrusted = 1024;

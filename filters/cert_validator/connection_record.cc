@@ -94,7 +94,8 @@ bool ReadHead(Reader& in, RecordHead& out) {
   in.TakeDigest(out.chain_digest);
   out.domain = in.TakeText();
   out.detail = in.TakeText();
-  return in.ok() && out.state_id != 0;
+  return in.ok() && (out.state_id != 0 ||
+                     out.reason == pki::Reason::kConfigurationMissing);
 }
 
 }  // namespace

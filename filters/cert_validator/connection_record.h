@@ -45,7 +45,8 @@ struct RecordHead {
   absl::optional<pki::Reason> shadow;
   // Verdict::depth: of the certificate that the reason is about, or -1.
   int depth = -1;
-  // TrustState::id() and lineage() of the state that gave the verdict.
+  // TrustState::id() and lineage() of the state that gave the verdict. The id
+  // is 0 when the domain had no trust (CONFIGURATION_MISSING).
   uint64_t state_id = 0;
   uint64_t lineage = 0;
   // When the verdict was given, and when it must be given again.

@@ -98,6 +98,9 @@ TEST(ConnectionRecord, IsRefusedWithoutAChainOrAState) {
   record = Sample();
   record.state_id = 0;
   EXPECT_FALSE(DecodeRecord(EncodeRecord(record), out));
+  // There was no trust to give a verdict.
+  record.reason = pki::Reason::kConfigurationMissing;
+  EXPECT_TRUE(DecodeRecord(EncodeRecord(record), out));
 }
 
 TEST(ConnectionRecord, CannotHoldMoreCertificatesThanItCounts) {

@@ -16,8 +16,6 @@ Decision Refused(absl::string_view detail) {
   return decision;
 }
 
-constexpr absl::string_view kNoTrust = "no truststore is bound to the domain";
-
 void Apply(std::shared_ptr<const CheckedChain> checked, Decision& decision) {
   decision.reason = checked->verdict.reason;
   if (!decision.trusted()) decision.detail = checked->verdict.detail;

@@ -1,16 +1,21 @@
-// The hooks of the certificate validator `sallyport.truststore`.
+// The hooks of the certificate validators `sallyport.truststore` and
+// `sallyport.registry`.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/connection_record.h"
+#include "filters/cert_validator/registry.h"
 #include "filters/cert_validator/validator.h"
 #include "filters/shim/barrier.h"
 #include "filters/shim/buffers.h"
@@ -25,6 +30,7 @@ namespace {
 using shim::View;
 
 constexpr absl::string_view kName = "sallyport.truststore";
+constexpr absl::string_view kRegistryName = "sallyport.registry";
 
 // RFC 8446, 6.2.
 constexpr uint8_t kAlertBadCertificate = 42;
@@ -68,8 +74,12 @@ uint8_t AlertFor(pki::Reason reason) {
   return kAlertInternalError;
 }
 
-// What Envoy holds: one reference. Destroyed in config_destroy.
-using Handle = std::shared_ptr<Validator>;
+// What Envoy holds, destroyed in config_destroy: a validator, or an entry of
+// the registry.
+struct Handle {
+  std::shared_ptr<Validator> validator;
+  std::unique_ptr<Registry::Entry> entry;
+};
 
 const Handle* FromEnvoy(const void* validator) {
   return static_cast<const Handle*>(validator);
@@ -85,29 +95,81 @@ shim::HookSite config_destroy_site("cert_validator_config_destroy");
 shim::HookSite verify_site("cert_validator_do_verify_cert_chain");
 shim::HookSite digest_site("cert_validator_update_digest");
 
-absl::StatusOr<Handle> Load(absl::string_view name, absl::string_view bytes) {
+// What the entry that was refused is, for people. A name that looks like none
+// is left out: it may be a key that someone put into the wrong place.
+std::string EntryLabel(const filter::v1::RegistryEntry& config) {
+  constexpr size_t kMaxLabelled = 63;
+  const auto label = [](absl::string_view kind, absl::string_view name) {
+    const bool plain =
+        !name.empty() && name.size() <= kMaxLabelled &&
+        std::all_of(name.begin(), name.end(), [](char c) {
+          return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                 absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+                 absl::StrContains("*./-@_", c);
+        });
+    return plain ? absl::StrCat(kind, " ", name) : std::string(kind);
+  };
+  switch (config.entry_case()) {
+    case filter::v1::RegistryEntry::kTruststore:
+      return label("truststore", absl::StrCat(config.truststore().name(), "@",
+                                              config.truststore().version()));
+    case filter::v1::RegistryEntry::kRevocationLists:
+      return label("revocation lists", config.revocation_lists().name());
+    case filter::v1::RegistryEntry::kCertificateList:
+      return label("certificate list", config.certificate_list().name());
+    case filter::v1::RegistryEntry::kBinding:
+      return label("binding of", config.binding().domain());
+    default:
+      return "entry";
+  }
+}
+
+absl::StatusOr<std::shared_ptr<Validator>> LoadValidator(
+    absl::string_view name, absl::string_view bytes) {
   filter::v1::TruststoreValidator config;
   SALLYPORT_RETURN_IF_ERROR(
       shim::ReadNamedConfig("validator_name", name, kName, bytes, config));
   return Validator::Create(config, shim::ModuleClock().Now());
 }
 
+const void* EntryNew(absl::string_view bytes) {
+  filter::v1::RegistryEntry config;
+  const absl::Status read = shim::ReadConfig(bytes, config);
+  auto entry = read.ok()
+                   ? Registry::Global().Load(config)
+                   : absl::StatusOr<std::unique_ptr<Registry::Entry>>(read);
+  if (!entry.ok()) {
+    shim::LogRefused(absl::StrCat(kRegistryName, ": ", EntryLabel(config)),
+                     entry.status());
+    return nullptr;
+  }
+  return new Handle{nullptr, *std::move(entry)};
+}
+
 const void* ConfigNew(absl::string_view name, absl::string_view bytes) {
-  absl::StatusOr<Handle> validator = Load(name, bytes);
+  if (name == kRegistryName) return EntryNew(bytes);
+  absl::StatusOr<std::shared_ptr<Validator>> validator =
+      LoadValidator(name, bytes);
   if (!validator.ok()) {
     shim::LogRefused(absl::StrCat(kName, ": configuration"),
                      validator.status());
     return nullptr;
   }
-  const std::shared_ptr<const TrustState> state = (*validator)->state();
-  const TrustState::Spec& spec = state->spec();
-  std::string trusts = DescribeTrust(spec.active);
-  if (spec.shadow.has_value()) {
-    absl::StrAppend(&trusts, "; shadow: ", DescribeTrust(*spec.shadow));
+  if ((*validator)->from_registry()) {
+    shim::Log(shim::LogLevel::kDebug,
+              absl::StrCat(kName, ": domain ", (*validator)->domain(),
+                           " has its trust from the registry"));
+    return new Handle{*std::move(validator), nullptr};
   }
-  shim::Log(shim::LogLevel::kInfo,
-            absl::StrCat(kName, ": domain ", spec.domain, " trusts ", trusts));
-  return new Handle(*std::move(validator));
+  const std::shared_ptr<const TrustState> state = (*validator)->state();
+  std::string trusts = DescribeTrust(state->active());
+  if (state->shadow().has_value()) {
+    absl::StrAppend(&trusts, "; shadow: ", DescribeTrust(*state->shadow()));
+  }
+  shim::Log(
+      shim::LogLevel::kInfo,
+      absl::StrCat(kName, ": domain ", state->domain(), " trusts ", trusts));
+  return new Handle{*std::move(validator), nullptr};
 }
 
 void Fail(abi::CertValidatorCall* call, absl::string_view text) {
@@ -116,11 +178,14 @@ void Fail(abi::CertValidatorCall* call, absl::string_view text) {
       call, shim::Buffer(absl::StrCat("sallyport: ", text)));
 }
 
-abi::ValidationResult Verify(abi::CertValidatorCall* call,
-                             const Handle* validator,
+abi::ValidationResult Verify(abi::CertValidatorCall* call, const Handle* handle,
                              const abi::EnvoyBuffer* certificates,
                              size_t num_certificates, bool is_server) {
-  if (call == nullptr || validator == nullptr) {
+  if (call == nullptr || handle == nullptr) {
+    return Refused(kAlertInternalError);
+  }
+  if (handle->validator == nullptr) {
+    Fail(call, "sallyport.registry serves no connection");
     return Refused(kAlertInternalError);
   }
   if (!is_server) {
@@ -137,7 +202,7 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
     chain.push_back(View(certificates[i]));
   }
   const Validator::Outcome outcome =
-      (*validator)->Verify(chain, shim::ModuleClock().Now());
+      handle->validator->Verify(chain, shim::ModuleClock().Now());
   const bool told =
       !outcome.record.empty() &&
       envoy_dynamic_module_callback_cert_validator_set_filter_state(
@@ -153,7 +218,7 @@ abi::ValidationResult Verify(abi::CertValidatorCall* call,
     return Refused(kAlertInternalError);
   }
   if (outcome.refuse_handshake) {
-    (*validator)->CountRefusal(outcome.reason);
+    handle->validator->CountRefusal(outcome.reason);
     Fail(call, outcome.text);
     return Refused(AlertFor(outcome.reason));
   }
@@ -213,9 +278,11 @@ void envoy_dynamic_module_on_cert_validator_update_digest(
   if (out_digest == nullptr) return;
   *out_digest = shim::Buffer("");
   shim::GuardedVoid(sp::digest_site, [&] {
-    if (validator != nullptr) {
-      *out_digest = shim::Buffer((*sp::FromEnvoy(validator))->digest());
-    }
+    if (validator == nullptr) return;
+    const sp::Handle& handle = *sp::FromEnvoy(validator);
+    *out_digest =
+        shim::Buffer(handle.validator != nullptr ? handle.validator->digest()
+                                                 : sp::kRegistryName);
   });
 }
 

@@ -16,6 +16,8 @@
 #include "filters/shim/fake_envoy.h"
 #include "google/protobuf/util/json_util.h"
 #include "gtest/gtest.h"
+#include "pki/x509/certificate.h"
+#include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::cert_validator {
 namespace {
@@ -267,6 +269,54 @@ TEST_F(ValidatorHooks, ServeManyWorkersAtOnce) {
     });
   }
   for (auto& worker : workers) worker.join();
+}
+
+TEST_F(ValidatorHooks, KeepEntriesOfTheRegistry) {
+  filter::v1::RegistryEntry truststore;
+  truststore.mutable_truststore()->set_name("partners");
+  truststore.mutable_truststore()->set_version("7");
+  truststore.mutable_truststore()->set_active(true);
+  const std::string pem = Certificates().root.pem;
+  truststore.mutable_truststore()->mutable_pem()->add_pieces(pem);
+  truststore.mutable_truststore()->mutable_pem()->set_sha256(
+      std::string(pki::AsBytes(pki::Sha256(pem))));
+  const std::string truststore_bytes = truststore.SerializeAsString();
+  constexpr char kRegistry[] = "sallyport.registry";
+  LogCapture log;
+  const Loaded loaded(truststore_bytes, kRegistry);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(log.Count("registry: loaded truststore partners@7, 1 certificates"),
+            1)
+      << log.Text();
+
+  // It serves nobody.
+  FakeHandshake handshake(&connection_);
+  const auto result =
+      Verify(loaded.get(), handshake, {Certificates().client.der});
+  EXPECT_EQ(result.status, abi::ValidationStatus::kFailed);
+  EXPECT_TRUE(connection_.filter_state.empty());
+  EXPECT_EQ(handshake.error_details,
+            "sallyport: sallyport.registry serves no connection");
+
+  // A bad one is refused by name, and changes nothing.
+  truststore.mutable_truststore()->set_version("8");
+  truststore.mutable_truststore()->mutable_pem()->set_pieces(0, "no PEM");
+  const std::string bad = truststore.SerializeAsString();
+  EXPECT_FALSE(Loaded(bad, kRegistry));
+  EXPECT_EQ(log.Count("sallyport.registry: truststore partners@8 refused: "
+                      "truststore.pem.sha256: ",
+                      abi::LogLevel::kError),
+            1)
+      << log.Text();
+  EXPECT_FALSE(Loaded("\x01", kRegistry));
+  EXPECT_FALSE(Loaded("", kRegistry));
+
+  const auto json =
+      R"({"binding": {"domain": "api.example.com", "truststores": [{"name": "partners"}]}})";
+  const Loaded binding(json, kRegistry);
+  ASSERT_TRUE(binding);
+  EXPECT_EQ(DomainTrust::For("api.example.com")->current()->LabelText(),
+            "partners@7");
 }
 
 }  // namespace

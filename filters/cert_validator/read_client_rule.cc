@@ -104,12 +104,16 @@ absl::StatusOr<ClientRuleSpec> ReadSpec(const v1::ClientRule& rule,
       out.kind = Kind::kTruststore;
       out.values = Views(rule.truststore().names());
       break;
+    case v1::ClientRule::kCertificateList:
+      out.kind = Kind::kCertificateList;
+      out.values = Views(rule.certificate_list().names());
+      break;
     case v1::ClientRule::RULE_NOT_SET:
       return absl::InvalidArgumentError(absl::StrCat(
           field,
           ": has no rule; give one of all, any, none, san_dns, san_uri, "
           "san_email, san_ip, subject, issuer, certificate_sha256, "
-          "spki_sha256, serial and truststore"));
+          "spki_sha256, serial, truststore and certificate_list"));
   }
   if (rules != nullptr) {
     out.rules.reserve(static_cast<size_t>(rules->rules_size()));

@@ -3,27 +3,17 @@
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_READ_TRUST_H_
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_READ_TRUST_H_
 
-#include <cstddef>
 #include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "filters/cert_validator/followed_file.h"
+#include "filters/cert_validator/read_rules.h"
 #include "filters/cert_validator/revocation_source.h"
 #include "filters/cert_validator/trust_state.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::cert_validator {
-
-// The most truststores of one domain.
-inline constexpr size_t kMaxTruststores = 32;
-// The largest values of VerifyLimits that a configuration may ask for.
-inline constexpr size_t kMaxConfigurableClientCertificates = 100;
-inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
-inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
-inline constexpr size_t kMaxConfigurablePathIterations = 100000;
-inline constexpr size_t kMaxConfigurableVerifiedPaths = 10000;
-inline constexpr size_t kMaxConfigurableSentNameChecks = 1000000;
 
 // A Trust, and what parts of it come from.
 struct TrustReading {

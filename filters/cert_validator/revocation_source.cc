@@ -72,24 +72,6 @@ struct ListFile {
   std::shared_ptr<const pki::RevocationLists> lists;
 };
 
-absl::StatusOr<std::shared_ptr<const pki::RevocationLists>> Parse(
-    const std::vector<absl::string_view>& sources,
-    const pki::RevocationLimits& limits) {
-  std::string all = absl::StrCat(limits.max_bytes, "/", limits.max_entries);
-  for (const absl::string_view source : sources) {
-    absl::StrAppend(&all, ";", pki::AsBytes(pki::Sha256(source)));
-  }
-  const pki::Sha256Digest key = pki::Sha256(all);
-  if (auto found = SharedLists().Find(key)) return found;
-  pki::RevocationLists::ParseResult parsed =
-      pki::RevocationLists::Parse(sources, limits);
-  if (parsed.lists == nullptr) {
-    return absl::InvalidArgumentError(parsed.error.ToString());
-  }
-  SharedLists().Put(key, parsed.lists);
-  return std::move(parsed.lists);
-}
-
 absl::StatusOr<std::shared_ptr<FollowedFile>> OpenListFile(
     absl::string_view path, const pki::RevocationLimits& limits) {
   FollowedFile::Format format;
@@ -99,7 +81,7 @@ absl::StatusOr<std::shared_ptr<FollowedFile>> OpenListFile(
   format.parse =
       [limits](
           absl::string_view bytes) -> absl::StatusOr<FollowedFile::Content> {
-    const auto lists = Parse({bytes}, limits);
+    const auto lists = ParseRevocationLists({bytes}, limits);
     if (!lists.ok()) return lists.status();
     if ((*lists)->lists().empty()) {
       return absl::InvalidArgumentError("holds no revocation list");
@@ -179,6 +161,24 @@ pki::Sha256Digest KeyOf(const pki::DenyList::Entries& entries) {
 
 }  // namespace
 
+absl::StatusOr<std::shared_ptr<const pki::RevocationLists>>
+ParseRevocationLists(const std::vector<absl::string_view>& sources,
+                     const pki::RevocationLimits& limits) {
+  std::string all = absl::StrCat(limits.max_bytes, "/", limits.max_entries);
+  for (const absl::string_view source : sources) {
+    absl::StrAppend(&all, ";", pki::AsBytes(pki::Sha256(source)));
+  }
+  const pki::Sha256Digest key = pki::Sha256(all);
+  if (auto found = SharedLists().Find(key)) return found;
+  pki::RevocationLists::ParseResult parsed =
+      pki::RevocationLists::Parse(sources, limits);
+  if (parsed.lists == nullptr) {
+    return absl::InvalidArgumentError(parsed.error.ToString());
+  }
+  SharedLists().Put(key, parsed.lists);
+  return std::move(parsed.lists);
+}
+
 absl::Status CheckPath(absl::string_view path) {
   if (path.empty()) {
     return absl::InvalidArgumentError("is empty; give the path of a file");
@@ -241,7 +241,7 @@ absl::StatusOr<RevocationSource> RevocationSource::Read(
     absl::StrAppend(&source.origin_, part.file != nullptr ? "file:" : "inline",
                     list.file(), ";");
     if (part.file == nullptr) {
-      auto alone = Parse({part.bytes}, source.limits_);
+      auto alone = ParseRevocationLists({part.bytes}, source.limits_);
       if (!alone.ok()) return InField(field, alone.status());
       inline_lists.push_back(*std::move(alone));
     }
@@ -266,7 +266,7 @@ RevocationSource::Combine() const {
     held.push_back(part.file->current());
     sources.push_back(static_cast<const ListFile*>(held.back().get())->bytes);
   }
-  return Parse(sources, limits_);
+  return ParseRevocationLists(sources, limits_);
 }
 
 void RevocationSource::Refresh() {

@@ -21,6 +21,14 @@ namespace sallyport::cert_validator {
 // The largest deny file.
 inline constexpr size_t kMaxDenyFileBytes = size_t{64} << 20;
 
+// ParseRevocationLists: all lists of `sources` (each PEM or DER), read once for
+// as long as somebody uses the result: equal sources with equal limits give the
+// same object. InvalidArgument: they are refused; the message says where and
+// why, and holds no contents.
+absl::StatusOr<std::shared_ptr<const pki::RevocationLists>>
+ParseRevocationLists(const std::vector<absl::string_view>& sources,
+                     const pki::RevocationLimits& limits);
+
 // Truststore.revocation_lists.
 class RevocationSource {
  public:

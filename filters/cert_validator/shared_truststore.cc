@@ -11,7 +11,6 @@
 #include "absl/synchronization/mutex.h"
 #include "base/text.h"
 #include "filters/shim/log.h"
-#include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
 namespace {
@@ -26,8 +25,8 @@ Registry& All() {
   return registry;
 }
 
-std::string KeyOf(absl::string_view pem, const pki::TruststoreLimits& limits) {
-  const pki::Sha256Digest digest = pki::Sha256(pem);
+std::string KeyOf(const pki::Sha256Digest& digest,
+                  const pki::TruststoreLimits& limits) {
   return absl::StrCat(pki::AsBytes(digest), limits.max_bytes, "/",
                       limits.max_certificates);
 }
@@ -39,8 +38,9 @@ SharedTruststore::SharedTruststore(
     : key_(std::move(key)), truststore_(std::move(truststore)) {}
 
 absl::StatusOr<std::shared_ptr<const SharedTruststore>> SharedTruststore::Get(
-    absl::string_view pem, const pki::TruststoreLimits& limits) {
-  std::string key = KeyOf(pem, limits);
+    absl::string_view pem, const pki::Sha256Digest& digest,
+    const pki::TruststoreLimits& limits) {
+  std::string key = KeyOf(digest, limits);
   Registry& all = All();
   {
     absl::MutexLock lock(&all.mu);

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "pki/chain/verify.h"
 #include "pki/truststore/truststore.h"
+#include "pki/x509/certificate.h"
 
 namespace sallyport::cert_validator {
 
@@ -25,7 +26,13 @@ class SharedTruststore {
   // block, line and rule, never what stands there. Thread-safe; two threads
   // that come at once with new bytes may both parse, one result is kept.
   static absl::StatusOr<std::shared_ptr<const SharedTruststore>> Get(
-      absl::string_view pem, const pki::TruststoreLimits& limits);
+      absl::string_view pem, const pki::TruststoreLimits& limits) {
+    return Get(pem, pki::Sha256(pem), limits);
+  }
+  // The same where the SHA-256 of `pem` is known.
+  static absl::StatusOr<std::shared_ptr<const SharedTruststore>> Get(
+      absl::string_view pem, const pki::Sha256Digest& digest,
+      const pki::TruststoreLimits& limits);
 
   SharedTruststore(const SharedTruststore&) = delete;
   ~SharedTruststore();

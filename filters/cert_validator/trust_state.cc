@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -61,38 +62,40 @@ void AddTrust(std::string& all, const Trust& trust, Part part) {
   }
 }
 
-std::string LineageText(const TrustState::Spec& spec) {
+std::string LineageText(absl::string_view domain, const Trust& active) {
   std::string all;
   Add(all, kSchema);
-  Add(all, spec.domain);
-  AddTrust(all, spec.active, Part::kLineage);
+  Add(all, domain);
+  AddTrust(all, active, Part::kLineage);
   return all;
 }
 
-uint64_t LineageOf(const TrustState::Spec& spec) {
-  const pki::Sha256Digest digest = pki::Sha256(LineageText(spec));
-  uint64_t lineage;
-  std::memcpy(&lineage, digest.data(), sizeof(lineage));
-  return lineage;
+// The first eight bytes of its SHA-256.
+uint64_t ShortHash(absl::string_view text) {
+  const pki::Sha256Digest digest = pki::Sha256(text);
+  uint64_t hash;
+  std::memcpy(&hash, digest.data(), sizeof(hash));
+  return hash;
 }
 
-pki::Sha256Digest DigestOf(const TrustState::Spec& spec) {
-  std::string all = LineageText(spec);
-  AddTrust(all, spec.active, Part::kContent);
-  if (spec.shadow.has_value()) {
+// `all`: a LineageText() of the rules.
+pki::Sha256Digest DigestOf(std::string all, const TrustRules& rules) {
+  AddTrust(all, rules.active, Part::kContent);
+  if (rules.shadow.has_value()) {
     Add(all, "shadow");
-    AddTrust(all, *spec.shadow, Part::kLineage);
-    AddTrust(all, *spec.shadow, Part::kContent);
+    AddTrust(all, *rules.shadow, Part::kLineage);
+    AddTrust(all, *rules.shadow, Part::kContent);
+  }
+  if (rules.lists != nullptr) {
+    std::map<absl::string_view, const pki::DenyList*> sorted;
+    for (const auto& [name, list] : *rules.lists) sorted[name] = list.get();
+    Add(all, "lists");
+    for (const auto& [name, list] : sorted) {
+      Add(all, name);
+      Add(all, pki::AsBytes(list->digest()));
+    }
   }
   return pki::Sha256(all);
-}
-
-std::vector<std::string> LabelsOf(const Trust& trust) {
-  std::vector<std::string> labels;
-  for (const TrustSource& source : trust.sources) {
-    labels.push_back(source.Label());
-  }
-  return labels;
 }
 
 std::string Number(size_t n, absl::string_view one, absl::string_view many) {
@@ -114,9 +117,14 @@ States& AllStates() {
 }
 
 struct Domains {
+  struct Slot {
+    std::weak_ptr<DomainTrust> trust;
+    // How many results of For() live. Each holds the object, so there are none
+    // when the object is gone.
+    size_t serving = 0;
+  };
   absl::Mutex mu;
-  absl::flat_hash_map<std::string, std::weak_ptr<DomainTrust>> by_name
-      ABSL_GUARDED_BY(mu);
+  absl::flat_hash_map<std::string, Slot> by_name ABSL_GUARDED_BY(mu);
 };
 Domains& AllDomains() {
   static auto& domains = *new Domains;
@@ -154,10 +162,9 @@ std::string DescribeTrust(const Trust& trust) {
   return text;
 }
 
-std::string LineageDifference(const TrustState::Spec& before,
-                              const TrustState::Spec& after) {
+std::string LineageDifference(const Trust& before, const Trust& after) {
   std::vector<std::string> parts;
-  if (before.active.deny_origin != after.active.deny_origin) {
+  if (before.deny_origin != after.deny_origin) {
     parts.emplace_back("the deny list");
   }
   const auto names = [](const Trust& trust) {
@@ -165,11 +172,11 @@ std::string LineageDifference(const TrustState::Spec& before,
     for (const TrustSource& source : trust.sources) all.push_back(source.name);
     return all;
   };
-  if (names(before.active) != names(after.active)) {
+  if (names(before) != names(after)) {
     parts.emplace_back("which truststores, or their order");
   }
-  for (const TrustSource& a : after.active.sources) {
-    for (const TrustSource& b : before.active.sources) {
+  for (const TrustSource& a : after.sources) {
+    for (const TrustSource& b : before.sources) {
       if (a.name != b.name) continue;
       const auto differs = [&](bool yes, absl::string_view what) {
         if (yes) {
@@ -200,30 +207,61 @@ std::string LineageDifference(const TrustState::Spec& before,
   return parts.empty() ? "nothing that is known" : absl::StrJoin(parts, ", ");
 }
 
-TrustState::TrustState(Spec spec, pki::Sha256Digest digest)
-    : spec_(std::move(spec)),
+pki::Sha256Digest TrustRules::Digest() const {
+  return DigestOf(LineageText("", active), *this);
+}
+
+TrustState::TrustState(Kind kind, absl::string_view domain,
+                       std::shared_ptr<const TrustRules> rules,
+                       pki::Sha256Digest digest, uint64_t lineage)
+    : kind_(kind),
+      domain_(domain),
+      rules_(std::move(rules)),
       digest_(digest),
       id_(next_id.fetch_add(1)),
-      lineage_(LineageOf(spec_)),
-      labels_(LabelsOf(spec_.active)) {}
+      lineage_(lineage) {}
 
 std::string TrustState::LabelText() const {
-  return absl::StrJoin(labels_, ", ");
+  return absl::StrJoin(active().sources, ", ",
+                       [](std::string* out, const TrustSource& source) {
+                         absl::StrAppend(out, source.Label());
+                       });
 }
 
 std::shared_ptr<const TrustState> TrustState::Intern(Spec spec) {
-  const pki::Sha256Digest digest = DigestOf(spec);
+  auto rules = std::make_shared<const TrustRules>(
+      TrustRules{std::move(spec.active), std::move(spec.shadow), nullptr});
+  const std::string lineage = LineageText(spec.domain, rules->active);
+  const pki::Sha256Digest digest = DigestOf(lineage, *rules);
   States& all = AllStates();
   absl::MutexLock lock(&all.mu);
   auto& slot = all.by_digest[std::string(pki::AsBytes(digest))];
   if (auto state = slot.lock()) return state;
   std::shared_ptr<const TrustState> state(
-      new TrustState(std::move(spec), digest));
+      new TrustState(Kind::kInterned, spec.domain, std::move(rules), digest,
+                     ShortHash(lineage)));
   slot = state;
   return state;
 }
 
+std::shared_ptr<const TrustState> TrustState::ForRegistry(
+    absl::string_view domain, uint64_t lineage,
+    std::shared_ptr<const TrustRules> rules) {
+  return std::shared_ptr<const TrustState>(
+      new TrustState(Kind::kOfRegistry, domain, std::move(rules),
+                     pki::Sha256Digest{}, lineage));
+}
+
+uint64_t TrustState::RegistryLineage(absl::string_view domain) {
+  std::string all;
+  Add(all, kSchema);
+  Add(all, "registry");
+  Add(all, domain);
+  return ShortHash(all);
+}
+
 TrustState::~TrustState() {
+  if (kind_ == Kind::kOfRegistry) return;
   States& all = AllStates();
   absl::MutexLock lock(&all.mu);
   // An equal state may have been made since the last reference went.
@@ -233,21 +271,44 @@ TrustState::~TrustState() {
   }
 }
 
-std::shared_ptr<DomainTrust> DomainTrust::For(absl::string_view domain) {
+std::shared_ptr<DomainTrust> DomainTrust::Find(absl::string_view domain,
+                                               Use use) {
   Domains& all = AllDomains();
   absl::MutexLock lock(&all.mu);
-  auto& slot = all.by_name[std::string(domain)];
-  if (auto found = slot.lock()) return found;
-  std::shared_ptr<DomainTrust> made(new DomainTrust(domain));
-  slot = made;
-  return made;
+  Domains::Slot& slot = all.by_name[std::string(domain)];
+  std::shared_ptr<DomainTrust> found = slot.trust.lock();
+  if (found == nullptr) {
+    found.reset(new DomainTrust(domain));
+    slot.trust = found;
+  }
+  if (use == Use::kServes) ++slot.serving;
+  return found;
+}
+
+std::shared_ptr<DomainTrust> DomainTrust::Unserved(absl::string_view domain) {
+  return Find(domain, Use::kBrings);
+}
+
+std::shared_ptr<DomainTrust> DomainTrust::For(absl::string_view domain) {
+  std::shared_ptr<DomainTrust> found = Find(domain, Use::kServes);
+  DomainTrust* const trust = found.get();
+  // The deleter holds the object and goes with the last copy of the result.
+  return std::shared_ptr<DomainTrust>(
+      trust, [found = std::move(found)](DomainTrust* served) {
+        Domains& all = AllDomains();
+        absl::MutexLock lock(&all.mu);
+        const auto it = all.by_name.find(served->domain());
+        if (it != all.by_name.end()) --it->second.serving;
+      });
 }
 
 DomainTrust::~DomainTrust() {
   Domains& all = AllDomains();
   absl::MutexLock lock(&all.mu);
   const auto it = all.by_name.find(domain_);
-  if (it != all.by_name.end() && it->second.expired()) all.by_name.erase(it);
+  if (it != all.by_name.end() && it->second.trust.expired()) {
+    all.by_name.erase(it);
+  }
 }
 
 std::shared_ptr<const TrustState> DomainTrust::current() const {
@@ -284,7 +345,7 @@ bool DomainTrust::IsServed(absl::string_view domain) {
   Domains& all = AllDomains();
   absl::ReaderMutexLock lock(&all.mu);
   const auto it = all.by_name.find(domain);
-  return it != all.by_name.end() && !it->second.expired();
+  return it != all.by_name.end() && it->second.serving > 0;
 }
 
 void DomainTrust::Put(uint64_t generation,

@@ -1,6 +1,9 @@
 // TrustState: everything that decides about the clients of one domain, as one
 // immutable value; DomainTrust: which TrustState is in force for a domain.
 //
+// A validator binds the state that its own configuration gives; for a domain
+// whose validators are `from_registry`, the registry does (registry.h).
+//
 // Threads. States are made and bound on Envoy's main thread (a configuration)
 // or on the watcher's thread (a file); bindings end on any thread. Workers
 // compare DomainTrust::current_id() with the id in a connection's record, which
@@ -33,7 +36,7 @@ namespace sallyport::cert_validator {
 struct TrustSource {
   std::string name;
   std::string version;  // may be empty
-  // Where it comes from: "inline", or "file:" and the path.
+  // Where it comes from: "inline", "registry", or "file:" and the path.
   std::string source;
   std::shared_ptr<const SharedTruststore> truststore;
   pki::TruststoreLimits limits;  // what it was read with
@@ -61,12 +64,23 @@ struct Trust {
 // commas, and the deny list's number of entries.
 std::string DescribeTrust(const Trust& trust);
 
+// All that decides but the domain, so that domains can share one.
+struct TrustRules {
+  Trust active;
+  // Decides nothing: Shadow in config.proto.
+  absl::optional<Trust> shadow;
+  // What client rules of the domain may name (certificate_list). Null: nothing.
+  std::shared_ptr<const pki::NamedDenyLists> lists;
+
+  // SHA-256 over everything in it, the truststores by their content.
+  pki::Sha256Digest Digest() const;
+};
+
 class TrustState {
  public:
   struct Spec {
     std::string domain;
     Trust active;
-    // Decides nothing: Shadow in config.proto.
     absl::optional<Trust> shadow;
   };
 
@@ -75,12 +89,22 @@ class TrustState {
   // keeps its id. Thread-safe.
   static std::shared_ptr<const TrustState> Intern(Spec spec);
 
+  // The state of `domain` that the registry made of `rules`: a new one each
+  // time. `lineage` is RegistryLineage(domain). Costs two allocations.
+  static std::shared_ptr<const TrustState> ForRegistry(
+      absl::string_view domain, uint64_t lineage,
+      std::shared_ptr<const TrustRules> rules);
+  // lineage() of all states that the registry makes for `domain`: it has one
+  // trust for a domain, so whatever changes in it is an update.
+  static uint64_t RegistryLineage(absl::string_view domain);
+
   TrustState(const TrustState&) = delete;
   ~TrustState();
 
   // Unique in the process for ever; never 0.
   uint64_t id() const { return id_; }
   // SHA-256 over everything in the spec, the truststores by their content.
+  // Zeros for a state of the registry.
   const pki::Sha256Digest& digest() const { return digest_; }
   // What stays the same when a configuration is updated: a hash of the domain
   // and of the truststores' names, sources and policies, and of which lists can
@@ -88,26 +112,33 @@ class TrustState {
   // domain with different lineages come from configurations that differ in
   // more than the content of truststores and lists.
   uint64_t lineage() const { return lineage_; }
-  const Spec& spec() const { return spec_; }
-  // The labels of spec().active.sources.
-  const std::vector<std::string>& labels() const { return labels_; }
-  // All of them, for logs: "a@1, b".
+  const std::string& domain() const { return domain_; }
+  const Trust& active() const { return rules_->active; }
+  const absl::optional<Trust>& shadow() const { return rules_->shadow; }
+  const std::shared_ptr<const pki::NamedDenyLists>& lists() const {
+    return rules_->lists;
+  }
+  // The labels of active().sources, for logs: "a@1, b".
   std::string LabelText() const;
 
  private:
-  TrustState(Spec spec, pki::Sha256Digest digest);
+  enum class Kind { kInterned, kOfRegistry };
+  TrustState(Kind kind, absl::string_view domain,
+             std::shared_ptr<const TrustRules> rules, pki::Sha256Digest digest,
+             uint64_t lineage);
 
-  const Spec spec_;
+  const Kind kind_;
+  const std::string domain_;
+  const std::shared_ptr<const TrustRules> rules_;
   const pki::Sha256Digest digest_;
   const uint64_t id_;
   const uint64_t lineage_;
-  const std::vector<std::string> labels_;
 };
 
-// What makes the lineages of two states of one domain differ, for an operator:
-// "the deny list, the chain policy of truststore partners".
-std::string LineageDifference(const TrustState::Spec& before,
-                              const TrustState::Spec& after);
+// What makes the lineages of two states of one domain differ, given what is
+// active in them, for an operator: "the deny list, the chain policy of
+// truststore partners".
+std::string LineageDifference(const Trust& before, const Trust& after);
 
 // The trust in force for one domain, shared by the validators and HTTP filters
 // of that domain. Several validators may be bound at once (the old and the new
@@ -121,8 +152,11 @@ std::string LineageDifference(const TrustState::Spec& before,
 class DomainTrust {
  public:
   // The object for `domain` (as ReadDomain() returns it), made at the first
-  // call and gone with its last user. Thread-safe.
+  // call and gone with its last user. For those that serve the domain
+  // (IsServed()). Thread-safe.
   static std::shared_ptr<DomainTrust> For(absl::string_view domain);
+  // The same object, for who only brings its trust.
+  static std::shared_ptr<DomainTrust> Unserved(absl::string_view domain);
 
   DomainTrust(const DomainTrust&) = delete;
   ~DomainTrust();
@@ -150,7 +184,7 @@ class DomainTrust {
   static void SetChangeHook(void (*hook)());
 
   // Whether `domain` (no wildcard) is one that some validator or filter of
-  // this process serves. A short lock.
+  // this process serves: somebody holds what For() returned. A short lock.
   static bool IsServed(absl::string_view domain);
 
   // One validator's share, for as long as it lives.
@@ -171,6 +205,9 @@ class DomainTrust {
 
  private:
   explicit DomainTrust(absl::string_view domain) : domain_(domain) {}
+
+  enum class Use { kServes, kBrings };
+  static std::shared_ptr<DomainTrust> Find(absl::string_view domain, Use use);
 
   void Put(uint64_t generation, std::shared_ptr<const TrustState> state)
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -15,11 +15,12 @@
 namespace sallyport::cert_validator {
 namespace {
 
-std::shared_ptr<const TrustState> StateOfVersion(const char* version) {
+std::shared_ptr<const TrustState> StateOfVersion(
+    const char* version, const char* name = "partners") {
   TrustState::Spec spec;
   spec.domain = "watched.example.com";
   spec.active.sources.emplace_back();
-  spec.active.sources[0].name = "partners";
+  spec.active.sources[0].name = name;
   spec.active.sources[0].version = version;
   spec.active.sources[0].truststore =
       *SharedTruststore::Get(Certificates().root.pem, {});
@@ -62,9 +63,7 @@ TEST_F(TrustWatchTest, WakesAtOnceWhenTheChangeCameBefore) {
 }
 
 TEST_F(TrustWatchTest, WakesWhenAnOlderLineageChanges) {
-  TrustState::Spec spec = one_->spec();
-  spec.active.sources[0].name = "others";
-  DomainTrust::Binding newer(domain_, TrustState::Intern(spec));
+  DomainTrust::Binding newer(domain_, StateOfVersion("1", "others"));
   const uint64_t in_force = domain_->current_id();
   const auto watch = Watch(domain_->changes(), absl::InfiniteFuture());
   binding_.Set(two_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "filters/shim/clock.h"
 #include "filters/shim/domain.h"
 #include "filters/shim/log.h"
+#include "google/protobuf/util/message_differencer.h"
 
 namespace sallyport::cert_validator {
 namespace {
@@ -26,7 +28,7 @@ bool IsOverEveryLimit(const TrustState& state,
                       absl::Span<const absl::string_view> chain) {
   size_t bytes = 0;
   for (const absl::string_view der : chain) bytes += der.size();
-  const auto& sources = state.spec().active.sources;
+  const auto& sources = state.active().sources;
   return std::all_of(
       sources.begin(), sources.end(), [&](const TrustSource& source) {
         return chain.size() > source.policy.max_client_certificates ||
@@ -62,6 +64,9 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
           "rejection: is nothing that this version knows; FORBIDDEN, "
           "HANDSHAKE, BAD_REQUEST or PASS");
   }
+  if (config.from_registry()) {
+    return CreateForRegistry(config, std::move(validator));
+  }
   SALLYPORT_ASSIGN_OR_RETURN(TrustReading active, ReadTrust(config));
   absl::optional<TrustReading> shadow;
   if (config.has_shadow()) {
@@ -86,19 +91,65 @@ absl::StatusOr<std::shared_ptr<Validator>> Validator::Create(
     // An update, or another filter chain of the domain: that shows later.
     const auto bound = validator->trust_->CurrentOfAll();
     if (bound.size() > 1) {
-      shim::Log(
-          shim::LogLevel::kInfo,
-          absl::StrCat("domain ", validator->domain_,
-                       " has a new validator configuration (",
-                       LineageDifference(bound[1]->spec(), bound[0]->spec()),
-                       "). Connections that the one before it let in "
-                       "need the trust of both until they end"));
+      shim::Log(shim::LogLevel::kInfo,
+                absl::StrCat(
+                    "domain ", validator->domain_,
+                    " has a new validator configuration (",
+                    LineageDifference(bound[1]->active(), bound[0]->active()),
+                    "). Connections that the one before it let in "
+                    "need the trust of both until they end"));
     }
   }
   for (const auto& file : files) file->Subscribe(validator);
   // What came between the reading and the subscription.
   validator->OnFileChanged();
   return validator;
+}
+
+absl::StatusOr<std::shared_ptr<Validator>> Validator::CreateForRegistry(
+    const v1::TruststoreValidator& config,
+    std::shared_ptr<Validator> validator) {
+  v1::TruststoreValidator allowed;
+  allowed.set_domain(config.domain());
+  allowed.set_rejection(config.rejection());
+  allowed.set_from_registry(true);
+  if (!google::protobuf::util::MessageDifferencer::Equals(config, allowed)) {
+    return absl::InvalidArgumentError(
+        "from_registry: the registry gives the trust; leave out all other "
+        "fields but domain and rejection");
+  }
+  validator->registry_lineage_ =
+      TrustState::RegistryLineage(validator->domain_);
+  validator->registry_trust_ = DomainTrust::For(validator->domain_);
+  validator->digest_ = std::string(pki::AsBytes(
+      pki::Sha256(absl::StrCat(kSchema, ";registry;", validator->domain_, ";",
+                               validator->refuses_handshakes_ ? 1 : 0))));
+  return validator;
+}
+
+std::shared_ptr<const TrustState> Validator::state() const {
+  if (registry_trust_ != nullptr) {
+    return registry_trust_->CurrentOf(registry_lineage_);
+  }
+  return std::atomic_load_explicit(&state_, std::memory_order_acquire);
+}
+
+std::pair<std::shared_ptr<const CheckedChain>, uint64_t> Validator::Check(
+    absl::Span<const absl::string_view> chain, const pki::Sha256Digest& digest,
+    absl::Time now) const {
+  if (registry_trust_ != nullptr) {
+    const uint64_t id = registry_trust_->current_id();
+    auto found = id == 0 ? nullptr : FindChecked(id, digest, now);
+    if (found != nullptr && found->lineage == registry_lineage_) {
+      return {std::move(found), id};
+    }
+  }
+  const std::shared_ptr<const TrustState> state = this->state();
+  if (state == nullptr) {
+    return {UncheckedChain(chain, registry_lineage_, now), 0};
+  }
+  if (trust_ != nullptr) NoticeAnotherConfiguration(*state, now);
+  return {CheckChain(*state, chain, digest, now), state->id()};
 }
 
 namespace {
@@ -134,8 +185,8 @@ void Validator::LogWarnings(const TrustState& state, absl::Time now) {
       LogRevocationWarnings(source, label, now);
     }
   };
-  log(state.spec().active, "");
-  if (state.spec().shadow.has_value()) log(*state.spec().shadow, " (shadow)");
+  log(state.active(), "");
+  if (state.shadow().has_value()) log(*state.shadow(), " (shadow)");
 }
 
 TrustState::Spec Validator::MakeSpec() const {
@@ -175,7 +226,7 @@ void Validator::NoticeAnotherConfiguration(const TrustState& state,
       absl::StrCat("domain ", domain_,
                    " has two validator configurations that both get "
                    "connections (",
-                   LineageDifference(state.spec(), current->spec()),
+                   LineageDifference(state.active(), current->active()),
                    "). Clients of one of them need the trust of both. Give "
                    "all filter chains of the domain the same validator "
                    "configuration"));
@@ -187,29 +238,28 @@ void Validator::CountRefusal(pki::Reason reason) const {
 
 Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
                                      absl::Time now) const {
-  const std::shared_ptr<const TrustState> state = this->state();
-  NoticeAnotherConfiguration(*state, now);
   ConnectionRecord record;
   record.chain_digest = ChainDigest(chain);
-  const std::shared_ptr<const CheckedChain> checked =
-      CheckChain(*state, chain, record.chain_digest, now);
+  std::shared_ptr<const CheckedChain> checked;
+  std::tie(checked, record.state_id) = Check(chain, record.chain_digest, now);
   const pki::Verdict& verdict = checked->verdict;
 
   record.reason = verdict.reason;
   record.shadow = checked->shadow;
   record.depth = verdict.depth;
-  record.state_id = state->id();
-  record.lineage = state->lineage();
+  record.lineage = checked->lineage;
   record.verified_at = checked->verified_at;
   record.recheck_at = verdict.recheck_at;
-  record.domain = state->spec().domain;
+  record.domain = domain_;
   record.detail = verdict.detail;
   record.chain.assign(chain.begin(), chain.end());
-  if (verdict.reason == pki::Reason::kLimitExceeded &&
-      IsOverEveryLimit(*state, chain)) {
-    // Hundreds of kilobytes are not kept for each such connection.
-    record.chain.resize(1);
-    record.cut_short = true;
+  if (verdict.reason == pki::Reason::kLimitExceeded) {
+    const std::shared_ptr<const TrustState> state = this->state();
+    if (state != nullptr && IsOverEveryLimit(*state, chain)) {
+      // Hundreds of kilobytes are not kept for each such connection.
+      record.chain.resize(1);
+      record.cut_short = true;
+    }
   }
 
   Outcome outcome;

@@ -41,15 +41,19 @@ class Validator : public FollowedFile::Listener {
   Validator(const Validator&) = delete;
   ~Validator() override = default;
 
-  // SHA-256 over everything that decides, as it was at Create(): what
-  // update_digest gives to Envoy. 32 bytes that live as long as this object.
+  // SHA-256 over everything that decides, as it was at Create(), or, with
+  // from_registry, over what does not change: what update_digest gives to
+  // Envoy. 32 bytes that live as long as this object.
   absl::string_view digest() const { return digest_; }
 
-  // The state in force for this validator; never null. Lock-free but for the
-  // reference count.
-  std::shared_ptr<const TrustState> state() const {
-    return std::atomic_load_explicit(&state_, std::memory_order_acquire);
-  }
+  const std::string& domain() const { return domain_; }
+  // Whether the module's registry gives its trust.
+  bool from_registry() const { return registry_trust_ != nullptr; }
+
+  // The state in force for this validator. Null only with from_registry, when
+  // the registry has no trust for the domain. A short lock then; otherwise
+  // lock-free but for the reference count.
+  std::shared_ptr<const TrustState> state() const;
 
   // Takes over what the files hold now.
   void OnFileChanged() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -86,6 +90,14 @@ class Validator : public FollowedFile::Listener {
   void NoticeAnotherConfiguration(const TrustState& state,
                                   absl::Time now) const;
 
+  static absl::StatusOr<std::shared_ptr<Validator>> CreateForRegistry(
+      const filter::v1::TruststoreValidator& config,
+      std::shared_ptr<Validator> validator);
+  // The chain's verdict under state(), and that state's id, or 0. With
+  // from_registry, a chain that this thread has checked under it takes no lock.
+  std::pair<std::shared_ptr<const CheckedChain>, uint64_t> Check(
+      absl::Span<const absl::string_view> chain,
+      const pki::Sha256Digest& digest, absl::Time now) const;
   static void LogWarnings(const TrustState& state, absl::Time now);
   TrustState::Spec MakeSpec() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -94,6 +106,9 @@ class Validator : public FollowedFile::Listener {
   bool refuses_handshakes_ = false;
   // Null unless refuses_handshakes_.
   std::shared_ptr<RefusedHandshakes> refused_handshakes_;
+  // With from_registry; null and 0 otherwise.
+  std::shared_ptr<DomainTrust> registry_trust_;
+  uint64_t registry_lineage_ = 0;
   // Read with std::atomic_load, written under mu_.
   std::shared_ptr<const TrustState> state_;
   absl::Mutex mu_;

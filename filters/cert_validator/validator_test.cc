@@ -93,10 +93,10 @@ TEST(Validator, FillsInDefaults) {
   config.set_domain("API.example.com");
   const auto state = Make(config)->state();
   EXPECT_EQ(state->LabelText(), "default");
-  EXPECT_EQ(state->spec().domain, "api.example.com");
-  EXPECT_EQ(state->spec().active.sources[0].policy.chain_policy,
+  EXPECT_EQ(state->domain(), "api.example.com");
+  EXPECT_EQ(state->active().sources[0].policy.chain_policy,
             pki::ChainPolicy::kCompleteChain);
-  EXPECT_EQ(state->spec().active.sources[0].policy.max_chain_length,
+  EXPECT_EQ(state->active().sources[0].policy.max_chain_length,
             limits::kMaxChainLength);
 }
 
@@ -114,7 +114,7 @@ TEST(Validator, TakesEverySettingOfTheConfiguration) {
   limits->set_max_verified_paths(15);
   limits->set_max_sent_name_checks(16);
   const pki::VerifyPolicy policy =
-      Make(config)->state()->spec().active.sources[0].policy;
+      Make(config)->state()->active().sources[0].policy;
   EXPECT_EQ(policy.chain_policy, pki::ChainPolicy::kAnyAnchor);
   EXPECT_EQ(policy.extended_key_usage, pki::ExtendedKeyUsageRule::kIgnore);
   EXPECT_TRUE(policy.pin_leaf);
@@ -657,7 +657,7 @@ TEST(Validator, SaysWhatItTrusts) {
   *config.add_truststores() = Config().truststores(0);
   config.mutable_truststores(1)->set_name("others");
   config.mutable_truststores(1)->set_chain_policy(v1::ANY_ANCHOR);
-  EXPECT_EQ(DescribeTrust(Make(config)->state()->spec().active),
+  EXPECT_EQ(DescribeTrust(Make(config)->state()->active()),
             "partners@1 (2 certificates, complete-chain, revocation lists with "
             "2 entries), others@1 (2 certificates, any-anchor); denies 1 "
             "entry");

@@ -129,6 +129,25 @@ void TestValidator(absl::string_view bytes) {
   envoy_dynamic_module_on_cert_validator_config_destroy(validator);
 }
 
+void TestEntry(absl::string_view bytes) {
+  filter::v1::RegistryEntry config;
+  if (shim::ReadConfig(bytes, config).ok() && NamesAFile(config)) return;
+  const shim::LogCapture log;
+  const void* entry = envoy_dynamic_module_on_cert_validator_config_new(
+      nullptr, Envoy("sallyport.registry"), Envoy(bytes));
+  CheckLog(log, bytes, entry != nullptr);
+  if (entry == nullptr) return;
+  shim::FakeConnection connection;
+  shim::FakeHandshake handshake(&connection);
+  abi::EnvoyBuffer certificate = Envoy("no certificate");
+  Require(envoy_dynamic_module_on_cert_validator_do_verify_cert_chain(
+              handshake.call(), entry, &certificate, 1,
+              Envoy("api.example.com"), true)
+                  .status == abi::ValidationStatus::kFailed,
+          "an entry of the registry lets nobody in");
+  envoy_dynamic_module_on_cert_validator_config_destroy(entry);
+}
+
 void TestFilter(absl::string_view bytes) {
   shim::FakeHttpFilterConfig envoy;
   const void* filter = nullptr;
@@ -140,6 +159,9 @@ void TestFilter(absl::string_view bytes) {
   }
   if (filter == nullptr) return;
   envoy.frozen = true;
+  filter::v1::MutualTls config;
+  const bool asks = shim::ReadConfig(bytes, config).ok() &&
+                    config.client_certificate() != filter::v1::NOT_ASKED;
   shim::FakeConnection connection;
   shim::FakeStream stream(&envoy, &connection);
   stream.request_headers = {{":method", "GET"},
@@ -148,12 +170,13 @@ void TestFilter(absl::string_view bytes) {
                             {":authority", "api.example.com"}};
   const void* instance =
       envoy_dynamic_module_on_http_filter_new(filter, stream.filter());
-  Require(envoy_dynamic_module_on_http_filter_request_headers(stream.filter(),
-                                                              instance, true) ==
-              abi::HeadersStatus::kStopIteration,
-          "a client that nobody has judged does not go on");
-  Require(stream.response.has_value() && (stream.response->status == 403 ||
-                                          stream.response->status == 421),
+  const bool goes_on =
+      envoy_dynamic_module_on_http_filter_request_headers(
+          stream.filter(), instance, true) == abi::HeadersStatus::kContinue;
+  Require(!goes_on || !asks, "a client that nobody has judged does not go on");
+  Require(goes_on ||
+              (stream.response.has_value() && (stream.response->status == 403 ||
+                                               stream.response->status == 421)),
           "it gets 403, or 421 where the domain is another");
   envoy_dynamic_module_on_http_filter_destroy(instance);
   envoy_dynamic_module_on_http_filter_config_destroy(filter);
@@ -186,6 +209,7 @@ void TestTcp(absl::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
   sallyport::TestValidator(bytes);
+  sallyport::TestEntry(bytes);
   sallyport::TestFilter(bytes);
   sallyport::TestRoute(bytes);
   sallyport::TestTcp(bytes);

@@ -21,6 +21,7 @@
 #include "filters/shim/buffers.h"
 #include "filters/shim/domain.h"
 #include "filters/shim/log.h"
+#include "google/protobuf/util/message_differencer.h"
 
 namespace sallyport::mtls_http {
 namespace {
@@ -156,7 +157,8 @@ pki::RuleMatch Judge(const pki::ClientRule& rule,
   if (const auto found = memory.Find(key)) return found->match;
   auto answer = std::make_shared<RuleAnswer>();
   answer->checked = checked;
-  answer->match = rule.Judge(*checked->leaf(), checked->truststore_name);
+  answer->match = rule.Judge(*checked->leaf(), checked->truststore_name,
+                             checked->lists.get());
   size_t bytes = 1024;
   for (const auto& certificate : checked->sent) {
     bytes += 4 * certificate->der().size();
@@ -215,10 +217,32 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
+absl::Status Filter::ReadNotAsked(const v1::MutualTls& config) {
+  v1::MutualTls allowed;
+  allowed.set_domain(config.domain());
+  allowed.set_client_certificate(v1::NOT_ASKED);
+  *allowed.mutable_forwarding()->mutable_remove_headers() =
+      config.forwarding().remove_headers();
+  v1::MutualTls given = config;
+  given.mutable_forwarding();
+  if (!google::protobuf::util::MessageDifferencer::Equals(given, allowed)) {
+    return absl::InvalidArgumentError(
+        "client_certificate: NOT_ASKED goes with domain and "
+        "forwarding.remove_headers only; leave out the rest");
+  }
+  certificate_asked_ = false;
+  return absl::OkStatus();
+}
+
 absl::Status Filter::Read(const v1::MutualTls& config) {
-  SALLYPORT_RETURN_IF_ERROR(
-      CheckClientCertificate(config.client_certificate()));
-  certificate_required_ = config.client_certificate() != v1::OPTIONAL;
+  if (config.client_certificate() == v1::NOT_ASKED) {
+    SALLYPORT_RETURN_IF_ERROR(ReadNotAsked(config));
+  } else {
+    SALLYPORT_RETURN_IF_ERROR(
+        CheckClientCertificate(config.client_certificate()));
+  }
+  certificate_required_ =
+      certificate_asked_ && config.client_certificate() != v1::OPTIONAL;
   switch (config.rejection()) {
     case v1::REJECTION_STYLE_UNSPECIFIED:
       rejection_ = v1::FORBIDDEN;
@@ -458,6 +482,13 @@ Filter::Identity Filter::IdentifyWithoutRecord(abi::HttpFilter* stream,
 
 Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
                                   const RouteFilter* route) const {
+  if (!certificate_asked_) {
+    Identity nobody;
+    nobody.without_certificate = true;
+    nobody.decision.reason = Reason::kNoCertificate;
+    nobody.decision.detail = "no certificate is asked for";
+    return nobody;
+  }
   abi::EnvoyBuffer bytes{nullptr, 0};
   if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
           stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
@@ -809,12 +840,16 @@ Filter::Addition Filter::AdditionFor(const ForwardingPlan& plan,
                                      const Inbound& inbound,
                                      bool passed_on) const {
   Addition addition;
+  static const forwarding::Forwarded& nothing = *new forwarding::Forwarded;
+  if (!certificate_asked_) {
+    addition.headers = &nothing;
+    return addition;
+  }
   if (identity.without_certificate) {
     addition.headers = passed_on ? &plan.without_certificate_passed_on
                                  : &plan.without_certificate;
     return addition;
   }
-  static const forwarding::Forwarded& nothing = *new forwarding::Forwarded;
   addition.headers = &nothing;
   if (!plan.forwards && !passed_on) return addition;
   const auto& checked = identity.decision.checked;

@@ -192,6 +192,8 @@ class Filter {
          std::shared_ptr<cert_validator::DomainTrust> domain);
 
   absl::Status Read(const filter::v1::MutualTls& config);
+  // The part of Read() that is for NOT_ASKED.
+  absl::Status ReadNotAsked(const filter::v1::MutualTls& config);
   absl::Status DefineCounters(abi::HttpFilterConfig* envoy_config);
   void FollowHandshakes(abi::HttpFilterConfig* envoy_config);
 
@@ -237,6 +239,7 @@ class Filter {
 
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
   const forwarding::HeaderFilter claims_;
+  bool certificate_asked_ = true;
   bool certificate_required_ = true;
   filter::v1::RejectionStyle rejection_ = filter::v1::FORBIDDEN;
   absl::optional<BadRequestAnswer> bad_request_;

@@ -21,6 +21,7 @@
 #include "filters/shim/clock.h"
 #include "filters/shim/fake_envoy.h"
 #include "gtest/gtest.h"
+#include "pki/x509/certificate.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::mtls_http {
@@ -338,6 +339,97 @@ TEST_F(MtlsHooks, RefuseWhatCannotBeTold) {
   FakeConnection empty;
   empty.filter_state["sallyport.connection"] = "";
   EXPECT_EQ(Answer(filter, empty), "sallyport_denied{CONFIGURATION_MISSING}");
+}
+
+TEST_F(MtlsHooks, NeedNoTrustWhereNoCertificateIsAskedFor) {
+  auto config = Config();
+  config.clear_forwarding();
+  config.set_client_certificate(v1::NOT_ASKED);
+  LoadedFilter filter(config);
+  FakeConnection connection;
+  connection.mtls = false;
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com", {{"client-cert", ":forged:"}});
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_EQ(stream.request_headers, Headers("api.example.com"));
+  EXPECT_EQ(Answer(filter, connection, "other.example.com"),
+            "sallyport_misdirected");
+  config.set_rejection(v1::PASS);
+  EXPECT_EQ(LoadedFilter(config).get(), nullptr);
+  config.clear_rejection();
+  config.mutable_forwarding()->mutable_xfcc();
+  EXPECT_EQ(LoadedFilter(config).get(), nullptr);
+}
+
+// An entry of the module's registry in Envoy's hands.
+class LoadedEntry {
+ public:
+  explicit LoadedEntry(const v1::RegistryEntry& config) {
+    const std::string bytes = config.SerializeAsString();
+    entry_ = envoy_dynamic_module_on_cert_validator_config_new(
+        nullptr, Envoy("sallyport.registry"), Envoy(bytes));
+    EXPECT_NE(entry_, nullptr);
+  }
+  ~LoadedEntry() {
+    envoy_dynamic_module_on_cert_validator_config_destroy(entry_);
+  }
+  LoadedEntry(const LoadedEntry&) = delete;
+
+ private:
+  const void* entry_ = nullptr;
+};
+
+v1::RegistryEntry TruststoreEntry(const std::string& pem) {
+  v1::RegistryEntry config;
+  config.mutable_truststore()->set_name("partners");
+  config.mutable_truststore()->set_active(true);
+  config.mutable_truststore()->mutable_pem()->add_pieces(pem);
+  config.mutable_truststore()->mutable_pem()->set_sha256(
+      std::string(pki::AsBytes(pki::Sha256(pem))));
+  return config;
+}
+
+v1::RegistryEntry BindingEntry() {
+  v1::RegistryEntry config;
+  config.mutable_binding()->set_domain("api.example.com");
+  config.mutable_binding()->add_truststores()->set_name("partners");
+  return config;
+}
+
+TEST_F(MtlsHooks, Answer403InEveryStyleWhatTheRegistryLacks) {
+  for (const v1::RejectionStyle style :
+       {v1::FORBIDDEN, v1::HANDSHAKE, v1::BAD_REQUEST, v1::PASS}) {
+    for (const v1::ClientCertificate need : {v1::REQUIRED, v1::OPTIONAL}) {
+      v1::TruststoreValidator trust;
+      trust.set_domain("api.example.com");
+      trust.set_from_registry(true);
+      trust.set_rejection(style);
+      const LoadedValidator validator(trust);
+      auto config = Config();
+      config.set_rejection(style);
+      config.set_client_certificate(need);
+      LoadedFilter filter(config);
+      FakeConnection client, resumed, nobody;
+      validator.Handshake(client, client_);
+      nobody.mtls = false;
+      for (FakeConnection* connection : {&client, &resumed, &nobody}) {
+        FakeStream stream(&filter.envoy, connection);
+        stream.request_headers = Headers();
+        EXPECT_FALSE(Request(filter, stream));
+        ASSERT_TRUE(stream.response.has_value());
+        EXPECT_EQ(stream.response->status, 403u);
+        EXPECT_EQ(stream.response->details,
+                  "sallyport_denied{CONFIGURATION_MISSING}");
+      }
+      // It comes while the connection is open.
+      const LoadedEntry binding(BindingEntry());
+      EXPECT_EQ(Answer(filter, client),
+                "sallyport_denied{CONFIGURATION_MISSING}");
+      const LoadedEntry truststore(TruststoreEntry(root_));
+      EXPECT_EQ(Answer(filter, client), "");
+    }
+  }
 }
 
 TEST_F(MtlsHooks, RefuseEverybodyWithoutATruststore) {

@@ -341,9 +341,10 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
   if (decision.trusted() && filter_->allow_ != nullptr) {
     const pki::Certificate* const client = ClientCertificateOf(decision);
     const pki::RuleMatch match =
-        client == nullptr ? pki::RuleMatch::kUnclear
-                          : filter_->allow_->Judge(
-                                *client, decision.checked->truststore_name);
+        client == nullptr
+            ? pki::RuleMatch::kUnclear
+            : filter_->allow_->Judge(*client, decision.checked->truststore_name,
+                                     decision.checked->lists.get());
     if (match != pki::RuleMatch::kYes) {
       decision.reason = Reason::kNotAllowed;
       decision.detail = filter_->allow_->Refusal(match);

@@ -31,6 +31,7 @@ absl::string_view ValuesName(Kind kind) {
     case Kind::kSerial:
       return "hex";
     case Kind::kTruststore:
+    case Kind::kCertificateList:
       return "names";
     default:
       return "exact";
@@ -175,9 +176,10 @@ std::string ClientRule::Refusal(RuleMatch match) const {
 }
 
 RuleMatch ClientRule::Judge(const Certificate& leaf,
-                            absl::string_view truststore_name) const {
+                            absl::string_view truststore_name,
+                            const NamedDenyLists* lists) const {
   if (leaf.parsed() == nullptr) return RuleMatch::kUnclear;
-  RuleFacts facts(leaf, truststore_name);
+  RuleFacts facts(leaf, truststore_name, lists);
   return root_->Judge(facts);
 }
 

@@ -17,6 +17,7 @@
 //   * subject, issuer: an attribute of the wanted type whose value is no valid
 //     text; a whole name that did not match and has strings that RFC 5280, 7.1
 //     does not bring into one form (T61String, say);
+//   * certificate_list: one of the lists is not there;
 //   * anything, once limits::kMaxClientRuleChecks comparisons are spent.
 // A certificate against the rules of X.509 (problem(), as far as it then cannot
 // be read at all) matches no rule whatever.
@@ -30,6 +31,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "pki/truststore/deny_list.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::pki {
@@ -54,6 +56,7 @@ struct ClientRuleSpec {
     kSpkiSha256,
     kSerial,
     kTruststore,
+    kCertificateList,
   };
   struct Attribute {
     absl::string_view type;
@@ -92,18 +95,19 @@ class ClientRule {
   // vouched. `leaf` must be the certificate that was verified; that it is
   // trusted is for VerifyChain() to say.
   //
-  // The answer depends on nothing else, so that it can be kept for the
-  // connection, with digest() in the key. Fingerprints, serial numbers and
+  // `lists` are those that certificate_list can name; null: none. The answer
+  // depends on nothing else, so that it can be kept for the connection, with
+  // digest() in the key. Fingerprints, serial numbers and
   // truststore names cost one look-up and no allocation, whatever their number;
   // the rest reads the certificate's names once.
-  bool Matches(const Certificate& leaf,
-               absl::string_view truststore_name) const {
-    return Judge(leaf, truststore_name) == RuleMatch::kYes;
+  bool Matches(const Certificate& leaf, absl::string_view truststore_name,
+               const NamedDenyLists* lists = nullptr) const {
+    return Judge(leaf, truststore_name, lists) == RuleMatch::kYes;
   }
 
   // Matches(), with kNo and kUnclear told apart.
-  RuleMatch Judge(const Certificate& leaf,
-                  absl::string_view truststore_name) const;
+  RuleMatch Judge(const Certificate& leaf, absl::string_view truststore_name,
+                  const NamedDenyLists* lists = nullptr) const;
 
   // The rule for an operator: printable ASCII, one line, at most
   // limits::kMaxClientRuleDescriptionBytes; long lists are cut.

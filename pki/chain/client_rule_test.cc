@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
+#include "pki/truststore/deny_list.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::pki {
@@ -811,6 +812,33 @@ TEST(Truststore, IsTheNameThatVouched) {
               StartsWith("allow.truststore.names[0]: is no name"));
 }
 
+TEST(CertificateList, NamesTheCertificateOrItsKey) {
+  const auto leaf = Make(TestLeafSpec("client"));
+  DenyList::Entries by_certificate, by_key, nobody;
+  by_certificate.certificate_sha256 = {HexLower(AsBytes(leaf->fingerprint()))};
+  by_key.spki_sha256 = {HexLower(AsBytes(Sha256(leaf->spki_der())))};
+  NamedDenyLists lists;
+  lists["by-certificate"] = *DenyList::Create(by_certificate);
+  lists["by-key"] = *DenyList::Create(by_key);
+  lists["nobody"] = *DenyList::Create(nobody);
+  const auto judge = [&](std::vector<absl::string_view> names) {
+    return Compiled(Values(Kind::kCertificateList, std::move(names)))
+        ->Judge(*leaf, "", &lists);
+  };
+  EXPECT_EQ(judge({"by-certificate"}), kYes);
+  EXPECT_EQ(judge({"by-key"}), kYes);
+  EXPECT_EQ(judge({"nobody"}), kNo);
+  EXPECT_EQ(judge({"nobody", "by-key"}), kYes);
+  // Whoever is in a list that is here is in, whatever is missing.
+  EXPECT_EQ(judge({"absent", "by-key"}), kYes);
+  EXPECT_EQ(judge({"absent", "nobody"}), kUnclear);
+  EXPECT_EQ(Judge(Values(Kind::kCertificateList, {"by-key"}), *leaf), kUnclear);
+  EXPECT_EQ(Judge(None({Values(Kind::kCertificateList, {"absent"})}), *leaf),
+            kUnclear);
+  EXPECT_THAT(ErrorOf(Values(Kind::kCertificateList, {"a b"})),
+              StartsWith("allow.certificate_list.names[0]: is no name"));
+}
+
 // Combinations.
 
 TEST(Combinations, FollowKleenesLogic) {
@@ -847,7 +875,8 @@ TEST(Combinations, AreNeverEmpty) {
   for (const Kind kind :
        {Kind::kSanDns, Kind::kSanUri, Kind::kSanEmail, Kind::kSanIp,
         Kind::kSubject, Kind::kIssuer, Kind::kCertificateSha256,
-        Kind::kSpkiSha256, Kind::kSerial, Kind::kTruststore}) {
+        Kind::kSpkiSha256, Kind::kSerial, Kind::kTruststore,
+        Kind::kCertificateList}) {
     EXPECT_THAT(ErrorOf(Values(kind, {})), HasSubstr(": is empty; give"));
     EXPECT_THAT(ErrorOf(Values(kind, {""})), HasSubstr("[0]: is empty; leave"));
   }

@@ -182,6 +182,16 @@ absl::StatusOr<CompiledMatcher> CompileSerials(const ClientRuleSpec& spec,
 
 // Truststores.
 
+// Whether `name` can be the name of a truststore or a list.
+bool IsName(absl::string_view name) {
+  constexpr size_t kMaxName = 128;
+  return name.size() <= kMaxName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  absl::StrContains("._/-", c);
+         });
+}
+
 class TruststoreMatcher final : public RuleMatcher {
  public:
   RuleMatch Judge(RuleFacts& facts) const override {
@@ -192,20 +202,51 @@ class TruststoreMatcher final : public RuleMatcher {
 
 absl::StatusOr<CompiledMatcher> CompileTruststores(const ClientRuleSpec& spec,
                                                    const std::string& field) {
-  constexpr size_t kMaxName = 128;
   auto matcher = std::make_unique<TruststoreMatcher>();
   for (size_t i = 0; i < spec.values.size(); ++i) {
     const absl::string_view name = spec.values[i];
-    if (name.size() > kMaxName ||
-        !std::all_of(name.begin(), name.end(), [](char c) {
-          return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-                 absl::StrContains("._/-", c);
-        })) {
+    if (!IsName(name)) {
       return BadValue(field, "names", i,
                       "is no name of a truststore: 1 to 128 characters of "
                       "[A-Za-z0-9._/-], without the version");
     }
     matcher->names_.emplace(name);
+  }
+  ContentDigest digest(spec.kind);
+  digest.AddSet(matcher->names_);
+  return CompiledMatcher{std::move(matcher), digest.Finish(),
+                         DescribeMatcher(spec)};
+}
+
+// Lists that are kept elsewhere.
+
+class ListMatcher final : public RuleMatcher {
+ public:
+  RuleMatch Judge(RuleFacts& facts) const override {
+    RuleMatch result = RuleMatch::kNo;
+    for (const std::string& name : names_) {
+      const DenyList* const list = facts.FindList(name);
+      if (list == nullptr) {
+        result = RuleMatch::kUnclear;
+      } else if (list->Find(facts.leaf()) != DenyList::Match::kNone) {
+        return RuleMatch::kYes;
+      }
+    }
+    return result;
+  }
+  RuleStrings names_;
+};
+
+absl::StatusOr<CompiledMatcher> CompileLists(const ClientRuleSpec& spec,
+                                             const std::string& field) {
+  auto matcher = std::make_unique<ListMatcher>();
+  for (size_t i = 0; i < spec.values.size(); ++i) {
+    if (!IsName(spec.values[i])) {
+      return BadValue(field, "names", i,
+                      "is no name of a list: 1 to 128 characters of "
+                      "[A-Za-z0-9._/-]");
+    }
+    matcher->names_.emplace(spec.values[i]);
   }
   ContentDigest digest(spec.kind);
   digest.AddSet(matcher->names_);
@@ -297,6 +338,12 @@ const bssl::GeneralNames* RuleFacts::alt_names() const {
   return parsed.has_subject_alt_names() ? parsed.subject_alt_names() : nullptr;
 }
 
+const DenyList* RuleFacts::FindList(absl::string_view name) const {
+  if (lists_ == nullptr) return nullptr;
+  const auto found = lists_->find(name);
+  return found == lists_->end() ? nullptr : found->second.get();
+}
+
 const Sha256Digest& RuleFacts::spki_sha256() {
   if (!spki_sha256_.has_value()) spki_sha256_ = Sha256(leaf_.spki_der());
   return *spki_sha256_;
@@ -347,6 +394,8 @@ absl::string_view RuleFieldName(Kind kind) {
       return "serial";
     case Kind::kTruststore:
       return "truststore";
+    case Kind::kCertificateList:
+      return "certificate_list";
   }
   return "rule";
 }
@@ -372,6 +421,8 @@ absl::StatusOr<CompiledMatcher> CompileMatcher(const ClientRuleSpec& spec,
       return CompileSerials(spec, field);
     case Kind::kTruststore:
       return CompileTruststores(spec, field);
+    case Kind::kCertificateList:
+      return CompileLists(spec, field);
     case Kind::kAll:
     case Kind::kAny:
     case Kind::kNone:

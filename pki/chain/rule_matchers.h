@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "pki/chain/client_rule.h"
+#include "pki/truststore/deny_list.h"
 #include "pki/x509/certificate.h"
 #include "pki/x509/distinguished_name.h"
 
@@ -29,11 +30,15 @@ namespace sallyport::pki {
 class RuleFacts {
  public:
   // `leaf` outlives this and its parsed() is not null.
-  RuleFacts(const Certificate& leaf, absl::string_view truststore)
-      : leaf_(leaf), truststore_(truststore) {}
+  // `lists` may be null: there are none.
+  RuleFacts(const Certificate& leaf, absl::string_view truststore,
+            const NamedDenyLists* lists)
+      : leaf_(leaf), truststore_(truststore), lists_(lists) {}
 
   const Certificate& leaf() const { return leaf_; }
   absl::string_view truststore() const { return truststore_; }
+  // Null: there is none of that name.
+  const DenyList* FindList(absl::string_view name) const;
   // Null: the certificate has no subject alternative names.
   const bssl::GeneralNames* alt_names() const;
   const Sha256Digest& spki_sha256();
@@ -50,6 +55,7 @@ class RuleFacts {
 
   const Certificate& leaf_;
   const absl::string_view truststore_;
+  const NamedDenyLists* const lists_;
   size_t spent_ = 0;
   std::optional<Sha256Digest> spki_sha256_;
   // The outer one is empty until it was read.

@@ -193,7 +193,25 @@ absl::StatusOr<std::shared_ptr<const DenyList>> DenyList::Create(
   return std::shared_ptr<const DenyList>(std::move(list));
 }
 
+std::shared_ptr<const DenyList> DenyList::Join(
+    std::vector<std::shared_ptr<const DenyList>> lists) {
+  std::shared_ptr<DenyList> joined(new DenyList());
+  std::string digests = "joined";
+  for (const auto& list : lists) {
+    joined->num_entries_ += list->num_entries_;
+    absl::StrAppend(&digests, AsBytes(list->digest_));
+  }
+  joined->digest_ = Sha256(digests);
+  joined->parts_ = std::move(lists);
+  return joined;
+}
+
 DenyList::Match DenyList::Find(const Certificate& certificate) const {
+  // A part may be joined itself; nobody nests them deeply.
+  for (const auto& part : parts_) {
+    const Match match = part->Find(certificate);
+    if (match != Match::kNone) return match;
+  }
   if (!certificates_.empty()) {
     if (certificates_.contains(certificate.fingerprint())) {
       return Match::kCertificate;

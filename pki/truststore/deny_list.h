@@ -47,6 +47,10 @@ class DenyList {
   static absl::StatusOr<std::shared_ptr<const DenyList>> Create(
       const Entries& entries);
 
+  // What any of `lists` names; they are shared, not copied.
+  static std::shared_ptr<const DenyList> Join(
+      std::vector<std::shared_ptr<const DenyList>> lists);
+
   DenyList(const DenyList&) = delete;
   DenyList& operator=(const DenyList&) = delete;
 
@@ -54,9 +58,10 @@ class DenyList {
   enum class Match { kNone, kCertificate, kKey, kIssuerAndSerial };
   Match Find(const Certificate& certificate) const;
 
-  // SHA-256 over the set of entries: equal digests decide equally.
+  // SHA-256 over the set of entries, or over the digests of a joined list's
+  // parts: equal digests decide equally.
   const Sha256Digest& digest() const { return digest_; }
-  // Distinct ones.
+  // Distinct ones; of a joined list, those of its parts together.
   size_t num_entries() const { return num_entries_; }
   // Bytes held, roughly, for memory reports.
   size_t ApproximateBytes() const;
@@ -74,7 +79,12 @@ class DenyList {
     absl::flat_hash_set<std::string> normalized;  // RDNSequence
   };
   absl::flat_hash_map<std::string, Issuers> serials_;
+  std::vector<std::shared_ptr<const DenyList>> parts_;  // of a joined list
 };
+
+// Lists by name.
+using NamedDenyLists =
+    absl::flat_hash_map<std::string, std::shared_ptr<const DenyList>>;
 
 // "the certificate's SHA-256", for people.
 absl::string_view DenyMatchText(DenyList::Match match);

@@ -193,5 +193,21 @@ TEST_F(DenyListTest, TakesAHundredThousandEntriesAndNoMoreThanTheLimit) {
   EXPECT_TRUE(absl::IsResourceExhausted(DenyList::Create(full).status()));
 }
 
+TEST_F(DenyListTest, JoinsWhatSeveralName) {
+  DenyList::Entries one, two;
+  one.certificate_sha256 = {Hex(AsBytes(Sha256(leaf_.der)))};
+  two.certificate_sha256 = {Hex(AsBytes(Sha256(renewed_.der)))};
+  const auto first = Make(one);
+  const auto second = Make(two);
+  const auto joined = DenyList::Join({first, second});
+  EXPECT_EQ(joined->Find(*Parse(leaf_)), Match::kCertificate);
+  EXPECT_EQ(joined->Find(*Parse(renewed_)), Match::kCertificate);
+  EXPECT_EQ(joined->Find(*Parse(other_)), Match::kNone);
+  EXPECT_EQ(joined->num_entries(), 2u);
+  EXPECT_EQ(joined->digest(), DenyList::Join({first, second})->digest());
+  EXPECT_NE(joined->digest(), DenyList::Join({first})->digest());
+  EXPECT_NE(joined->digest(), first->digest());
+}
+
 }  // namespace
 }  // namespace sallyport::pki
