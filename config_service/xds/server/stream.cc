@@ -184,17 +184,18 @@ void Stream::SetKnown(TypeState& t, ResourceId id, uint32_t known) {
 
 absl::Status Stream::Subscribe(FleetView& view, ResourceType type,
                                absl::string_view name) {
-  if (!IsResourceName(name)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", Printable(name, 100), "\" is no resource's name: that is 1 to ",
-        kMaxResourceNameBytes, " bytes of UTF-8."));
-  }
   TypeState& t = state(type);
   ResourceId id;
   if (const auto found = view.Find(type, name)) {
     id = *found;
     if (view.resource(type, id) == nullptr) Watch(view, type, id);
   } else {
+    // Names that are known were looked at when they came to be.
+    if (!IsResourceName(name)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"", Printable(name, 100), "\" is no resource's name: that is 1 to ",
+          kMaxResourceNameBytes, " bytes of UTF-8."));
+    }
     SALLYPORT_RETURN_IF_ERROR(CheckWatched());
     id = view.Watch(type, name);
     t.watched.insert(id);

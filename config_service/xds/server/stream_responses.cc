@@ -200,7 +200,7 @@ void Stream::MarkRemoved(FleetView& view, ResourceType type, ResourceId id) {
   }
 }
 
-// Puts what is due into `ready`, as much as fits one response.
+// Puts what is due into `ready`, about as much as fits one response.
 void Stream::Gather(FleetView& view, ResourceType type,
                     std::vector<std::string>* absent) {
   std::vector<ResourceId> ids;
@@ -223,7 +223,11 @@ void Stream::Gather(FleetView& view, ResourceType type,
       continue;
     }
     const size_t size = view.resource(type, *id)->wire()->size();
-    if (!ids.empty() && bytes + size > options_.max_response_bytes) break;
+    // Few large ones go singly too.
+    const size_t at_least = GoesSingly(type) ? options_.singly_up_to : 0;
+    if (ids.size() > at_least && bytes + size > options_.max_response_bytes) {
+      break;
+    }
     bytes += size;
     ids.push_back(*id);
     TakeAddition(type);
