@@ -47,7 +47,11 @@ class Call {
     stream_ = stub_.PrepareCall(&context_, method, &queue_);
     stream_->StartCall(Tag(kStart));
     ok_ = Await(kStart, kLong);
-    if (ok_) stream_->Read(&buffer_, Tag(kRead));
+    if (ok_) {
+      stream_->Read(&buffer_, Tag(kRead));
+    } else {
+      ended_ = true;
+    }
   }
   ~Call() {
     context_.TryCancel();
@@ -60,6 +64,7 @@ class Call {
   }
 
   bool Write(const std::string& bytes) {
+    if (!ok_) return false;
     const grpc::Slice slice(bytes);
     stream_->Write(grpc::ByteBuffer(&slice, 1), Tag(kWrite));
     return Await(kWrite, kLong);
