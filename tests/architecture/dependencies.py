@@ -69,6 +69,10 @@ ROOMS = {
     "config_service/server": ("base", "pki", "proto", "config_service"),
     # Resources as bytes; and how they travel. No store, no domain.
     "config_service/xds/cache": ("base", "pki/x509"),
+    "config_service/xds/translate": (
+        "base", "pki", "proto/sallyport/filter", "config_service/domain",
+        "config_service/xds/cache",
+    ),
     "config_service/xds/server": ("base", "config_service/xds/cache"),
     # The build's own rules and the driver of fuzz targets.
     "tools": (),

@@ -93,3 +93,8 @@ RESOURCES = [
     "xds/type/matcher/v3/regex.proto",
     "xds/type/matcher/v3/string.proto",
 ]
+
+# Extensions that nothing else needs; a library of their own.
+EXTENSIONS = [
+    "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto",
+]

@@ -1,0 +1,187 @@
+// Translation: what the user asked for, as Envoy resources.
+//
+// Pure: no clock, no store, no I/O, and the same bytes for the same input. One
+// function for each part of the state, so that a change costs what changed.
+// docs/xds-layout.md explains the layout. Names of resources:
+//
+//   Listener    "https"                   the fleet's port
+//               "carriers/N"              bound to no port: carries secrets
+//   FilterChain "domains/DOMAIN"          and "default-endpoints"
+//   RouteConfig "domains/DOMAIN"          and "default-endpoints"
+//   Secret      "server-certificates/ID", "client-certificates/ID", "carrier",
+//               "truststores/ID", "truststores/ID/versions/N",
+//               "revocation-lists/ID", "certificate-lists/ID",
+//               "bindings/DOMAIN", "backend-trust/ID"
+//   Cluster     "backends/HOST:PORT/HASH"
+//
+// A private key is in a Secret and nowhere else.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TRANSLATE_H_
+#define SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TRANSLATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/secret.h"
+#include "config_service/domain/api.h"
+#include "config_service/domain/api_mapping.h"
+#include "config_service/domain/domain_name.h"
+#include "config_service/domain/fleet.h"
+#include "config_service/domain/name.h"
+#include "config_service/domain/revocation.h"
+#include "config_service/domain/truststore.h"
+#include "config_service/xds/cache/cache.h"
+
+namespace sallyport::xds {
+
+// A resource before it is wrapped for sending.
+struct Translated {
+  ResourceKey key;
+  // The serialised message.
+  std::string message;
+  // What it names; all of it must be there before it is published.
+  std::vector<ResourceKey> references;
+};
+
+// Why a part of the state cannot be shown: the resource of ours, and a sentence
+// for the operator.
+struct Problem {
+  std::string resource;  // "domainNames/api.example.com"
+  std::string message;
+};
+
+// The secret that clusters name for the CAs that the node's system trusts. A
+// static one, in the node's bootstrap.
+inline constexpr absl::string_view kSystemTrustSecret =
+    "sallyport_system_trust";
+// The API's limit on captured parameters in a rewritten path (RE2's \1 to \9).
+inline constexpr size_t kMaxRewrittenParameters = 9;
+
+// Secrets.
+
+// A text in the pieces that the store has it in.
+using Pieces = std::vector<std::shared_ptr<const std::string>>;
+
+struct TruststoreContent {
+  int64_t version = 0;
+  pki::Sha256Digest sha256 = {};
+  Pieces pem;
+};
+// "truststores/ID" for the active version, if there is one; the shadow and
+// each of `pinned` as "truststores/ID/versions/N". `contents` has at least
+// those that are there.
+std::vector<Translated> TranslateTruststore(
+    const domain::Truststore& truststore,
+    absl::Span<const TruststoreContent> contents,
+    absl::Span<const int64_t> pinned);
+
+Translated TranslateRevocationList(const domain::RevocationList& list,
+                                   const Pieces& content);
+Translated TranslateCertificateList(
+    const domain::CertificateListName& name,
+    absl::Span<const domain::CertificateListEntry> entries);
+
+Translated TranslateServerCertificate(const domain::ServerCertificateName& name,
+                                      absl::string_view chain_pem,
+                                      const Secret& private_key_pem);
+Translated TranslateClientCertificate(const domain::ClientCertificateName& name,
+                                      absl::string_view chain_pem,
+                                      const Secret& private_key_pem);
+// The certificate of carriers that no domain has one for. It is never shown to
+// anybody; any will do.
+Translated TranslateCarrierCertificate(absl::string_view chain_pem,
+                                       const Secret& private_key_pem);
+// The CAs that a backend's certificate is verified by.
+Translated TranslateBackendTrust(const domain::TruststoreName& name,
+                                 const Pieces& pem);
+
+// Domains.
+
+struct StageInput {
+  const domain::Api* api = nullptr;
+  const domain::Stage* stage = nullptr;
+  // What the stage serves; null: nothing yet.
+  const domain::Deployment* deployment = nullptr;
+};
+
+struct MappingInput {
+  const domain::ApiMapping* mapping = nullptr;
+  StageInput stage;
+};
+
+struct PinnedTruststore {
+  domain::TruststoreVersionName version;
+  pki::Sha256Digest sha256 = {};
+};
+
+struct DomainInput {
+  const domain::DomainName* domain_name = nullptr;
+  std::vector<MappingInput> mappings;  // in any order
+  // Those that the domain pins.
+  std::vector<PinnedTruststore> pinned;
+  // Deny lists of every domain.
+  std::vector<domain::CertificateListName> deny_everywhere;
+};
+
+struct DomainOutput {
+  // "bindings/DOMAIN" (with mutual TLS), the chain, the routes, the clusters.
+  std::vector<Translated> resources;
+  // If not empty, the resources are not to be used.
+  std::vector<Problem> problems;
+};
+DomainOutput TranslateDomain(const DomainInput& input);
+
+// The fleet's default endpoints; nothing without a suffix.
+struct DefaultEndpointsInput {
+  const domain::Fleet* fleet = nullptr;
+  struct Api {
+    const domain::Api* api = nullptr;
+    std::vector<StageInput> stages;
+  };
+  std::vector<Api> apis;
+};
+DomainOutput TranslateDefaultEndpoints(const DefaultEndpointsInput& input);
+
+// Listeners.
+
+// What a carrier's chain subscribes to: a secret with a validator
+// configuration, and a certificate, since a chain needs one.
+struct Carried {
+  // Tells it from others: "domains/api.example.com".
+  std::string name;
+  std::string certificate_secret;
+  std::string validation_secret;  // empty: none
+};
+
+struct FleetInput {
+  const domain::Fleet* fleet = nullptr;
+  // Domains whose chains and routes are published, in order.
+  std::vector<std::string> domains;
+  bool default_endpoints = false;
+  // In order of names.
+  std::vector<Carried> carried;
+};
+// "https" and the carriers.
+std::vector<Translated> TranslateListeners(const FleetInput& input);
+
+// Which carrier has a name, of `count` carriers (at least 1): linear hashing,
+// so that one carrier more moves the names of one other only.
+size_t CarrierOf(absl::string_view name, size_t count);
+// How many carriers there are for that many names.
+size_t NumCarriers(size_t num_names);
+// How many names a carrier has, about.
+inline constexpr size_t kNamesPerCarrier = 64;
+
+// For people: the message as text, with every Any opened, private keys left
+// out, and the module's configurations as messages. What golden files hold.
+std::string DebugText(const Translated& translated);
+
+}  // namespace sallyport::xds
+
+#endif  // SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TRANSLATE_H_
