@@ -292,7 +292,7 @@ absl::Status CheckDomain(absl::string_view text) {
   const bool wildcard = absl::ConsumePrefix(&rest, "*.");
   const std::vector<absl::string_view> labels = absl::StrSplit(rest, '.');
   for (const absl::string_view label : labels) {
-    const absl::Status status = CheckLabel(label);
+    absl::Status status = CheckLabel(label);
     if (!status.ok()) return status;
   }
   if (labels.size() < 2 && !wildcard) return Bad("has only one label");

@@ -61,7 +61,7 @@ bool AfterCollection(absl::string_view text, absl::string_view collection,
 absl::Status CheckId(IdRule rule, absl::string_view id) {
   switch (rule) {
     case IdRule::kPlain: {
-      const absl::Status characters =
+      absl::Status characters =
           CheckCharacters(id, kMaxIdLength, "-", true, "[a-z0-9-]");
       if (!characters.ok()) return characters;
       if (id.front() == '-' || id.back() == '-') {
@@ -74,7 +74,7 @@ absl::Status CheckId(IdRule rule, absl::string_view id) {
       return CheckCharacters(id, kMaxLongIdLength, "_-", false,
                              "[A-Za-z0-9_-]");
     case IdRule::kNode: {
-      const absl::Status characters =
+      absl::Status characters =
           CheckCharacters(id, kMaxLongIdLength, "._-", false, "[A-Za-z0-9._-]");
       if (!characters.ok()) return characters;
       if (id == "." || id == "..") {

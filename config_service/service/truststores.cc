@@ -197,7 +197,7 @@ absl::Status Truststores::CheckTrust(Transaction& transaction,
                                      const pki::Truststore& bundle,
                                      const Truststore& truststore,
                                      Force force) {
-  const absl::Status trust =
+  absl::Status trust =
       domain::CheckGivesTrust(bundle, truststore, transaction.now());
   if (trust.ok() || force == Force::kNo) return trust;
   transaction.Override("force");
