@@ -394,9 +394,9 @@ void Stream::OnRefusal(ResourceType type, const Unanswered& answered,
   all_sent_ = false;
   const size_t part = (suspects.size() + kRefusedParts - 1) / kRefusedParts;
   for (size_t i = 0; i < suspects.size(); i += part) {
-    t.ready.emplace_back(
-        suspects.begin() + i,
-        suspects.begin() + std::min(i + part, suspects.size()));
+    const auto end = std::min(i + part, suspects.size());
+    t.ready.emplace_back(suspects.begin() + static_cast<std::ptrdiff_t>(i),
+                         suspects.begin() + static_cast<std::ptrdiff_t>(end));
   }
 }
 

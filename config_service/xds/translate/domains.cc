@@ -384,7 +384,7 @@ v1::MutualTls FilterOf(const domain::DomainName& domain_name) {
   return filter;
 }
 
-void Append(Clusters clusters, std::vector<Translated>& out) {
+void Append(Clusters&& clusters, std::vector<Translated>& out) {
   for (auto& [name, cluster] : clusters) out.push_back(std::move(cluster));
 }
 

@@ -80,7 +80,9 @@ domain::DomainName Domain(const std::string& name, bool mutual_tls) {
     domain_name.mutual_tls.emplace();
     domain_name.mutual_tls->truststores.push_back(
         {TruststoreName("partners"), {}, std::nullopt});
-    domain_name.forwarding.xfcc.emplace().subject = true;
+    domain::Forwarding::Xfcc xfcc;
+    xfcc.subject = true;
+    domain_name.forwarding.xfcc = xfcc;
   }
   return domain_name;
 }
