@@ -1,109 +1,22 @@
 #include "config_service/store/records.h"
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "base/text.h"
-#include "config_service/domain/reason.h"
-#include "config_service/domain/violations.h"
+#include "config_service/store/record_io.h"
 #include "config_service/store/trust_enums.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
-#include "google/protobuf/message.h"
-#include "google/protobuf/unknown_field_set.h"
 #include "proto/sallyport/store/v1/records.pb.h"
 
 namespace sallyport::store {
 namespace {
 
 namespace proto = sallyport::store::v1;
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-
-std::string Bytes(const Message& message) {
-  std::string out;
-  {
-    google::protobuf::io::StringOutputStream stream(&out);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    // Maps in the order of their keys.
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
-  return out;
-}
-
-bool HasUnknownFields(const Message& message) {
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  if (!reflection.GetUnknownFields(message).empty()) return true;
-  std::vector<const FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    if (!field->is_repeated()) {
-      if (HasUnknownFields(reflection.GetMessage(message, field))) return true;
-      continue;
-    }
-    const int size = reflection.FieldSize(message, field);
-    for (int i = 0; i < size; ++i) {
-      if (HasUnknownFields(reflection.GetRepeatedMessage(message, field, i))) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-absl::Status Damaged(absl::string_view resource, absl::string_view why) {
-  return domain::MakeError(
-      domain::Reason::kRecordDamaged,
-      absl::StrCat("the stored record of ", resource, " ", why),
-      {{"resource", std::string(resource)}});
-}
-
-template <typename T>
-absl::StatusOr<T> Read(absl::string_view resource, const Record& record) {
-  T message;
-  if (!message.ParseFromString(record.value)) {
-    return Damaged(resource, "cannot be read");
-  }
-  if (HasUnknownFields(message)) {
-    return Damaged(resource,
-                   "has a field that this version does not know; it was "
-                   "written by a newer one");
-  }
-  return message;
-}
-
-int64_t ToNanos(absl::Time time) {
-  return time == absl::InfinitePast() ? 0 : absl::ToUnixNanos(time);
-}
-
-absl::Time FromNanos(int64_t nanos) {
-  return nanos == 0 ? absl::InfinitePast() : absl::FromUnixNanos(nanos);
-}
-
-void Write(const domain::Metadata& from, proto::Metadata& to) {
-  to.set_description(from.description);
-  for (const auto& [key, value] : from.labels) {
-    (*to.mutable_labels())[key] = value;
-  }
-  to.set_create_time(ToNanos(from.create_time));
-  to.set_update_time(ToNanos(from.update_time));
-}
-
-domain::Metadata Read(const proto::Metadata& from, const Record& record) {
-  domain::Metadata to;
-  to.description = from.description();
-  for (const auto& [key, value] : from.labels()) to.labels[key] = value;
-  to.create_time = FromNanos(from.create_time());
-  to.update_time = FromNanos(from.update_time());
-  to.etag = domain::Etag::Of(record.value);
-  to.revision = record.mod_revision.value();
-  return to;
-}
+using internal::Bytes;
+using internal::Damaged;
+using internal::FromNanos;
+using internal::ParseRecord;
+using internal::ToNanos;
 
 proto::TruststoreSource::Watch ToProto(domain::TruststoreSource::Watch watch) {
   switch (watch) {
@@ -121,7 +34,7 @@ proto::TruststoreSource::Watch ToProto(domain::TruststoreSource::Watch watch) {
 
 std::string Encode(const domain::Truststore& truststore) {
   proto::Truststore out;
-  Write(truststore.metadata, *out.mutable_metadata());
+  internal::WriteMetadata(truststore.metadata, *out.mutable_metadata());
   proto::TruststoreSource& source = *out.mutable_source();
   source.set_uri(truststore.source.uri);
   source.set_object_version(truststore.source.object_version);
@@ -148,11 +61,12 @@ std::string Encode(const domain::Truststore& truststore) {
 absl::StatusOr<domain::Truststore> Decode(const domain::TruststoreName& name,
                                           const Record& record) {
   const std::string resource = name.ToString();
-  SALLYPORT_ASSIGN_OR_RETURN(proto::Truststore in,
-                             Read<proto::Truststore>(resource, record));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      proto::Truststore in,
+      ParseRecord<proto::Truststore>(resource, record.value));
   domain::Truststore out;
   out.name = name;
-  out.metadata = Read(in.metadata(), record);
+  out.metadata = internal::ReadMetadata(in.metadata(), record);
   out.source.uri = in.source().uri();
   out.source.object_version = in.source().object_version();
   switch (in.source().watch()) {
@@ -212,8 +126,9 @@ std::string Encode(const domain::TruststoreVersion& version) {
 absl::StatusOr<domain::TruststoreVersion> Decode(
     const domain::TruststoreVersionName& name, const Record& record) {
   const std::string resource = name.ToString();
-  SALLYPORT_ASSIGN_OR_RETURN(proto::TruststoreVersion in,
-                             Read<proto::TruststoreVersion>(resource, record));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      proto::TruststoreVersion in,
+      ParseRecord<proto::TruststoreVersion>(resource, record.value));
   const absl::StatusOr<BlobDigest> digest = BlobDigest::FromBytes(in.sha256());
   if (!digest.ok()) return Damaged(resource, "names no content");
   domain::TruststoreVersion out;
@@ -261,8 +176,9 @@ std::string Encode(const domain::AuditEntry& entry) {
 absl::StatusOr<domain::AuditEntry> DecodeAuditEntry(const Record& record) {
   const std::string resource =
       absl::StrCat("auditEntries/", record.mod_revision.value());
-  SALLYPORT_ASSIGN_OR_RETURN(proto::AuditEntry in,
-                             Read<proto::AuditEntry>(resource, record));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      proto::AuditEntry in,
+      ParseRecord<proto::AuditEntry>(resource, record.value));
   domain::AuditEntry out;
   out.revision = record.mod_revision.value();
   out.time = FromNanos(in.time());
@@ -297,7 +213,7 @@ absl::StatusOr<RememberedRequest> DecodeRememberedRequest(
     const Record& record) {
   SALLYPORT_ASSIGN_OR_RETURN(
       proto::RememberedRequest in,
-      Read<proto::RememberedRequest>("a request", record));
+      ParseRecord<proto::RememberedRequest>("a request", record.value));
   const absl::StatusOr<BlobDigest> digest =
       BlobDigest::FromBytes(in.request_sha256());
   if (!digest.ok()) return Damaged("a request", "has no digest");
