@@ -3,7 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
 #include "config_service/api/convert.h"
-#include "config_service/store/trust_enums.h"
+#include "config_service/filter_messages/from_filter.h"
+#include "config_service/filter_messages/to_filter.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace sallyport::api {
@@ -23,19 +24,6 @@ std::string ToJson(const google::protobuf::Message& message) {
     return "{}";
   }
   return out;
-}
-
-template <typename Enum, typename Domain>
-void ConvertEnum(absl::string_view field, Enum from, Domain& to,
-                 domain::Violations& violations) {
-  const auto value = store::FromProto(from);
-  if (value.has_value()) {
-    to = *value;
-    return;
-  }
-  violations.Add(field, Reason::kFieldMalformed,
-                 absl::StrCat("is ", static_cast<int>(from),
-                              ", which is no value of it that is known"));
 }
 
 // "truststores/ID/versions/N" or nothing; 0 is nothing.
@@ -86,19 +74,22 @@ domain::Truststore Convert(const proto::Truststore& from,
     }
     to.shadow_version = shadow.number();
   }
-  ConvertEnum("chain_policy", from.chain_policy(), to.chain_policy, violations);
-  ConvertEnum("extended_key_usage", from.extended_key_usage(),
-              to.extended_key_usage, violations);
+  to.chain_policy = filter_messages::FromFilter(
+      "chain_policy", from.chain_policy(), violations);
+  to.extended_key_usage =
+      filter_messages::FromFilter("extended_key_usage",
+                                  from.extended_key_usage(), violations)
+          .value_or(to.extended_key_usage);
   to.pin_leaf = from.pin_leaf();
   for (int i = 0; i < from.revocation_lists_size(); ++i) {
     to.revocation_lists.push_back(ParseName<domain::RevocationListName>(
         domain::Element("revocation_lists", static_cast<size_t>(i)),
         from.revocation_lists(i), violations));
   }
-  ConvertEnum("revocation_rule", from.revocation_rule(), to.revocation_rule,
-              violations);
-  ConvertEnum("revocation_scope", from.revocation_scope(), to.revocation_scope,
-              violations);
+  to.revocation_rule = filter_messages::FromFilter(
+      "revocation_rule", from.revocation_rule(), violations);
+  to.revocation_scope = filter_messages::FromFilter(
+      "revocation_scope", from.revocation_scope(), violations);
   to.max_bytes = from.limits().max_bytes();
   to.max_certificates = from.limits().max_certificates();
   return to;
@@ -134,14 +125,14 @@ void Convert(const domain::Truststore& from, proto::Truststore& to) {
   to.set_active_version(VersionText(from.name, from.active_version));
   to.set_previous_version(VersionText(from.name, from.previous_version));
   to.set_shadow_version(VersionText(from.name, from.shadow_version));
-  to.set_chain_policy(store::ToProto(from.chain_policy));
-  to.set_extended_key_usage(store::ToProto(from.extended_key_usage));
+  to.set_chain_policy(filter_messages::ToFilter(from.chain_policy));
+  to.set_extended_key_usage(filter_messages::ToFilter(from.extended_key_usage));
   to.set_pin_leaf(from.pin_leaf);
   for (const domain::RevocationListName& list : from.revocation_lists) {
     to.add_revocation_lists(list.ToString());
   }
-  to.set_revocation_rule(store::ToProto(from.revocation_rule));
-  to.set_revocation_scope(store::ToProto(from.revocation_scope));
+  to.set_revocation_rule(filter_messages::ToFilter(from.revocation_rule));
+  to.set_revocation_scope(filter_messages::ToFilter(from.revocation_scope));
   if (from.max_bytes != 0 || from.max_certificates != 0) {
     to.mutable_limits()->set_max_bytes(from.max_bytes);
     to.mutable_limits()->set_max_certificates(from.max_certificates);

@@ -4,14 +4,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "config_service/domain/violations.h"
+#include "config_service/filter_messages/from_filter.h"
+#include "config_service/filter_messages/to_filter.h"
 #include "config_service/store/record_io.h"
-#include "config_service/store/trust_enums.h"
 #include "proto/sallyport/store/v1/records.pb.h"
 
 namespace sallyport::store {
 namespace {
 
 namespace proto = sallyport::store::v1;
+using filter_messages::FromFilter;
+using filter_messages::ToFilter;
 using internal::Bytes;
 using internal::Damaged;
 using internal::FromNanos;
@@ -45,14 +49,14 @@ std::string Encode(const domain::Truststore& truststore) {
   out.set_previous_version(truststore.previous_version);
   out.set_shadow_version(truststore.shadow_version);
   out.set_next_version(truststore.next_version);
-  out.set_chain_policy(ToProto(truststore.chain_policy));
-  out.set_extended_key_usage(ToProto(truststore.extended_key_usage));
+  out.set_chain_policy(ToFilter(truststore.chain_policy));
+  out.set_extended_key_usage(ToFilter(truststore.extended_key_usage));
   out.set_pin_leaf(truststore.pin_leaf);
   for (const domain::RevocationListName& list : truststore.revocation_lists) {
     out.add_revocation_lists(list.ToString());
   }
-  out.set_revocation_rule(ToProto(truststore.revocation_rule));
-  out.set_revocation_scope(ToProto(truststore.revocation_scope));
+  out.set_revocation_rule(ToFilter(truststore.revocation_rule));
+  out.set_revocation_scope(ToFilter(truststore.revocation_scope));
   out.set_max_bytes(truststore.max_bytes);
   out.set_max_certificates(truststore.max_certificates);
   return Bytes(out);
@@ -87,17 +91,18 @@ absl::StatusOr<domain::Truststore> Decode(const domain::TruststoreName& name,
   out.previous_version = in.previous_version();
   out.shadow_version = in.shadow_version();
   out.next_version = in.next_version();
-  const auto policy = FromProto(in.chain_policy());
-  const auto usage = FromProto(in.extended_key_usage());
-  const auto rule = FromProto(in.revocation_rule());
-  const auto scope = FromProto(in.revocation_scope());
-  if (!policy || !usage || !rule || !scope) {
+  domain::Violations unknown;
+  out.chain_policy = FromFilter("chain_policy", in.chain_policy(), unknown);
+  out.extended_key_usage =
+      FromFilter("extended_key_usage", in.extended_key_usage(), unknown)
+          .value_or(out.extended_key_usage);
+  out.revocation_rule =
+      FromFilter("revocation_rule", in.revocation_rule(), unknown);
+  out.revocation_scope =
+      FromFilter("revocation_scope", in.revocation_scope(), unknown);
+  if (!unknown.empty()) {
     return Damaged(resource, "has a rule that this version does not know");
   }
-  out.chain_policy = *policy;
-  out.extended_key_usage = *usage;
-  out.revocation_rule = *rule;
-  out.revocation_scope = *scope;
   out.pin_leaf = in.pin_leaf();
   for (const std::string& text : in.revocation_lists()) {
     const auto list = domain::RevocationListName::Parse(text);

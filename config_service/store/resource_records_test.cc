@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "config_service/store/api_records.h"
 #include "config_service/store/certificate_records.h"
+#include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
@@ -351,6 +352,201 @@ TEST(ApiRecords, KeepADeploymentWithItsRoutesInABlob) {
   // Only the routes that it names.
   deployment.routes.pop_back();
   EXPECT_EQ(Decode(deployment.name, RecordOf(value), EncodeRoutes(deployment))
+                .status()
+                .code(),
+            absl::StatusCode::kDataLoss);
+}
+
+// ------------------------------------------------------------------ domains
+
+domain::ClientRule FullRule() {
+  domain::ClientRule name;
+  name.kind = domain::ClientRule::Kind::kSubject;
+  name.values = {"CN=client"};
+  name.attributes = {{"O", {"Acme"}, {"A"}, {"e"}, true}};
+  domain::ClientRule uri;
+  uri.kind = domain::ClientRule::Kind::kSanUri;
+  uri.values = {"https://a.example/"};
+  uri.spiffe = {"a.example"};
+  domain::ClientRule rule;
+  rule.kind = domain::ClientRule::Kind::kAny;
+  rule.rules = {name, uri};
+  return rule;
+}
+
+domain::Forwarding FullForwarding() {
+  domain::Forwarding forwarding;
+  forwarding.xfcc = {true, true, true, true, true};
+  forwarding.rfc9440 = {true};
+  forwarding.alb = {domain::Forwarding::Alb::Mode::kPassthrough};
+  forwarding.ingress_nginx = {true};
+  forwarding.traefik = {true, true};
+  forwarding.cloudflare = true;
+  forwarding.api_gateway = true;
+  forwarding.chain_source = domain::Forwarding::ChainSource::kVerified;
+  forwarding.truststore = true;
+  forwarding.verdict = true;
+  forwarding.remove_headers = {"x-partner"};
+  forwarding.max_header_bytes = 4096;
+  forwarding.trusted_proxy = FullRule();
+  return forwarding;
+}
+
+domain::MutualTls FullMutualTls() {
+  domain::MutualTls mutual_tls;
+  domain::TruststoreBinding binding;
+  binding.truststore = domain::TruststoreName("partners");
+  binding.version = domain::TruststoreVersionName(binding.truststore, 3);
+  binding.extended_key_usage = pki::ExtendedKeyUsageRule::kIgnore;
+  mutual_tls.truststores = {binding, binding};
+  mutual_tls.truststores[1].version = {};
+  mutual_tls.truststores[1].extended_key_usage.reset();
+  mutual_tls.deny_lists = {domain::CertificateListName("deny")};
+  mutual_tls.client_certificate = domain::ClientRequirement::kOptional;
+  mutual_tls.rejection = domain::RejectionStyle::kBadRequest;
+  mutual_tls.bad_request = domain::BadRequest{"a", "text/plain", "https://b"};
+  mutual_tls.allow = FullRule();
+  mutual_tls.allow_lists = {domain::CertificateListName("allow")};
+  domain::PathRule path;
+  path.exact = true;
+  path.path = "/a";
+  path.client_certificate = domain::ClientRequirement::kRequired;
+  path.allow = FullRule();
+  mutual_tls.paths = {path};
+  mutual_tls.end_streams_after = absl::Seconds(90);
+  mutual_tls.strict_handshake = true;
+  mutual_tls.limits = {1, 2, 3, 4, 5, 6, 7};
+  return mutual_tls;
+}
+
+domain::DomainName FullDomain() {
+  domain::DomainName domain_name;
+  domain_name.name = domain::DomainNameName("api.example.com");
+  domain_name.metadata = FullMetadata();
+  domain_name.fleets = {domain::FleetName("edge"), domain::FleetName("inner")};
+  domain_name.endpoint_type = domain::EndpointType::kEdge;
+  domain_name.security_policy = domain::SecurityPolicy::kTls13;
+  domain_name.server_certificate = domain::ServerCertificateName("api");
+  domain_name.ownership_verification_certificate =
+      domain::ServerCertificateName("owned");
+  domain_name.mutual_tls = FullMutualTls();
+  domain_name.forwarding = FullForwarding();
+  domain_name.held_certificate_version = 5;
+  return domain_name;
+}
+
+TEST(DomainRecords, KeepADomain) {
+  domain::DomainName domain_name = FullDomain();
+  ExpectKept<v1::DomainName>(domain_name);
+  for (auto policy :
+       {domain::SecurityPolicy::kTls10, domain::SecurityPolicy::kTls12,
+        domain::SecurityPolicy::kTls13}) {
+    domain_name.security_policy = policy;
+    const auto read = Decode(domain_name.name, RecordOf(Encode(domain_name)));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->security_policy, policy);
+    EXPECT_EQ(read->mutual_tls->truststores[0].version.number(), 3);
+    EXPECT_TRUE(read->mutual_tls->truststores[1].version.empty());
+    EXPECT_FALSE(read->mutual_tls->truststores[1].extended_key_usage);
+  }
+}
+
+TEST(DomainRecords, TellAbsentFromDefault) {
+  domain::DomainName domain_name;
+  domain_name.name = domain::DomainNameName("api.example.com");
+  auto read = Decode(domain_name.name, RecordOf(Encode(domain_name)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->mutual_tls);
+  EXPECT_TRUE(read->server_certificate.empty());
+
+  domain_name.mutual_tls.emplace();
+  read = Decode(domain_name.name, RecordOf(Encode(domain_name)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_TRUE(read->mutual_tls);
+  EXPECT_FALSE(read->mutual_tls->end_streams_after);
+  EXPECT_FALSE(read->mutual_tls->allow);
+  EXPECT_FALSE(read->mutual_tls->bad_request);
+
+  domain_name.mutual_tls->end_streams_after = absl::ZeroDuration();
+  read = Decode(domain_name.name, RecordOf(Encode(domain_name)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->mutual_tls->end_streams_after, absl::ZeroDuration());
+}
+
+// What is not known would let in more, or others, than was asked for.
+TEST(DomainRecords, RefuseWhatIsNotKnownHoweverDeep) {
+  const domain::DomainName domain_name = FullDomain();
+  const std::string value = Encode(domain_name);
+  const auto refuses = [&](void (*damage)(v1::DomainName&)) {
+    v1::DomainName message;
+    EXPECT_TRUE(message.ParseFromString(value));
+    damage(message);
+    const auto read =
+        Decode(domain_name.name, RecordOf(message.SerializeAsString()));
+    return read.status().code() == absl::StatusCode::kDataLoss;
+  };
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.set_security_policy(v1::DomainName::SECURITY_POLICY_UNSPECIFIED);
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.set_endpoint_type(static_cast<v1::EndpointType>(77));
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->set_rejection(
+        static_cast<filter::v1::RejectionStyle>(77));
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->set_client_certificate(filter::v1::NOT_ASKED);
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->mutable_allow()->mutable_any()->add_rules();
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->mutable_paths(0)->clear_path();
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->mutable_truststores(0)->clear_truststore();
+  }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_mutual_tls()->mutable_truststores(0)->set_truststore("x/y");
+  }));
+  EXPECT_TRUE(refuses(
+      [](v1::DomainName& m) { m.mutable_mutual_tls()->add_deny_lists(""); }));
+  EXPECT_TRUE(
+      refuses([](v1::DomainName& m) { m.add_fleets("truststores/partners"); }));
+  EXPECT_TRUE(refuses([](v1::DomainName& m) {
+    m.mutable_forwarding()->mutable_xfcc()->MergeFromString(
+        std::string("\xf8\x7f\x01", 3));
+  }));
+}
+
+TEST(DomainRecords, KeepAnApiMapping) {
+  domain::ApiMapping mapping;
+  mapping.name = domain::ApiMappingName(
+      domain::DomainNameName("api.example.com"), "partners");
+  mapping.metadata = FullMetadata();
+  mapping.base_path = "partners/v2";
+  mapping.stage = domain::StageName(domain::ApiName("orders"), "prod");
+  mapping.allow = FullRule();
+  mapping.allow_lists = {domain::CertificateListName("allow")};
+  mapping.client_certificate = domain::ClientRequirement::kOptional;
+  mapping.forwarding = FullForwarding();
+  ExpectKept<v1::ApiMapping>(mapping);
+
+  mapping.base_path.clear();
+  mapping.allow.reset();
+  mapping.client_certificate.reset();
+  mapping.forwarding.reset();
+  const auto read = Decode(mapping.name, RecordOf(Encode(mapping)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->allow);
+  EXPECT_FALSE(read->client_certificate);
+  EXPECT_FALSE(read->forwarding);
+
+  v1::ApiMapping message;
+  ASSERT_TRUE(message.ParseFromString(Encode(mapping)));
+  message.clear_stage();
+  EXPECT_EQ(Decode(mapping.name, RecordOf(message.SerializeAsString()))
                 .status()
                 .code(),
             absl::StatusCode::kDataLoss);

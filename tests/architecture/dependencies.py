@@ -63,7 +63,8 @@ ROOMS = {
     ),
     "config_service/api": (
         "base", "pki", "proto/sallyport/config", "proto/sallyport/filter",
-        "config_service/domain", "config_service/store", "config_service/service",
+        "config_service/domain", "config_service/filter_messages", "config_service/store",
+        "config_service/service",
     ),
     # Knows all implementations.
     "config_service/server": ("base", "pki", "proto", "config_service"),
@@ -71,7 +72,7 @@ ROOMS = {
     "config_service/xds/cache": ("base", "pki/x509"),
     "config_service/xds/translate": (
         "base", "pki", "proto/sallyport/filter", "config_service/domain",
-        "config_service/xds/cache",
+        "config_service/filter_messages", "config_service/xds/cache",
     ),
     "config_service/xds/server": ("base", "config_service/xds/cache"),
     # The build's own rules and the driver of fuzz targets.

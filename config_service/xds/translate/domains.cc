@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "config_service/filter_messages/to_filter.h"
 #include "config_service/xds/translate/pack.h"
 #include "config_service/xds/translate/routes.h"
-#include "config_service/xds/translate/to_filter.h"
 #include "config_service/xds/translate/translate.h"
 #include "envoy/config/common/mutation_rules/v3/mutation_rules.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
@@ -33,6 +33,7 @@ using ::envoy::extensions::transport_sockets::tls::cert_validator::
     dynamic_modules::v3::DynamicModuleCertValidatorConfig;
 using ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 using ::envoy::extensions::transport_sockets::tls::v3::TlsParameters;
+using filter_messages::ToFilter;
 
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 constexpr absl::Duration kHeadersTimeout = absl::Seconds(60);

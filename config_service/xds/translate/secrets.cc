@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "config_service/filter_messages/to_filter.h"
 #include "config_service/xds/translate/pack.h"
-#include "config_service/xds/translate/to_filter.h"
 #include "config_service/xds/translate/translate.h"
 #include "envoy/extensions/transport_sockets/tls/cert_validator/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
@@ -17,6 +17,7 @@ namespace sallyport::xds {
 namespace {
 
 namespace v1 = ::sallyport::filter::v1;
+using filter_messages::ToFilter;
 namespace tls = ::envoy::extensions::transport_sockets::tls::v3;
 using ::envoy::extensions::transport_sockets::tls::cert_validator::
     dynamic_modules::v3::DynamicModuleCertValidatorConfig;

@@ -1,7 +1,7 @@
-// From domain values to the module's configuration messages.
+// From values of the domain to messages of the module's configuration.
 
-#ifndef SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TO_FILTER_H_
-#define SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TO_FILTER_H_
+#ifndef SALLYPORT_CONFIG_SERVICE_FILTER_MESSAGES_TO_FILTER_H_
+#define SALLYPORT_CONFIG_SERVICE_FILTER_MESSAGES_TO_FILTER_H_
 
 #include "config_service/domain/client_rule.h"
 #include "config_service/domain/domain_name.h"
@@ -9,7 +9,7 @@
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
-namespace sallyport::xds {
+namespace sallyport::filter_messages {
 
 filter::v1::ClientRule ToFilter(const domain::ClientRule& rule);
 filter::v1::Forwarding ToFilter(const domain::Forwarding& forwarding);
@@ -23,6 +23,6 @@ filter::v1::ExtendedKeyUsageRule ToFilter(pki::ExtendedKeyUsageRule rule);
 filter::v1::RevocationRule ToFilter(pki::RevocationRule rule);
 filter::v1::RevocationScope ToFilter(pki::RevocationScope scope);
 
-}  // namespace sallyport::xds
+}  // namespace sallyport::filter_messages
 
-#endif  // SALLYPORT_CONFIG_SERVICE_XDS_TRANSLATE_TO_FILTER_H_
+#endif  // SALLYPORT_CONFIG_SERVICE_FILTER_MESSAGES_TO_FILTER_H_

@@ -1,11 +1,11 @@
-#include "config_service/xds/translate/to_filter.h"
+#include "config_service/filter_messages/to_filter.h"
 
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 
-namespace sallyport::xds {
+namespace sallyport::filter_messages {
 
 namespace v1 = ::sallyport::filter::v1;
 
@@ -211,4 +211,4 @@ v1::RevocationScope ToFilter(pki::RevocationScope scope) {
   return scope == pki::RevocationScope::kLeaf ? v1::LEAF : v1::CHAIN;
 }
 
-}  // namespace sallyport::xds
+}  // namespace sallyport::filter_messages
