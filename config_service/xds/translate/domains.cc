@@ -229,6 +229,7 @@ Translated TranslateBinding(const DomainInput& input,
   for (const std::string& list : denied) binding.add_deny_lists(list);
   std::set<std::string> lists;
   AddLists(mutual_tls.allow_lists, lists);
+  AddLists(input.kept_lists, lists);
   for (const MappingInput& mapping : input.mappings) {
     AddLists(mapping.mapping->allow_lists, lists);
   }
@@ -391,6 +392,14 @@ void Append(Clusters&& clusters, std::vector<Translated>& out) {
 
 }  // namespace
 
+std::string CertificateSecretOf(const domain::DomainName& domain_name) {
+  const domain::ServerCertificateName& name = domain_name.server_certificate;
+  return domain_name.held_certificate_version == 0
+             ? ServerCertificateSecret(name)
+             : ServerCertificateSecret(domain::ServerCertificateVersionName(
+                   name, domain_name.held_certificate_version));
+}
+
 DomainOutput TranslateDomain(const DomainInput& input) {
   const domain::DomainName& domain_name = *input.domain_name;
   DomainOutput output;
@@ -400,8 +409,7 @@ DomainOutput TranslateDomain(const DomainInput& input) {
   ChainSpec spec;
   spec.name = DomainResource(domain_name.domain());
   spec.domain = domain_name.domain();
-  spec.certificate_secret =
-      ServerCertificateSecret(domain_name.server_certificate);
+  spec.certificate_secret = CertificateSecretOf(domain_name);
   spec.security_policy = domain_name.security_policy;
   if (domain_name.mutual_tls.has_value()) {
     output.resources.push_back(TranslateBinding(input, output.problems));

@@ -26,7 +26,6 @@ using ::envoy::config::listener::v3::Listener;
 using ::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 using ::xds::type::matcher::v3::Matcher;
 
-constexpr char kListener[] = "https";
 // Reading the SNI: longer than any client needs to send it.
 constexpr absl::Duration kListenerFiltersTimeout = absl::Seconds(10);
 constexpr uint32_t kConnectionBufferBytes = 32 << 10;
@@ -94,40 +93,6 @@ Matcher ChainMatcher(const FleetInput& input) {
   return matcher;
 }
 
-Translated TranslatePort(const FleetInput& input) {
-  Listener listener;
-  listener.set_name(kListener);
-  auto& address = *listener.mutable_address()->mutable_socket_address();
-  address.set_address(input.fleet->listen_address.empty()
-                          ? "0.0.0.0"
-                          : input.fleet->listen_address);
-  address.set_port_value(input.fleet->listen_port);
-  *listener.mutable_listener_filters_timeout() =
-      ToProto(kListenerFiltersTimeout);
-  listener.mutable_per_connection_buffer_limit_bytes()->set_value(
-      kConnectionBufferBytes);
-  auto& inspector = *listener.add_listener_filters();
-  inspector.set_name("envoy.filters.listener.tls_inspector");
-  *inspector.mutable_typed_config() = Pack(
-      envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector());
-  // Nobody is sent here, but without a chain of its own Envoy would drain the
-  // whole listener whenever the matcher changes.
-  listener.add_filter_chains()->set_name("none");
-  *listener.mutable_filter_chain_matcher() = ChainMatcher(input);
-  *listener.mutable_fcds_config()->mutable_config_source() = Ads();
-  Translated translated =
-      MakeTranslated(ResourceType::kListener, kListener, listener);
-  for (const std::string& domain : input.domains) {
-    translated.references.push_back(
-        {ResourceType::kFilterChain, DomainResource(domain)});
-  }
-  if (input.default_endpoints) {
-    translated.references.push_back(
-        {ResourceType::kFilterChain, kDefaultEndpoints});
-  }
-  return translated;
-}
-
 void AddCarried(const Carried& carried, Listener& listener,
                 std::vector<ResourceKey>& references) {
   FilterChain& chain = *listener.add_filter_chains();
@@ -168,26 +133,69 @@ size_t CarrierOf(absl::string_view name, size_t count) {
   return split < count ? split : split - level;
 }
 
+Translated TranslatePort(const FleetInput& input) {
+  Listener listener;
+  listener.set_name(std::string(kPortListener));
+  auto& address = *listener.mutable_address()->mutable_socket_address();
+  address.set_address(input.fleet->listen_address.empty()
+                          ? "0.0.0.0"
+                          : input.fleet->listen_address);
+  address.set_port_value(input.fleet->listen_port);
+  *listener.mutable_listener_filters_timeout() =
+      ToProto(kListenerFiltersTimeout);
+  listener.mutable_per_connection_buffer_limit_bytes()->set_value(
+      kConnectionBufferBytes);
+  auto& inspector = *listener.add_listener_filters();
+  inspector.set_name("envoy.filters.listener.tls_inspector");
+  *inspector.mutable_typed_config() = Pack(
+      envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector());
+  // Nobody is sent here, but without a chain of its own Envoy would drain the
+  // whole listener whenever the matcher changes.
+  listener.add_filter_chains()->set_name("none");
+  *listener.mutable_filter_chain_matcher() = ChainMatcher(input);
+  *listener.mutable_fcds_config()->mutable_config_source() = Ads();
+  Translated translated =
+      MakeTranslated(ResourceType::kListener, kPortListener, listener);
+  for (const std::string& domain : input.domains) {
+    translated.references.push_back(
+        {ResourceType::kFilterChain, DomainResource(domain)});
+  }
+  if (input.default_endpoints) {
+    translated.references.push_back(
+        {ResourceType::kFilterChain, kDefaultEndpoints});
+  }
+  return translated;
+}
+
+std::string CarrierName(size_t index) {
+  return absl::StrCat("carriers/", index);
+}
+
+Translated TranslateCarrier(size_t index, absl::Span<const Carried> carried) {
+  Listener listener;
+  std::vector<ResourceKey> references;
+  listener.set_name(CarrierName(index));
+  for (const Carried& one : carried) AddCarried(one, listener, references);
+  listener.mutable_bind_to_port()->set_value(false);
+  // Required, and used by nobody; each has its own.
+  auto& address = *listener.mutable_address()->mutable_socket_address();
+  address.set_address("127.0.0.1");
+  address.set_port_value(static_cast<uint32_t>(1 + index % 65535));
+  Translated translated =
+      MakeTranslated(ResourceType::kListener, listener.name(), listener);
+  translated.references = std::move(references);
+  return translated;
+}
+
 std::vector<Translated> TranslateListeners(const FleetInput& input) {
   std::vector<Translated> out;
   const size_t count = NumCarriers(input.carried.size());
-  std::map<size_t, Listener> carriers;
-  std::map<size_t, std::vector<ResourceKey>> references;
+  std::map<size_t, std::vector<Carried>> carriers;
   for (const Carried& carried : input.carried) {
-    const size_t index = CarrierOf(carried.name, count);
-    AddCarried(carried, carriers[index], references[index]);
+    carriers[CarrierOf(carried.name, count)].push_back(carried);
   }
-  for (auto& [index, listener] : carriers) {
-    listener.set_name(absl::StrCat("carriers/", index));
-    listener.mutable_bind_to_port()->set_value(false);
-    // Required, and used by nobody; each has its own.
-    auto& address = *listener.mutable_address()->mutable_socket_address();
-    address.set_address("127.0.0.1");
-    address.set_port_value(static_cast<uint32_t>(1 + index % 65535));
-    Translated translated =
-        MakeTranslated(ResourceType::kListener, listener.name(), listener);
-    translated.references = std::move(references[index]);
-    out.push_back(std::move(translated));
+  for (const auto& [index, carried] : carriers) {
+    out.push_back(TranslateCarrier(index, carried));
   }
   out.push_back(TranslatePort(input));
   return out;

@@ -67,6 +67,11 @@ envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig SecretByName(
 std::string ServerCertificateSecret(const domain::ServerCertificateName& name) {
   return absl::StrCat("server-certificates/", name.id());
 }
+std::string ServerCertificateSecret(
+    const domain::ServerCertificateVersionName& name) {
+  return absl::StrCat(ServerCertificateSecret(name.parent()), "/versions/",
+                      name.number());
+}
 std::string ClientCertificateSecret(const domain::ClientCertificateName& name) {
   return absl::StrCat("client-certificates/", name.id());
 }

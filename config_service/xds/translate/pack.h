@@ -39,6 +39,8 @@ envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig SecretByName(
 
 // Names of resources.
 std::string ServerCertificateSecret(const domain::ServerCertificateName& name);
+std::string ServerCertificateSecret(
+    const domain::ServerCertificateVersionName& name);
 std::string ClientCertificateSecret(const domain::ClientCertificateName& name);
 std::string BackendTrustSecret(const domain::TruststoreName& name);
 std::string TruststoreSecret(const domain::TruststoreName& name);

@@ -162,6 +162,13 @@ Translated TranslateServerCertificate(const domain::ServerCertificateName& name,
                               private_key_pem);
 }
 
+Translated TranslateServerCertificate(
+    const domain::ServerCertificateVersionName& name,
+    absl::string_view chain_pem, const Secret& private_key_pem) {
+  return TranslateCertificate(ServerCertificateSecret(name), chain_pem,
+                              private_key_pem);
+}
+
 Translated TranslateClientCertificate(const domain::ClientCertificateName& name,
                                       absl::string_view chain_pem,
                                       const Secret& private_key_pem) {

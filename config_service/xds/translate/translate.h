@@ -8,7 +8,8 @@
 //               "carriers/N"              bound to no port: carries secrets
 //   FilterChain "domains/DOMAIN"          and "default-endpoints"
 //   RouteConfig "domains/DOMAIN"          and "default-endpoints"
-//   Secret      "server-certificates/ID", "client-certificates/ID", "carrier",
+//   Secret      "server-certificates/ID", "server-certificates/ID/versions/N",
+//               "client-certificates/ID", "carrier",
 //               "truststores/ID", "truststores/ID/versions/N",
 //               "revocation-lists/ID", "certificate-lists/ID",
 //               "bindings/DOMAIN", "backend-trust/ID"
@@ -90,6 +91,10 @@ Translated TranslateCertificateList(
 Translated TranslateServerCertificate(const domain::ServerCertificateName& name,
                                       absl::string_view chain_pem,
                                       const Secret& private_key_pem);
+// A version that a domain holds.
+Translated TranslateServerCertificate(
+    const domain::ServerCertificateVersionName& name,
+    absl::string_view chain_pem, const Secret& private_key_pem);
 Translated TranslateClientCertificate(const domain::ClientCertificateName& name,
                                       absl::string_view chain_pem,
                                       const Secret& private_key_pem);
@@ -127,6 +132,9 @@ struct DomainInput {
   std::vector<PinnedTruststore> pinned;
   // Deny lists of every domain.
   std::vector<domain::CertificateListName> deny_everywhere;
+  // Lists that the binding has besides those that are asked for: routes that
+  // are still in force may ask for them.
+  std::vector<domain::CertificateListName> kept_lists;
 };
 
 struct DomainOutput {
@@ -136,6 +144,9 @@ struct DomainOutput {
   std::vector<Problem> problems;
 };
 DomainOutput TranslateDomain(const DomainInput& input);
+// The secret with the certificate that the domain shows: that of the active
+// version, or of the one that is held.
+std::string CertificateSecretOf(const domain::DomainName& domain_name);
 
 // The fleet's default endpoints; nothing without a suffix.
 struct DefaultEndpointsInput {
@@ -169,6 +180,13 @@ struct FleetInput {
 };
 // "https" and the carriers.
 std::vector<Translated> TranslateListeners(const FleetInput& input);
+// "https" alone; of the input `carried` is not needed.
+Translated TranslatePort(const FleetInput& input);
+// "carriers/INDEX" alone. `carried`: in order of names, not empty.
+Translated TranslateCarrier(size_t index, absl::Span<const Carried> carried);
+std::string CarrierName(size_t index);
+// The name of the one that is TranslatePort()'s.
+inline constexpr absl::string_view kPortListener = "https";
 
 // Which carrier has a name, of `count` carriers (at least 1): linear hashing,
 // so that one carrier more moves the names of one other only.
