@@ -60,6 +60,33 @@ Name ParseName(absl::string_view field, const std::string& text,
   return Name();
 }
 
+// ConvertMetadata: what all resources have: name (of a request, when it has
+// one), etag, description, labels; and of an answer revision and times.
+template <typename Message, typename T>
+void ConvertMetadata(const Message& from, T& to,
+                     domain::Violations& violations) {
+  if (!from.name().empty()) {
+    to.name = ParseName<decltype(to.name)>("name", from.name(), violations);
+  }
+  to.metadata.etag = domain::Etag(from.etag());
+  to.metadata.description = from.description();
+  for (const auto& [key, value] : from.labels()) {
+    to.metadata.labels[key] = value;
+  }
+}
+template <typename T, typename Message>
+void ConvertMetadata(const T& from, Message& to) {
+  to.set_name(from.name.ToString());
+  to.set_etag(from.metadata.etag.text());
+  to.set_revision(from.metadata.revision);
+  SetTime(from.metadata.create_time, [&] { return to.mutable_create_time(); });
+  SetTime(from.metadata.update_time, [&] { return to.mutable_update_time(); });
+  to.set_description(from.metadata.description);
+  for (const auto& [key, value] : from.metadata.labels) {
+    (*to.mutable_labels())[key] = value;
+  }
+}
+
 // The paths of `mask`; without one, those of the fields that are set in
 // `resource`, down to the fields of messages.
 std::vector<std::string> MaskOf(bool has_mask,

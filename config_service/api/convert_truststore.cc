@@ -5,7 +5,6 @@
 #include "config_service/api/convert.h"
 #include "config_service/filter_messages/from_filter.h"
 #include "config_service/filter_messages/to_filter.h"
-#include "google/protobuf/util/json_util.h"
 
 namespace sallyport::api {
 
@@ -13,18 +12,6 @@ namespace proto = sallyport::config::v1;
 using domain::Reason;
 
 namespace {
-
-std::string ToJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string out;
-  // Fails for messages with bad UTF-8 only, which the domain's checks refuse.
-  if (!google::protobuf::util::MessageToJsonString(message, &out, options)
-           .ok()) {
-    return "{}";
-  }
-  return out;
-}
 
 // "truststores/ID/versions/N" or nothing; 0 is nothing.
 std::string VersionText(const domain::TruststoreName& name, int64_t number) {
@@ -205,19 +192,6 @@ void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
     }
   }
   for (const std::string& rule : from.overrides) to.add_overrides(rule);
-}
-
-std::string JsonAuditFormat::Json(const domain::Truststore& truststore) const {
-  proto::Truststore message;
-  Convert(truststore, message);
-  return ToJson(message);
-}
-
-std::string JsonAuditFormat::Json(
-    const domain::TruststoreVersion& version) const {
-  proto::TruststoreVersion message;
-  Convert(version, message);
-  return ToJson(message);
 }
 
 }  // namespace sallyport::api

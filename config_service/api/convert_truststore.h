@@ -3,12 +3,9 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_API_CONVERT_TRUSTSTORE_H_
 #define SALLYPORT_CONFIG_SERVICE_API_CONVERT_TRUSTSTORE_H_
 
-#include <string>
-
 #include "config_service/domain/audit.h"
 #include "config_service/domain/truststore.h"
 #include "config_service/domain/violations.h"
-#include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
 #include "proto/sallyport/config/v1/audit.pb.h"
 #include "proto/sallyport/config/v1/truststore.pb.h"
@@ -30,13 +27,6 @@ void Convert(const service::TruststoreVersionView& from,
              sallyport::config::v1::TruststoreVersion& to);
 void Convert(const domain::AuditEntry& from,
              sallyport::config::v1::AuditEntry& to);
-
-// The messages as JSON, with the names of their fields.
-class JsonAuditFormat : public service::AuditFormat {
- public:
-  std::string Json(const domain::Truststore& truststore) const override;
-  std::string Json(const domain::TruststoreVersion& version) const override;
-};
 
 }  // namespace sallyport::api
 

@@ -10,7 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
-#include "config_service/api/convert_truststore.h"
+#include "config_service/api/audit_format.h"
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"

@@ -78,7 +78,7 @@ Transaction::Transaction(const Context& context, const Caller& caller,
       write_(write),
       now_(context.clock->Now()) {}
 
-absl::StatusOr<std::optional<int64_t>> Transaction::Repeated() {
+absl::StatusOr<std::optional<Replay>> Transaction::Repeated() {
   if (write_.request_id.empty()) return std::nullopt;
   const std::string id = absl::AsciiStrToLower(write_.request_id);
   if (!IsUuid(id)) {
@@ -102,7 +102,7 @@ absl::StatusOr<std::optional<int64_t>> Transaction::Repeated() {
         "the request_id belongs to another request of the last hour; make a "
         "new one");
   }
-  return before.revision;
+  return Replay{before.revision, std::move(before.resource)};
 }
 
 absl::StatusOr<std::optional<store::Record>> Transaction::Read(

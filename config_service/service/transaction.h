@@ -33,13 +33,22 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "config_service/domain/audit.h"
+#include "config_service/domain/fleet.h"
+#include "config_service/domain/revocation.h"
+#include "config_service/domain/server_certificate.h"
 #include "config_service/domain/truststore.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/caller.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/limits.h"
+#include "config_service/service/rollouts.h"
+#include "config_service/store/api_records.h"
+#include "config_service/store/certificate_records.h"
+#include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
+#include "config_service/store/list_records.h"
 #include "config_service/store/records.h"
+#include "config_service/store/sealer.h"
 #include "config_service/store/store.h"
 
 namespace sallyport::service {
@@ -51,6 +60,16 @@ class AuditFormat {
   virtual ~AuditFormat() = default;
   virtual std::string Json(const domain::Truststore& truststore) const = 0;
   virtual std::string Json(const domain::TruststoreVersion& version) const = 0;
+  virtual std::string Json(
+      const domain::ServerCertificate& certificate) const = 0;
+  virtual std::string Json(
+      const domain::ServerCertificateVersion& version) const = 0;
+  virtual std::string Json(
+      const domain::ClientCertificate& certificate) const = 0;
+  virtual std::string Json(const domain::RevocationList& list) const = 0;
+  virtual std::string Json(const domain::CertificateList& list) const = 0;
+  virtual std::string Json(const domain::CertificateListEntry& entry) const = 0;
+  virtual std::string Json(const domain::Fleet& fleet) const = 0;
 };
 
 // What the use cases work with. All outlive whoever has it.
@@ -58,24 +77,46 @@ struct Context {
   store::Store* store = nullptr;
   const Clock* clock = nullptr;
   const AuditFormat* format = nullptr;
+  // For those that keep private keys.
+  const store::Sealer* sealer = nullptr;
+  // Null: nobody serves nodes, so there are none.
+  Rollouts* rollouts = nullptr;
 };
 
 // Of a resource that was committed.
-inline void Stamp(domain::Truststore& truststore, int64_t revision) {
-  truststore.metadata.revision = revision;
+template <typename T>
+auto Stamp(T& resource, int64_t revision)
+    -> decltype(void(resource.metadata.revision)) {
+  resource.metadata.revision = revision;
 }
 inline void Stamp(domain::TruststoreVersion& version, int64_t revision) {
   version.revision = revision;
 }
-inline void SetEtag(domain::Truststore& truststore, domain::Etag etag) {
-  truststore.metadata.etag = std::move(etag);
+inline void Stamp(domain::ServerCertificateVersion& version, int64_t revision) {
+  version.revision = revision;
+}
+template <typename T>
+auto SetEtag(T& resource, domain::Etag etag)
+    -> decltype(void(resource.metadata.etag)) {
+  resource.metadata.etag = std::move(etag);
 }
 inline void SetEtag(domain::TruststoreVersion& version, domain::Etag etag) {
   version.etag = std::move(etag);
 }
+// Has none.
+inline void SetEtag(domain::ServerCertificateVersion&, const domain::Etag&) {}
 
 // The answer of a deletion.
 struct Deleted {};
+
+// A request that was carried out before. Converts to the revision at which it
+// was.
+struct Replay {
+  int64_t revision = 0;
+  // The resource that the answer was about.
+  std::string resource;
+  operator int64_t() const { return revision; }  // NOLINT(*-explicit-*)
+};
 
 class Transaction {
  public:
@@ -85,9 +126,9 @@ class Transaction {
   // One instant for the whole change.
   absl::Time now() const { return now_; }
 
-  // The revision of the first commit with this request_id; nothing when there
-  // was none. REQUEST_ID_REUSED. To be called first.
-  absl::StatusOr<std::optional<int64_t>> Repeated();
+  // The first commit with this request_id; nothing when there was none.
+  // REQUEST_ID_REUSED. To be called first.
+  absl::StatusOr<std::optional<Replay>> Repeated();
 
   // The record; the commit relies on it (or on there being none).
   absl::StatusOr<std::optional<store::Record>> Read(const std::string& key);
@@ -154,9 +195,39 @@ class Transaction {
     commit_.deletes.push_back(store::KeyOf(resource.name));
     AddChange(resource.name.ToString(), context_.format->Json(resource), "");
   }
+  // The same for what the store has in an encoding that the caller made:
+  // resources with a sealed key.
+  template <typename T>
+  void CreateEncoded(T& resource, std::string value) {
+    PutEncoded(resource, std::move(value), {});
+    AddChange(resource.name.ToString(), "", context_.format->Json(resource));
+  }
+  template <typename T>
+  void UpdateEncoded(const T& before, T& after, std::string value) {
+    PutEncoded(after, std::move(value), {});
+    AddChange(after.name.ToString(), context_.format->Json(before),
+              context_.format->Json(after));
+  }
   // A record that belongs to a resource which is deleted.
   void DeletePart(std::string key) {
     commit_.deletes.push_back(std::move(key));
+  }
+  // A part of a resource that is a record of its own, under the name that the
+  // audit log has for it. JSON; `before` is empty for a new one, `after` for
+  // one that goes.
+  void PutPart(std::string key, std::string value, std::string resource,
+               std::string before, std::string after) {
+    commit_.puts.push_back({std::move(key), std::move(value), {}});
+    AddChange(std::move(resource), std::move(before), std::move(after));
+  }
+  void DeletePart(std::string key, std::string resource, std::string before) {
+    commit_.deletes.push_back(std::move(key));
+    AddChange(std::move(resource), std::move(before), "");
+  }
+  // That nothing is under `prefix` when this is committed.
+  void RelyOnEmpty(std::string prefix) {
+    commit_.preconditions.push_back(
+        store::Precondition::PrefixEmpty(std::move(prefix)));
   }
 
   // A rule that was left out because the caller asked for it.
@@ -174,7 +245,11 @@ class Transaction {
   absl::StatusOr<bool> Exists(const std::string& key);
   template <typename T>
   void Put(T& resource, std::vector<store::BlobDigest> blobs) {
-    std::string value = store::Encode(resource);
+    PutEncoded(resource, store::Encode(resource), std::move(blobs));
+  }
+  template <typename T>
+  void PutEncoded(T& resource, std::string value,
+                  std::vector<store::BlobDigest> blobs) {
     SetEtag(resource, domain::Etag::Of(value));
     commit_.puts.push_back(
         {store::KeyOf(resource.name), std::move(value), std::move(blobs)});
@@ -205,15 +280,15 @@ inline void Stamp(Deleted&, int64_t) {}
 
 // Mutate: see above. `body` may run several times and changes nothing but its
 // transaction. `replay` gives the answer as of the revision at which the same
-// request was carried out before.
+// request was carried out before; it takes a Replay, or just the revision.
 template <typename T>
 absl::StatusOr<T> Mutate(
     const Context& context, const Caller& caller, const Write& write,
     absl::FunctionRef<absl::StatusOr<T>(Transaction&)> body,
-    absl::FunctionRef<absl::StatusOr<T>(int64_t revision)> replay) {
+    absl::FunctionRef<absl::StatusOr<T>(const Replay&)> replay) {
   for (int attempt = 1;; ++attempt) {
     Transaction transaction(context, caller, write);
-    SALLYPORT_ASSIGN_OR_RETURN(const std::optional<int64_t> repeated,
+    SALLYPORT_ASSIGN_OR_RETURN(const std::optional<Replay> repeated,
                                transaction.Repeated());
     if (repeated.has_value()) return replay(*repeated);
     SALLYPORT_ASSIGN_OR_RETURN(T answer, body(transaction));

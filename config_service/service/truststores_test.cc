@@ -14,10 +14,10 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/limits.h"
+#include "config_service/service/testing/plain_audit_format.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/memory.h"
 #include "gtest/gtest.h"
-#include "nlohmann/json.hpp"
 #include "pki/testing/make_certificate.h"
 
 namespace sallyport::service {
@@ -27,23 +27,6 @@ using domain::Reason;
 using domain::TruststoreName;
 using domain::TruststoreVersion;
 using domain::TruststoreVersionName;
-
-// The audit log's own format is the API's to choose.
-class PlainFormat : public AuditFormat {
- public:
-  std::string Json(const domain::Truststore& truststore) const override {
-    return nlohmann::json{{"name", truststore.name.ToString()},
-                          {"description", truststore.metadata.description},
-                          {"active_version", truststore.active_version},
-                          {"next_version", truststore.next_version}}
-        .dump();
-  }
-  std::string Json(const TruststoreVersion& version) const override {
-    return nlohmann::json{{"name", version.name.ToString()},
-                          {"was_active", version.was_active}}
-        .dump();
-  }
-};
 
 Reason ReasonOf(const absl::Status& status) {
   const auto error = domain::ErrorOf(status);
@@ -104,7 +87,7 @@ class TruststoresTest : public testing::Test {
   int64_t StoreRevision() { return store_->Get("x")->revision.value(); }
 
   FakeClock clock_;
-  PlainFormat format_;
+  PlainAuditFormat format_;
   std::unique_ptr<store::Store> store_;
   Context context_;
   Truststores truststores_;
