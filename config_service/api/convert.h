@@ -111,13 +111,25 @@ service::Write WriteOf(absl::string_view method, const Request& request) {
   return write;
 }
 
-// For lists with and without a filter.
+namespace internal {
+// Not every list has a filter.
+template <typename Request>
+auto FilterOf(const Request& request, int)
+    -> decltype(std::string(request.filter())) {
+  return request.filter();
+}
+template <typename Request>
+std::string FilterOf(const Request&, unsigned) {
+  return "";
+}
+}  // namespace internal
+
 template <typename Request>
 service::PageRequest PageOf(const Request& request) {
   service::PageRequest page;
   page.page_size = request.page_size();
   page.page_token = request.page_token();
-  page.filter = request.filter();
+  page.filter = internal::FilterOf(request, 0);
   return page;
 }
 

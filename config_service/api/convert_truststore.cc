@@ -174,6 +174,16 @@ void Convert(const service::TruststoreVersionView& from,
   SetTime(from.first_expiry, [&] { return to.mutable_first_expiry(); });
 }
 
+void Convert(const service::TruststoreCertificate& from,
+             proto::ListTruststoreCertificatesResponse::Entry& to) {
+  to.set_index(static_cast<int>(from.index));
+  to.set_line(static_cast<int>(from.line));
+  Convert(*from.certificate, *to.mutable_certificate());
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
+}
+
 void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
   to.set_name(absl::StrCat("auditEntries/", from.revision));
   to.set_revision(from.revision);

@@ -25,6 +25,9 @@ void Convert(const domain::TruststoreVersion& from,
              sallyport::config::v1::TruststoreVersion& to);
 void Convert(const service::TruststoreVersionView& from,
              sallyport::config::v1::TruststoreVersion& to);
+void Convert(
+    const service::TruststoreCertificate& from,
+    sallyport::config::v1::ListTruststoreCertificatesResponse::Entry& to);
 void Convert(const domain::AuditEntry& from,
              sallyport::config::v1::AuditEntry& to);
 

@@ -10,7 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "config_service/api/convert_truststore.h"
+#include "config_service/api/audit_format.h"
+#include "config_service/api/audit_log.h"
 #include "config_service/api/errors.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"
@@ -370,6 +371,8 @@ TEST_F(GateTest, UpdatesTheFieldsThatAreSetWhenThereIsNoMask) {
   ASSERT_EQ(Create("p").code, grpc::StatusCode::OK);
   const auto update = [&](proto::UpdateTruststoreRequest request) {
     grpc::ClientContext context;
+    // The order of the audit log is that of time.
+    clock_.Advance(absl::Seconds(1));
     return ReplyOf(stub_->UpdateTruststore(&context, request, &created_));
   };
   proto::UpdateTruststoreRequest request;

@@ -3,17 +3,15 @@
 #include <atomic>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "config_service/api/convert.h"
-#include "config_service/api/convert_truststore.h"
+#include "config_service/api/handlers.h"
 #include "config_service/api/limits.h"
 #include "config_service/domain/violations.h"
-#include "proto/sallyport/config/v1/audit.grpc.pb.h"
 #include "proto/sallyport/config/v1/truststore.grpc.pb.h"
 
 namespace sallyport::api {
@@ -25,118 +23,77 @@ using domain::TruststoreVersionName;
 using domain::Violations;
 using grpc::ServerContext;
 using service::Caller;
+using service::PageRequest;
 using service::Truststores;
+using service::Write;
 
 namespace {
-
-constexpr char kPackage[] = "sallyport.config.v1.";
 
 Truststores::Force ForceOf(bool force) {
   return force ? Truststores::Force::kYes : Truststores::Force::kNo;
 }
 
-// Takes an answer over, or passes the error on.
-template <typename View, typename Message>
-absl::Status Answer(const absl::StatusOr<View>& view, Message* response) {
-  if (!view.ok()) return view.status();
-  Convert(*view, *response);
-  return absl::OkStatus();
-}
-
-class TruststoresService final : public proto::Truststores::Service {
+class TruststoresService final : public proto::Truststores::Service,
+                                 private Handlers {
  public:
   TruststoresService(Truststores* truststores, Gate* gate)
-      : truststores_(truststores), gate_(gate) {}
+      : Handlers("Truststores", gate), truststores_(truststores) {}
 
   grpc::Status CreateTruststore(ServerContext* context,
                                 const proto::CreateTruststoreRequest* request,
                                 proto::Truststore* response) override {
-    return Run(*context, "CreateTruststore",
-               [&](const Caller& caller, absl::string_view method) {
-                 Truststores::CreateRequest create;
-                 Violations violations;
-                 Violations fields;
-                 create.id = request->truststore_id();
-                 proto::Truststore wanted = request->truststore();
-                 // The id is what names it.
-                 wanted.clear_name();
-                 create.truststore = Convert(wanted, fields);
-                 violations.AddAll("truststore", fields);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 create.pem = request->pem();
-                 create.force = ForceOf(request->force());
-                 return Answer(truststores_->Create(
-                                   caller, WriteOf(method, *request), create),
-                               response);
-               });
+    return Create(context, __func__, *request, "truststore",
+                  request->truststore(), *response,
+                  [&](const Caller& caller, const Write& write,
+                      domain::Truststore truststore) {
+                    Truststores::CreateRequest create;
+                    create.id = request->truststore_id();
+                    create.truststore = std::move(truststore);
+                    create.pem = request->pem();
+                    create.force = ForceOf(request->force());
+                    return truststores_->Create(caller, write, create);
+                  });
   }
 
   grpc::Status GetTruststore(ServerContext* context,
                              const proto::GetTruststoreRequest* request,
                              proto::Truststore* response) override {
-    return Run(
-        *context, "GetTruststore", [&](const Caller&, absl::string_view) {
-          Violations violations;
-          const auto name =
-              ParseName<TruststoreName>("name", request->name(), violations);
-          SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-          return Answer(truststores_->Get(name), response);
-        });
+    return Get<TruststoreName>(
+        context, __func__, *request, *response,
+        [&](const TruststoreName& name) { return truststores_->Get(name); });
   }
 
   grpc::Status ListTruststores(
       ServerContext* context, const proto::ListTruststoresRequest* request,
       proto::ListTruststoresResponse* response) override {
-    return Run(*context, "ListTruststores",
-               [&](const Caller&, absl::string_view) -> absl::Status {
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     auto page, truststores_->List(PageOf(*request)));
-                 for (const auto& item : page.items) {
-                   Convert(item, *response->add_truststores());
-                 }
-                 response->set_next_page_token(page.next_page_token);
-                 response->set_revision(page.revision);
-                 return absl::OkStatus();
-               });
+    return List(
+        context, __func__, *request, *response,
+        &proto::ListTruststoresResponse::add_truststores,
+        [&](const PageRequest& page) { return truststores_->List(page); });
   }
 
   grpc::Status UpdateTruststore(ServerContext* context,
                                 const proto::UpdateTruststoreRequest* request,
                                 proto::Truststore* response) override {
-    return Run(
-        *context, "UpdateTruststore",
-        [&](const Caller& caller, absl::string_view method) {
-          Truststores::UpdateRequest update;
-          Violations violations;
-          Violations fields;
-          update.truststore = Convert(request->truststore(), fields);
-          if (request->truststore().name().empty()) {
-            fields.Add("name", Reason::kFieldRequired,
-                       "is empty; say which truststore");
-          }
-          violations.AddAll("truststore", fields);
-          SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-          update.mask = MaskOf(request->has_update_mask(),
-                               request->update_mask(), request->truststore());
-          update.force = ForceOf(request->force());
-          return Answer(
-              truststores_->Update(caller, WriteOf(method, *request), update),
-              response);
+    return Update(
+        context, __func__, *request, "truststore", request->truststore(),
+        *response,
+        [&](const Caller& caller, const Write& write,
+            domain::Truststore truststore, std::vector<std::string> mask) {
+          return truststores_->Update(caller, write,
+                                      {std::move(truststore), std::move(mask),
+                                       ForceOf(request->force())});
         });
   }
 
   grpc::Status DeleteTruststore(ServerContext* context,
                                 const proto::DeleteTruststoreRequest* request,
                                 google::protobuf::Empty*) override {
-    return Run(
-        *context, "DeleteTruststore",
-        [&](const Caller& caller, absl::string_view method) {
-          Violations violations;
-          const auto name =
-              ParseName<TruststoreName>("name", request->name(), violations);
-          SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-          return truststores_->Delete(caller, WriteOf(method, *request), name,
-                                      domain::Etag(request->etag()));
+    return Delete<TruststoreName>(
+        context, __func__, *request,
+        [&](const Caller& caller, const Write& write,
+            const TruststoreName& name, const domain::Etag& etag) {
+          return truststores_->Delete(caller, write, name, etag);
         });
   }
 
@@ -145,13 +102,13 @@ class TruststoresService final : public proto::Truststores::Service {
       const proto::CreateTruststoreVersionRequest* request,
       proto::TruststoreVersion* response) override {
     return Run(
-        *context, "CreateTruststoreVersion",
+        context, __func__,
         [&](const Caller& caller, absl::string_view method) -> absl::Status {
           SALLYPORT_ASSIGN_OR_RETURN(auto create, CreateOf(*request));
           create.pem = request->pem();
           return Answer(truststores_->CreateVersion(
                             caller, WriteOf(method, *request), create),
-                        response);
+                        *response);
         });
   }
 
@@ -159,7 +116,7 @@ class TruststoresService final : public proto::Truststores::Service {
       ServerContext* context,
       grpc::ServerReader<proto::UploadTruststoreVersionRequest>* reader,
       proto::TruststoreVersion* response) override {
-    return Run(*context, "UploadTruststoreVersion",
+    return Run(context, __func__,
                [&](const Caller& caller, absl::string_view method) {
                  return Upload(caller, method, *reader, response);
                });
@@ -168,52 +125,34 @@ class TruststoresService final : public proto::Truststores::Service {
   grpc::Status GetTruststoreVersion(
       ServerContext* context, const proto::GetTruststoreVersionRequest* request,
       proto::TruststoreVersion* response) override {
-    return Run(*context, "GetTruststoreVersion",
-               [&](const Caller&, absl::string_view) {
-                 Violations violations;
-                 const auto name = ParseName<TruststoreVersionName>(
-                     "name", request->name(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 return Answer(truststores_->GetVersion(name), response);
-               });
+    return Get<TruststoreVersionName>(context, __func__, *request, *response,
+                                      [&](const TruststoreVersionName& name) {
+                                        return truststores_->GetVersion(name);
+                                      });
   }
 
   grpc::Status ListTruststoreVersions(
       ServerContext* context,
       const proto::ListTruststoreVersionsRequest* request,
       proto::ListTruststoreVersionsResponse* response) override {
-    return Run(*context, "ListTruststoreVersions",
-               [&](const Caller&, absl::string_view) -> absl::Status {
-                 Violations violations;
-                 const auto parent = ParseName<TruststoreName>(
-                     "parent", request->parent(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     auto page,
-                     truststores_->ListVersions(parent, PageOf(*request)));
-                 for (const auto& item : page.items) {
-                   Convert(item, *response->add_truststore_versions());
-                 }
-                 response->set_next_page_token(page.next_page_token);
-                 response->set_revision(page.revision);
-                 return absl::OkStatus();
-               });
+    return ListIn<TruststoreName>(
+        context, __func__, *request, *response,
+        &proto::ListTruststoreVersionsResponse::add_truststore_versions,
+        [&](const TruststoreName& parent, const PageRequest& page) {
+          return truststores_->ListVersions(parent, page);
+        });
   }
 
   grpc::Status DeleteTruststoreVersion(
       ServerContext* context,
       const proto::DeleteTruststoreVersionRequest* request,
       google::protobuf::Empty*) override {
-    return Run(*context, "DeleteTruststoreVersion",
-               [&](const Caller& caller, absl::string_view method) {
-                 Violations violations;
-                 const auto name = ParseName<TruststoreVersionName>(
-                     "name", request->name(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 return truststores_->DeleteVersion(
-                     caller, WriteOf(method, *request), name,
-                     domain::Etag(request->etag()));
-               });
+    return Delete<TruststoreVersionName>(
+        context, __func__, *request,
+        [&](const Caller& caller, const Write& write,
+            const TruststoreVersionName& name, const domain::Etag& etag) {
+          return truststores_->DeleteVersion(caller, write, name, etag);
+        });
   }
 
   grpc::Status ReadTruststoreVersion(
@@ -221,12 +160,11 @@ class TruststoresService final : public proto::Truststores::Service {
       const proto::ReadTruststoreVersionRequest* request,
       grpc::ServerWriter<proto::ReadTruststoreVersionResponse>* writer)
       override {
-    return Run(*context, "ReadTruststoreVersion",
+    return Run(context, __func__,
                [&](const Caller&, absl::string_view) -> absl::Status {
-                 Violations violations;
-                 const auto name = ParseName<TruststoreVersionName>(
-                     "name", request->name(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+                 SALLYPORT_ASSIGN_OR_RETURN(
+                     const auto name,
+                     NameIn<TruststoreVersionName>("name", request->name()));
                  SALLYPORT_ASSIGN_OR_RETURN(auto reader,
                                             truststores_->ReadVersion(name));
                  while (true) {
@@ -250,68 +188,48 @@ class TruststoresService final : public proto::Truststores::Service {
       ServerContext* context,
       const proto::ListTruststoreCertificatesRequest* request,
       proto::ListTruststoreCertificatesResponse* response) override {
-    return Run(*context, "ListTruststoreCertificates",
-               [&](const Caller&, absl::string_view) -> absl::Status {
-                 Violations violations;
-                 const auto parent = ParseName<TruststoreVersionName>(
-                     "parent", request->parent(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     auto page,
-                     truststores_->ListCertificates(parent, PageOf(*request)));
-                 for (const auto& item : page.items) {
-                   auto& entry = *response->add_entries();
-                   entry.set_index(static_cast<int>(item.index));
-                   entry.set_line(static_cast<int>(item.line));
-                   Convert(*item.certificate, *entry.mutable_certificate());
-                   for (const auto& warning : item.warnings) {
-                     Convert(warning, *entry.add_warnings());
-                   }
-                 }
-                 response->set_next_page_token(page.next_page_token);
-                 return absl::OkStatus();
-               });
+    return ListIn<TruststoreVersionName>(
+        context, __func__, *request, *response,
+        &proto::ListTruststoreCertificatesResponse::add_entries,
+        [&](const TruststoreVersionName& parent, const PageRequest& page) {
+          return truststores_->ListCertificates(parent, page);
+        });
   }
 
   grpc::Status ActivateTruststoreVersion(
       ServerContext* context,
       const proto::ActivateTruststoreVersionRequest* request,
       proto::Truststore* response) override {
-    return Run(*context, "ActivateTruststoreVersion",
-               [&](const Caller& caller, absl::string_view method) {
-                 Violations violations;
-                 Truststores::ActivateRequest activate;
-                 activate.name = ParseName<TruststoreVersionName>(
-                     "name", request->name(), violations);
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 activate.etag = domain::Etag(request->etag());
-                 activate.force = ForceOf(request->force());
-                 return Answer(truststores_->ActivateVersion(
-                                   caller, WriteOf(method, *request), activate),
-                               response);
-               });
+    return Change<TruststoreVersionName>(
+        context, __func__, *request, *response,
+        [&](const Caller& caller, const Write& write,
+            const TruststoreVersionName& name) {
+          return truststores_->ActivateVersion(
+              caller, write,
+              {name, domain::Etag(request->etag()), ForceOf(request->force())});
+        });
   }
 
   grpc::Status RollbackTruststore(
       ServerContext* context, const proto::RollbackTruststoreRequest* request,
       proto::Truststore* response) override {
-    return Run(*context, "RollbackTruststore",
-               [&](const Caller& caller, absl::string_view method) {
-                 Violations violations;
-                 Truststores::RollbackRequest rollback;
-                 rollback.name = ParseName<TruststoreName>(
-                     "name", request->name(), violations);
-                 if (!request->version().empty()) {
-                   rollback.version = ParseName<TruststoreVersionName>(
-                       "version", request->version(), violations);
-                 }
-                 SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-                 rollback.etag = domain::Etag(request->etag());
-                 rollback.force = ForceOf(request->force());
-                 return Answer(truststores_->Rollback(
-                                   caller, WriteOf(method, *request), rollback),
-                               response);
-               });
+    return Run(
+        context, __func__, [&](const Caller& caller, absl::string_view method) {
+          Violations violations;
+          Truststores::RollbackRequest rollback;
+          rollback.name =
+              ParseName<TruststoreName>("name", request->name(), violations);
+          if (!request->version().empty()) {
+            rollback.version = ParseName<TruststoreVersionName>(
+                "version", request->version(), violations);
+          }
+          SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+          rollback.etag = domain::Etag(request->etag());
+          rollback.force = ForceOf(request->force());
+          return Answer(truststores_->Rollback(
+                            caller, WriteOf(method, *request), rollback),
+                        *response);
+        });
   }
 
   grpc::Status DiffTruststoreVersions(
@@ -319,7 +237,7 @@ class TruststoresService final : public proto::Truststores::Service {
       const proto::DiffTruststoreVersionsRequest* request,
       proto::DiffTruststoreVersionsResponse* response) override {
     return Run(
-        *context, "DiffTruststoreVersions",
+        context, __func__,
         [&](const Caller&, absl::string_view) -> absl::Status {
           Violations violations;
           const auto from = ParseName<TruststoreVersionName>(
@@ -327,11 +245,8 @@ class TruststoresService final : public proto::Truststores::Service {
           const auto to =
               ParseName<TruststoreVersionName>("to", request->to(), violations);
           SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-          service::PageRequest page;
-          page.page_size = request->page_size();
-          page.page_token = request->page_token();
-          SALLYPORT_ASSIGN_OR_RETURN(auto diff,
-                                     truststores_->Diff(from, to, page));
+          SALLYPORT_ASSIGN_OR_RETURN(
+              auto diff, truststores_->Diff(from, to, PageOf(*request)));
           for (const auto& certificate : diff.diff.added) {
             Convert(*certificate, *response->add_added());
           }
@@ -353,15 +268,6 @@ class TruststoresService final : public proto::Truststores::Service {
   }
 
  private:
-  template <typename Body>
-  grpc::Status Run(ServerContext& context, absl::string_view name, Body body) {
-    const std::string method = absl::StrCat(kPackage, "Truststores/", name);
-    return gate_->Run(context, method,
-                      [&](const Caller& caller) -> absl::Status {
-                        return body(caller, method);
-                      });
-  }
-
   static absl::StatusOr<Truststores::CreateVersionRequest> CreateOf(
       const proto::CreateTruststoreVersionRequest& request) {
     Truststores::CreateVersionRequest create;
@@ -457,56 +363,12 @@ class TruststoresService final : public proto::Truststores::Service {
     // The content is part of the request.
     write.request = store::BlobDigest::Of(
         absl::StrCat(write.request.bytes(), digest.bytes()));
-    return Answer(truststores_->CreateVersion(caller, write, create), response);
+    return Answer(truststores_->CreateVersion(caller, write, create),
+                  *response);
   }
 
   Truststores* const truststores_;
-  Gate* const gate_;
   std::atomic<int> uploads_{0};
-};
-
-class AuditLogService final : public proto::AuditLog::Service {
- public:
-  AuditLogService(service::AuditLog* audit_log, Gate* gate)
-      : audit_log_(audit_log), gate_(gate) {}
-
-  grpc::Status GetAuditEntry(ServerContext* context,
-                             const proto::GetAuditEntryRequest* request,
-                             proto::AuditEntry* response) override {
-    return gate_->Run(
-        *context, "sallyport.config.v1.AuditLog/GetAuditEntry",
-        [&](const Caller&) -> absl::Status {
-          absl::string_view rest = request->name();
-          int64_t revision = 0;
-          if (!absl::ConsumePrefix(&rest, "auditEntries/") ||
-              !absl::SimpleAtoi(rest, &revision) || revision <= 0) {
-            Violations violations;
-            violations.Add("name", Reason::kNameMalformed,
-                           "is not of the form auditEntries/REVISION");
-            return violations.ToStatus();
-          }
-          return Answer(audit_log_->Get(revision), response);
-        });
-  }
-
-  grpc::Status ListAuditEntries(
-      ServerContext* context, const proto::ListAuditEntriesRequest* request,
-      proto::ListAuditEntriesResponse* response) override {
-    return gate_->Run(*context, "sallyport.config.v1.AuditLog/ListAuditEntries",
-                      [&](const Caller&) -> absl::Status {
-                        SALLYPORT_ASSIGN_OR_RETURN(
-                            auto page, audit_log_->List(PageOf(*request)));
-                        for (const auto& entry : page.items) {
-                          Convert(entry, *response->add_audit_entries());
-                        }
-                        response->set_next_page_token(page.next_page_token);
-                        return absl::OkStatus();
-                      });
-  }
-
- private:
-  service::AuditLog* const audit_log_;
-  Gate* const gate_;
 };
 
 }  // namespace
@@ -514,11 +376,6 @@ class AuditLogService final : public proto::AuditLog::Service {
 std::unique_ptr<grpc::Service> NewTruststoresService(Truststores* truststores,
                                                      Gate* gate) {
   return std::make_unique<TruststoresService>(truststores, gate);
-}
-
-std::unique_ptr<grpc::Service> NewAuditLogService(service::AuditLog* audit_log,
-                                                  Gate* gate) {
-  return std::make_unique<AuditLogService>(audit_log, gate);
 }
 
 }  // namespace sallyport::api

@@ -1,4 +1,4 @@
-// The gRPC services Truststores and AuditLog.
+// The gRPC service Truststores.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_API_TRUSTSTORES_H_
 #define SALLYPORT_CONFIG_SERVICE_API_TRUSTSTORES_H_
@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "config_service/api/gate.h"
-#include "config_service/service/audit_log.h"
 #include "config_service/service/truststores.h"
 #include "grpcpp/impl/codegen/service_type.h"
 
@@ -15,8 +14,6 @@ namespace sallyport::api {
 // What is passed in outlives the service. Thread-safe.
 std::unique_ptr<grpc::Service> NewTruststoresService(
     service::Truststores* truststores, Gate* gate);
-std::unique_ptr<grpc::Service> NewAuditLogService(service::AuditLog* audit_log,
-                                                  Gate* gate);
 
 }  // namespace sallyport::api
 

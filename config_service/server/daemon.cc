@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "config_service/api/audit_format.h"
+#include "config_service/api/audit_log.h"
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"
@@ -71,9 +73,10 @@ class DaemonImpl : public Daemon {
         observer_(&metrics_),
         gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
         truststores_({store_.get(), &Clock::System(), &format_}),
-        audit_log_(store_.get()),
-        truststores_service_(api::NewTruststoresService(&truststores_, &gate_)),
-        audit_log_service_(api::NewAuditLogService(&audit_log_, &gate_)) {}
+        audit_log_(store_.get()) {
+    services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
+    services_.push_back(api::NewAuditLogService(&audit_log_, &gate_));
+  }
 
   ~DaemonImpl() override { Stop(absl::ZeroDuration()); }
 
@@ -90,8 +93,8 @@ class DaemonImpl : public Daemon {
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMaxPollers);
     builder.SetResourceQuota(
         grpc::ResourceQuota("admin").SetMaxThreads(kMaxThreads));
-    builder.RegisterService(truststores_service_.get());
-    builder.RegisterService(audit_log_service_.get());
+    for (const auto& service : services_)
+      builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || admin_port_ == 0) {
       return absl::UnavailableError(absl::StrCat(
@@ -181,8 +184,8 @@ class DaemonImpl : public Daemon {
   api::Gate gate_;
   service::Truststores truststores_;
   service::AuditLog audit_log_;
-  const std::unique_ptr<grpc::Service> truststores_service_;
-  const std::unique_ptr<grpc::Service> audit_log_service_;
+  // Of the gRPC API; each needs the gate and its use cases, above.
+  std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};
