@@ -19,11 +19,6 @@
 namespace sallyport::domain {
 namespace {
 
-static_assert(kMaxTruststoresOfDomain == settings::kMaxTruststores,
-              "the module takes as many as a domain may name");
-static_assert(kMaxEndStreamsAfter == settings::kMaxEndAfter,
-              "the module takes what a domain may ask for");
-
 absl::Status Bad(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(
       what, "; give a host name such as api.example.com, or *.example.com"));

@@ -1,5 +1,5 @@
-// Limits of the resources. base/limits.h has those that the module shares,
-// store/limits.h those of the store.
+// Limits of the resources. base/limits.h and settings/limits.h have those that
+// the module shares, store/limits.h those of the store.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_DOMAIN_LIMITS_H_
 #define SALLYPORT_CONFIG_SERVICE_DOMAIN_LIMITS_H_
@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "settings/limits.h"
 
 namespace sallyport::domain {
 
@@ -46,7 +47,7 @@ constexpr absl::Duration kMaxPollInterval = absl::Hours(24);
 constexpr size_t kMaxRevocationListsOfTruststore = 100;
 constexpr size_t kMaxCertificateListsOfDomain = 100;
 constexpr size_t kMaxFleetsOfDomain = 100;
-constexpr size_t kMaxTruststoresOfDomain = 32;
+constexpr size_t kMaxTruststoresOfDomain = settings::kMaxTruststores;
 
 // Entries of a certificate list that one request may add or remove, and the
 // length of a comment. In all: limits::kMaxDenyListEntries.
@@ -63,7 +64,7 @@ constexpr size_t kMaxPrivateKeyPemBytes = size_t{32} << 10;
 // Domain names (RFC 1035, 2.3.4).
 constexpr size_t kMaxDomainLength = 253;
 constexpr size_t kMaxDomainLabelLength = 63;
-constexpr absl::Duration kMaxEndStreamsAfter = absl::Hours(24);
+constexpr absl::Duration kMaxEndStreamsAfter = settings::kMaxEndAfter;
 
 // API mappings.
 constexpr size_t kMaxBasePathLength = 300;

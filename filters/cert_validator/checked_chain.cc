@@ -40,20 +40,6 @@ size_t BytesOf(const CheckedChain& checked) {
          checked.issuer.size() + checked.serial.size() + 4 * der;
 }
 
-// What a refusal says, without the certificates: a few hundred bytes, so that
-// clients with many connections, each refused for another chain, cannot have
-// all of them checked again and again.
-struct Refusal {
-  pki::Reason reason = pki::Reason::kConfigurationMissing;
-  std::string detail;
-  int depth = -1;
-  absl::Time verified_at;
-  absl::Time recheck_at;
-  std::string truststore;
-  std::string truststore_name;
-  absl::optional<pki::Reason> shadow;
-};
-
 // One for each thread, so no lock. Refusals have a memory of their own: a
 // client that sends ever new chains must not push out those that are trusted.
 struct Memory {
@@ -65,43 +51,33 @@ struct Memory {
     return nullptr;
   }
 
-  // Keeps what a refusal says.
+  // Keeps what a refusal says, without the certificates: a few hundred bytes,
+  // so that clients with many connections, each refused for another chain,
+  // cannot have all of them checked again and again.
   void PutRefusal(const Key& key, const CheckedChain& checked) {
-    auto refusal = std::make_shared<Refusal>();
-    refusal->reason = checked.verdict.reason;
-    refusal->detail = checked.verdict.detail;
-    refusal->depth = checked.verdict.depth;
-    refusal->verified_at = checked.verified_at;
-    refusal->recheck_at = checked.verdict.recheck_at;
-    refusal->truststore = checked.truststore;
-    refusal->truststore_name = checked.truststore_name;
-    refusal->shadow = checked.shadow;
-    const size_t bytes = 320 + refusal->detail.size() +
+    auto refusal = std::make_shared<CheckedChain>(checked);
+    refusal->verdict.path.clear();
+    refusal->sent.clear();
+    refusal->lists = nullptr;
+    refusal->has_client_certificate = false;
+    for (std::string* text : {&refusal->subject, &refusal->issuer,
+                              &refusal->serial, &refusal->fingerprint}) {
+      text->clear();
+    }
+    const size_t bytes = sizeof(CheckedChain) + refusal->verdict.detail.size() +
                          refusal->truststore.size() +
                          refusal->truststore_name.size();
     refusals.Put(key, std::move(refusal), bytes);
   }
-  // Makes `checked`, but for its certificates, what it was; false when that is
-  // not known or does not hold at `now`.
-  bool FindRefusal(const Key& key, absl::Time now, CheckedChain& checked) {
-    const auto found = refusals.Find(key);
-    if (found == nullptr || now < found->verified_at ||
-        now >= found->recheck_at) {
-      return false;
-    }
-    checked.verdict.reason = found->reason;
-    checked.verdict.detail = found->detail;
-    checked.verdict.depth = found->depth;
-    checked.verdict.recheck_at = found->recheck_at;
-    checked.verified_at = found->verified_at;
-    checked.truststore = found->truststore;
-    checked.truststore_name = found->truststore_name;
-    checked.shadow = found->shadow;
-    return true;
+  // Null when that is not known or does not hold at `now`.
+  std::shared_ptr<const CheckedChain> FindRefusal(const Key& key,
+                                                  absl::Time now) {
+    auto found = refusals.Find(key);
+    return found != nullptr && found->HoldsAt(now) ? found : nullptr;
   }
 
-  RecentMap<Key, Refusal> refusals{kMaxRememberedRefusals,
-                                   kMaxRememberedRefusalsBytes};
+  RecentMap<Key, CheckedChain> refusals{kMaxRememberedRefusals,
+                                        kMaxRememberedRefusalsBytes};
   RecentMap<Key, CheckedChain> trusted{kMaxRememberedTrusted,
                                        kMaxRememberedTrustedBytes};
   RecentMap<Key, CheckedChain> refused{kMaxRememberedRefused,
@@ -229,11 +205,13 @@ std::shared_ptr<const CheckedChain> CheckChain(
   const Key key{state.id(), digest};
   Memory& memory = ThreadMemory();
   if (auto found = memory.Find(key, now)) return found;
-  auto checked = std::make_shared<CheckedChain>();
+  const std::shared_ptr<const CheckedChain> known =
+      memory.FindRefusal(key, now);
+  auto checked = known != nullptr ? std::make_shared<CheckedChain>(*known)
+                                  : std::make_shared<CheckedChain>();
   checked->lineage = state.lineage();
   checked->lists = state.lists();
-  const bool known = memory.FindRefusal(key, now, *checked);
-  if (!known) {
+  if (known == nullptr) {
     ++memory.num_checks;
     Answer answer = Ask(state.active(), chain, now, memory.verify);
     checked->verdict = std::move(answer.verdict);
@@ -249,13 +227,13 @@ std::shared_ptr<const CheckedChain> CheckChain(
                : chain,
            memory.verify, *checked);
   NameLeaf(*checked);
-  if (!known && state.shadow().has_value()) {
+  if (known == nullptr && state.shadow().has_value()) {
     AskShadow(state, chain, now, memory.verify, *checked);
   }
   if (checked->verdict.trusted()) {
     memory.trusted.Put(key, checked, BytesOf(*checked));
   } else {
-    if (!known) memory.PutRefusal(key, *checked);
+    if (known == nullptr) memory.PutRefusal(key, *checked);
     memory.refused.Put(key, checked, BytesOf(*checked));
   }
   return checked;

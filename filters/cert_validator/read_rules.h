@@ -10,20 +10,19 @@
 #include "absl/strings/string_view.h"
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
+#include "settings/limits.h"
 
 namespace sallyport::cert_validator {
 
-// The most truststores of one domain.
-inline constexpr size_t kMaxTruststores = 32;
+using settings::kMaxConfigurableClientCertificates;
+using settings::kMaxConfigurableClientChainBytes;
+using settings::kMaxConfigurablePathIterations;
+using settings::kMaxConfigurableSentNameChecks;
+using settings::kMaxConfigurableSignatureChecks;
+using settings::kMaxConfigurableVerifiedPaths;
+using settings::kMaxTruststores;
 // The longest name of a truststore or a list.
 inline constexpr size_t kMaxNameLength = 128;
-// The largest values of VerifyLimits that a configuration may ask for.
-inline constexpr size_t kMaxConfigurableClientCertificates = 100;
-inline constexpr size_t kMaxConfigurableClientChainBytes = size_t{1} << 20;
-inline constexpr size_t kMaxConfigurableSignatureChecks = 10000;
-inline constexpr size_t kMaxConfigurablePathIterations = 100000;
-inline constexpr size_t kMaxConfigurableVerifiedPaths = 10000;
-inline constexpr size_t kMaxConfigurableSentNameChecks = 1000000;
 
 // InvalidArgument "FIELD: WHAT".
 absl::Status FieldError(absl::string_view field, absl::string_view what);

@@ -1,18 +1,15 @@
 #include "filters/cert_validator/trust_watch.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
+#include "filters/shim/background_thread.h"
 #include "filters/shim/clock.h"
 
 namespace sallyport::cert_validator {
@@ -74,13 +71,7 @@ class TrustWatch::Watcher {
       absl::MutexLock lock(&watcher.mu_);
       watcher.look_ = true;
     });
-    // A thread inherits its mask: Envoy's signals are not for this one.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread([this] { Run(); }).detach();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    shim::StartBackgroundThread("sallyport:trust", [this] { Run(); });
   }
 
   void SetNext(absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -88,7 +79,6 @@ class TrustWatch::Watcher {
   }
 
   void Run() {
-    pthread_setname_np(pthread_self(), "sallyport:trust");
     absl::Time last = absl::InfinitePast();
     while (true) {
       std::vector<std::shared_ptr<Shard>> shards;

@@ -10,12 +10,13 @@
 
 #include "absl/time/time.h"
 #include "filters/cert_validator/trust_state.h"
+#include "settings/limits.h"
 
 namespace sallyport::cert_validator {
 
 // The longest time that something may be left open after its client has lost
-// its trust (MutualTls.end_streams_after, MutualTlsTcp.end_after).
-inline constexpr absl::Duration kMaxEndAfter = absl::Hours(24);
+// its trust.
+using settings::kMaxEndAfter;
 
 // One registration. Costs what it costs only where it is used: a short lock
 // that one thread shares with the watching one.

@@ -25,6 +25,7 @@
 #include "pki/chain/verify.h"
 #include "pki/x509/certificate.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
+#include "settings/header_name.h"
 
 namespace sallyport::forwarding {
 
@@ -62,10 +63,9 @@ constexpr absl::string_view kTruststoreHeader = "x-sallyport-truststore";
 constexpr absl::string_view kVerdictHeader = "x-sallyport-verdict";
 constexpr absl::string_view kClientCertJsonHeader = "x-sallyport-client-cert";
 
-// Forwarding.max_header_bytes: its default, and the least that is accepted
-// (what is never left out, and the note, take 116 at most).
-constexpr size_t kDefaultMaxHeaderBytes = 16384;
-constexpr size_t kMinMaxHeaderBytes = 128;
+// Forwarding.max_header_bytes.
+using settings::kDefaultMaxHeaderBytes;
+using settings::kMinMaxHeaderBytes;
 
 // HeaderFilter: which request headers a client must not send. The names are
 // those of kKnownHeaders (known_headers.h) and the operator's own.

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "filters/forwarding/forwarding.h"
 #include "filters/forwarding/known_headers.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
+#include "settings/header_name.h"
 
 namespace sallyport::forwarding {
 namespace {
@@ -23,25 +23,23 @@ using sallyport::filter::v1::Forwarding;
 constexpr size_t kBuckets = 64;
 constexpr size_t kPrefixMin = 3;
 
-// A character of a name as the most lenient backend reads it. ':' stays: only
-// pseudo-headers have it, and those are never removed.
-constexpr char Fold(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
-  if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':') return c;
-  return '-';
-}
+using settings::FoldHeaderCharacter;
 
 std::string Folded(absl::string_view name) {
   std::string folded(name);
-  std::transform(folded.begin(), folded.end(), folded.begin(), Fold);
+  std::transform(folded.begin(), folded.end(), folded.begin(),
+                 FoldHeaderCharacter);
   return folded;
 }
 
 // Names that share a prefix of kPrefixMin characters share a bucket.
 size_t Bucket(absl::string_view name) {
-  const unsigned first = name.empty() ? 0 : static_cast<uint8_t>(Fold(name[0]));
+  const unsigned first =
+      name.empty() ? 0 : static_cast<uint8_t>(FoldHeaderCharacter(name[0]));
   const unsigned third =
-      name.size() < kPrefixMin ? 0 : static_cast<uint8_t>(Fold(name[2]));
+      name.size() < kPrefixMin
+          ? 0
+          : static_cast<uint8_t>(FoldHeaderCharacter(name[2]));
   return (first * 7 + third) % kBuckets;
 }
 
@@ -49,7 +47,7 @@ size_t Bucket(absl::string_view name) {
 bool FoldedStartsWith(absl::string_view name, absl::string_view folded) {
   if (name.size() < folded.size()) return false;
   for (size_t i = 0; i < folded.size(); ++i) {
-    if (Fold(name[i]) != folded[i]) return false;
+    if (FoldHeaderCharacter(name[i]) != folded[i]) return false;
   }
   return true;
 }
@@ -90,51 +88,6 @@ constexpr bool PrefixesAreLongEnough() {
 static_assert(PrefixesAreLongEnough(),
               "a prefix of kKnownHeaders ends in \"-*\" and has three letters");
 
-// RFC 9110, 5.6.2.
-bool IsTokenChar(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-         absl::StrContains("!#$%&'*+-.^_`|~", absl::string_view(&c, 1));
-}
-
-// Headers that frame a message, route it or belong to a connection; without
-// them a request means something else.
-constexpr absl::string_view kEssentialHeaders[] = {
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "proxy-authenticate",
-    "proxy-authorization",
-};
-
-// Why `name` cannot be in remove_headers; "" when it can.
-absl::string_view NameProblem(absl::string_view name) {
-  if (name.empty()) return "is empty";
-  if (name.front() == ':') return "is a pseudo-header";
-  for (char c : name) {
-    if (!IsTokenChar(c)) return "is not a header name (RFC 9110, 5.1)";
-  }
-  if (absl::StrContains(name, "*")) {
-    return "contains '*': write each name in full, there are no patterns";
-  }
-  const std::string folded = Folded(name);
-  for (absl::string_view essential : kEssentialHeaders) {
-    if (folded == essential) {
-      return "is a header that a request cannot be passed on without";
-    }
-  }
-  return "";
-}
-
 }  // namespace
 
 HeaderFilter::HeaderFilter(const std::vector<std::string>& extra_names) {
@@ -158,7 +111,8 @@ bool HeaderFilter::Matches(absl::string_view name) const {
 
 absl::Status ValidateForwarding(const Forwarding& config) {
   for (int i = 0; i < config.remove_headers_size(); ++i) {
-    const absl::string_view problem = NameProblem(config.remove_headers(i));
+    const absl::string_view problem =
+        settings::RemovableHeaderProblem(config.remove_headers(i));
     if (!problem.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("forwarding.remove_headers[", i, "] ", problem));

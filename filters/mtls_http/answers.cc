@@ -1,6 +1,5 @@
 #include "filters/mtls_http/answers.h"
 
-#include <algorithm>
 #include <array>
 
 #include "absl/status/status.h"
@@ -8,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "filters/mtls_http/stream_access.h"
 #include "filters/shim/buffers.h"
+#include "settings/bad_request.h"
 
 namespace sallyport::mtls_http {
 namespace {
@@ -59,11 +59,6 @@ std::string Details(absl::string_view reason) {
   return absl::StrCat("sallyport_denied{", reason, "}");
 }
 
-bool IsVisibleAscii(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
 }  // namespace
 
 void AnswerForbidden(abi::HttpFilter* stream, absl::string_view reason) {
@@ -94,37 +89,11 @@ void AnswerMisdirected(abi::HttpFilter* stream) {
 
 absl::StatusOr<BadRequestAnswer> BadRequestAnswer::Create(
     const filter::v1::BadRequest& config) {
-  if (config.body().size() > kMaxErrorPageBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("bad_request.body: has ", config.body().size(),
-                     " bytes; at most ", kMaxErrorPageBytes));
-  }
-  if (config.content_type().size() > 256 ||
-      !std::all_of(config.content_type().begin(), config.content_type().end(),
-                   [](char c) { return c >= 0x20 && c < 0x7f; })) {
-    return absl::InvalidArgumentError(
-        "bad_request.content_type: is no media type; give one such as "
-        "text/html; charset=utf-8");
-  }
-  if (!config.redirect().empty()) {
-    const absl::string_view to = config.redirect();
-    // "//host" and "/\host" are other hosts to a browser.
-    const bool is_path = to.front() == '/' &&
-                         (to.size() == 1 || (to[1] != '/' && to[1] != '\\'));
-    const bool is_url = absl::StartsWithIgnoreCase(to, "https://") ||
-                        absl::StartsWithIgnoreCase(to, "http://");
-    if (!(is_path || is_url) || !IsVisibleAscii(to) ||
-        to.size() > kMaxRedirectBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "bad_request.redirect: must be an http or https URL or a path, at "
-          "most ",
-          kMaxRedirectBytes, " visible ASCII characters"));
-    }
-    if (!config.body().empty()) {
-      return absl::InvalidArgumentError(
-          "bad_request.redirect: a redirection has no body; set one of the "
-          "two");
-    }
+  const absl::Status good = settings::CheckBadRequest(
+      config.body(), config.content_type(), config.redirect());
+  if (!good.ok()) {
+    return absl::Status(good.code(),
+                        absl::StrCat("bad_request.", good.message()));
   }
   BadRequestAnswer answer;
   const bool own = !config.body().empty();

@@ -40,10 +40,6 @@ class BadRequestAnswer {
   std::string redirect_;
 };
 
-// Limits of BadRequest.
-inline constexpr size_t kMaxErrorPageBytes = size_t{64} << 10;
-inline constexpr size_t kMaxRedirectBytes = 2048;
-
 }  // namespace sallyport::mtls_http
 
 #endif  // SALLYPORT_FILTERS_MTLS_HTTP_ANSWERS_H_

@@ -38,6 +38,7 @@ using shim::View;
 constexpr absl::string_view kXfcc = "x-forwarded-client-cert";
 constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
 constexpr absl::string_view kTrustLost = "trust_lost";
+constexpr absl::string_view kAllowed = "allowed";
 
 // Encoded headers, and answers of client rules, that each thread remembers.
 constexpr size_t kMaxRememberedForwarded = 512;
@@ -213,7 +214,7 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   std::shared_ptr<Filter> filter(new Filter(config, DomainTrust::For(*domain)));
   SALLYPORT_RETURN_IF_ERROR(filter->Read(config));
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
-  filter->FollowHandshakes(envoy_config);
+  filter->GatherCounts(envoy_config);
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
@@ -307,33 +308,48 @@ absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
                 handshakes_refused_id_);
 }
 
-void Filter::FollowHandshakes(abi::HttpFilterConfig* envoy_config) {
-  if (rejection_ != v1::HANDSHAKE) return;
+void Filter::GatherCounts(abi::HttpFilterConfig* envoy_config) {
+  envoy_config_ = envoy_config;
   std::shared_ptr<abi::HttpFilterConfigScheduler> scheduler(
       envoy_dynamic_module_callback_http_filter_config_scheduler_new(
           envoy_config),
       envoy_dynamic_module_callback_http_filter_config_scheduler_delete);
   if (scheduler == nullptr) return;
+  wake_ =
+      std::make_unique<shim::DelayedWake>([scheduler = std::move(scheduler)] {
+        envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
+            scheduler.get(), 0);
+      });
+  if (rejection_ != v1::HANDSHAKE) return;
   refused_handshakes_ =
       std::make_unique<cert_validator::RefusedHandshakes::Counter>(
           cert_validator::RefusedHandshakes::For(domain()),
-          [scheduler = std::move(scheduler)] {
-            envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
-                scheduler.get(), 0);
-          });
+          [this] { wake_->Ring(); });
 }
 
-void Filter::CountRefusedHandshakes(abi::HttpFilterConfig* envoy_config) const {
-  if (refused_handshakes_ == nullptr) return;
-  for (const auto& [reason, count] : refused_handshakes_->refused().Take()) {
-    abi::ModuleBuffer labels[] = {Buffer(domain()),
-                                  Buffer(pki::ReasonName(reason))};
+void Filter::CountGathered() const {
+  const auto count = [this](size_t id,
+                            absl::Span<const absl::string_view> labels,
+                            uint64_t number) {
+    absl::InlinedVector<abi::ModuleBuffer, 4> values;
+    for (const absl::string_view label : labels) {
+      values.push_back(Buffer(label));
+    }
     envoy_dynamic_module_callback_http_filter_config_increment_counter(
-        envoy_config, handshakes_refused_id_, labels, 2, count);
+        envoy_config_, id, values.data(), values.size(), number);
+  };
+  if (const uint64_t allowed = allowed_.exchange(0); allowed > 0) {
+    count(decisions_id_,
+          {domain(), kAllowed, pki::ReasonName(Reason::kTrusted)}, allowed);
+  }
+  if (refused_handshakes_ == nullptr) return;
+  for (const auto& [reason, number] : refused_handshakes_->refused().Take()) {
+    count(handshakes_refused_id_, {domain(), pki::ReasonName(reason)}, number);
   }
 }
 
 namespace {
+constexpr absl::string_view kAuthority = ":authority";
 constexpr absl::string_view kConnection = "connection";
 // Envoy sets it when it sends a request again.
 constexpr absl::string_view kOriginalUrl = "x-envoy-original-url";
@@ -350,7 +366,8 @@ bool Filter::MatchesClaims(absl::string_view name,
 }
 
 bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                          const RouteFilter* route, bool* removed) const {
+                          const RouteFilter* route, bool* removed,
+                          Inbound* inbound) const {
   *removed = false;
   const size_t size =
       envoy_dynamic_module_callback_http_get_headers_size(stream, map);
@@ -360,6 +377,7 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
                                                       headers.data())) {
     return false;
   }
+  if (inbound != nullptr) ReadInbound(headers, *inbound);
   // Removing one makes the views of the others unsafe: copy the names first.
   absl::InlinedVector<std::string, 4> names;
   bool nominates = false;
@@ -382,11 +400,12 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
          RemoveNominations(stream, route);
 }
 
-bool Filter::CleanRequest(abi::HttpFilter* stream,
-                          const RouteFilter*& route) const {
+bool Filter::CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route,
+                          Inbound& inbound) const {
   bool removed = true;
   for (int i = 0; i < kMaxRoutesOfARequest && removed; ++i) {
-    if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route, &removed)) {
+    if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route, &removed,
+                      i == 0 ? &inbound : nullptr)) {
       return false;
     }
     if (removed) {
@@ -397,7 +416,7 @@ bool Filter::CleanRequest(abi::HttpFilter* stream,
   if (removed) return false;
   // Envoy's own, unless the connection manager is told to forward the client's:
   // a route may have been chosen by it, and that is not undone.
-  return GetHeader(stream, kXfcc).empty() ||
+  return !inbound.has_xfcc ||
          envoy_dynamic_module_callback_http_set_header(
              stream, abi::HeaderMap::kRequest, Buffer(kXfcc), shim::kRemove);
 }
@@ -562,18 +581,27 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
   const absl::string_view name = pki::ReasonName(reason);
   const Decision& decision = identity.decision;
   const CheckedChain* checked = decision.checked.get();
-  Count(stream, decisions_id_, {domain(), verdict, name});
-  SetMetadata(stream, "reason", name);
+  const bool allowed = reason == Reason::kTrusted;
   if (decision.shadow.has_value() &&
       (*decision.shadow == Reason::kTrusted) != decision.trusted()) {
     Count(stream, shadow_id_,
           {domain(), pki::ReasonName(decision.reason),
            pki::ReasonName(*decision.shadow)});
   }
-  const bool allowed = reason == Reason::kTrusted;
+  if (allowed && wake_ != nullptr) {
+    allowed_.fetch_add(1);
+    wake_->Ring();
+  } else {
+    Count(stream, decisions_id_, {domain(), verdict, name});
+  }
+  if (allowed && identity.resumed == nullptr && !decision.trust_changed) {
+    // The filter state says it.
+    return;
+  }
+  SetMetadata(stream, "reason", name);
   if (allowed && identity.resumed == nullptr) {
     // What the handshake left in the filter state is out of date then.
-    if (decision.trust_changed && checked != nullptr) {
+    if (checked != nullptr) {
       SetMetadata(stream, "truststore", checked->truststore);
     }
     return;
@@ -638,10 +666,10 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
                                         absl::Time now) const {
   Result result;
   const RouteFilter* route = RouteOf(stream);
-  // What is read of the client's headers is read before they are removed.
+  // Before headers are removed: it may read Envoy's x-forwarded-client-cert.
   result.identity = Identify(stream, now, route);
-  const Inbound inbound = ReadInbound(stream);
-  if (!CleanRequest(stream, route)) {
+  Inbound inbound;
+  if (!CleanRequest(stream, route, inbound)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be read"));
@@ -656,12 +684,12 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   const Decision& decision = result.identity.decision;
   const Requirement requirement = RequirementFor(stream, route);
 
-  if (!ServesHost(GetHeader(stream, ":authority"))) {
+  if (!inbound.is_for_domain) {
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
       shim::Log(
           shim::LogLevel::kDebug,
           absl::StrCat("request for ", domain(), ": misdirected, Host \"",
-                       Printable(GetHeader(stream, ":authority"), 260), "\""));
+                       Printable(GetHeader(stream, kAuthority), 260), "\""));
     }
     Count(stream, misdirected_id_, {domain()});
     AnswerMisdirected(stream);
@@ -725,7 +753,7 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
             Printable(GetHeader(stream, ":path"), 256), "\""));
   }
   Tell(stream, result.identity, reason,
-       goes_on ? (passed_on ? "passed" : "allowed") : "denied");
+       goes_on ? (passed_on ? "passed" : kAllowed) : "denied");
   if (!goes_on) {
     if (addition.refusal != Reason::kTrusted) {
       Count(stream, inbound_refused_id_, {domain()});
@@ -750,7 +778,7 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
 bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
   bool removed = false;
   return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers, RouteOf(stream),
-                      &removed);
+                      &removed, nullptr);
 }
 
 Decision Filter::DecideAgain(abi::HttpFilter* stream,
@@ -820,19 +848,28 @@ std::shared_ptr<const Filter::Encoded> Filter::Encode(
   return encoded;
 }
 
-Filter::Inbound Filter::ReadInbound(abi::HttpFilter* stream) {
-  Inbound inbound;
-  size_t count = 1;
-  for (size_t i = 0; i < count; ++i) {
-    absl::StrAppend(
-        &inbound.xfcc, i == 0 ? "" : ",",
-        GetHeader(stream, forwarding::kInboundXfccHeader, i, &count));
+void Filter::ReadInbound(absl::Span<const abi::EnvoyHeader> headers,
+                         Inbound& inbound) const {
+  absl::string_view authority;
+  absl::string_view xfcc;
+  bool saved = false;
+  for (const abi::EnvoyHeader& header : headers) {
+    const absl::string_view name(header.key_ptr, header.key_length);
+    const absl::string_view value(header.value_ptr, header.value_length);
+    if (name == kAuthority) {
+      if (authority.empty()) authority = value;
+    } else if (name == kXfcc) {
+      if (!inbound.has_xfcc) xfcc = value;
+      inbound.has_xfcc = true;
+    } else if (name == forwarding::kInboundXfccHeader) {
+      absl::StrAppend(&inbound.saved_xfcc, saved ? "," : "", value);
+      saved = true;
+    } else if (name == kOriginalUrl) {
+      inbound.redirected = inbound.redirected || !value.empty();
+    }
   }
-  if (!GetHeader(stream, kOriginalUrl).empty()) {
-    inbound.redirected = true;
-    inbound.sent_xfcc = std::string(GetHeader(stream, kXfcc));
-  }
-  return inbound;
+  inbound.is_for_domain = ServesHost(authority);
+  if (inbound.redirected) inbound.sent_xfcc = std::string(xfcc);
 }
 
 Filter::Addition Filter::AdditionFor(const ForwardingPlan& plan,
@@ -869,7 +906,7 @@ Filter::Addition Filter::AdditionFor(const ForwardingPlan& plan,
 // proxy makes for itself, and a proxy may have more rights than its clients.
 void Filter::JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
                          Addition& addition) {
-  absl::string_view xfcc = inbound.xfcc;
+  absl::string_view xfcc = inbound.saved_xfcc;
   if (xfcc.empty() && inbound.redirected) {
     // Ours is at the end of what went out before, if the route's configuration
     // is the same; else it is not known what came in.

@@ -14,6 +14,7 @@
 #ifndef SALLYPORT_FILTERS_MTLS_HTTP_FILTER_H_
 #define SALLYPORT_FILTERS_MTLS_HTTP_FILTER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/decision.h"
@@ -35,6 +37,7 @@
 #include "filters/mtls_http/answers.h"
 #include "filters/mtls_http/path_rules.h"
 #include "filters/mtls_http/resumed.h"
+#include "filters/shim/delayed_wake.h"
 #include "pki/chain/client_rule.h"
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
@@ -55,6 +58,10 @@ namespace sallyport::mtls_http {
 //     have decided differently; the labels are the two reasons.
 //   streams_ended{domain,reason}: open streams that were reset because the
 //     client lost its trust.
+//   handshakes_refused{domain,reason}: handshakes that the domain's validator
+//     refused in the style HANDSHAKE.
+// The last one, and decisions of trusted clients, come up to shim::kWakeDelay
+// late.
 inline constexpr absl::string_view kDecisions = "decisions";
 inline constexpr absl::string_view kMisdirected = "misdirected";
 inline constexpr absl::string_view kForwardingTruncated =
@@ -63,11 +70,11 @@ inline constexpr absl::string_view kInboundXfccRefused = "inbound_xfcc_refused";
 inline constexpr absl::string_view kResumed = "resumed";
 inline constexpr absl::string_view kShadowDifferences = "shadow_differences";
 inline constexpr absl::string_view kStreamsEnded = "streams_ended";
-// Labels: domain, reason.
 inline constexpr absl::string_view kHandshakesRefused = "handshakes_refused";
 
-// %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request, which is
-// newer than the handshake's in the filter state. For a request that was denied
+// %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request where the
+// filter state does not have it: absent when the client is trusted and the
+// handshake said so. For a request that was denied
 // or came on a resumed session (which has no filter state) also `detail`,
 // `depth`, `truststore`, `subject`, `issuer`, `serial` and `fingerprint`, as
 // far as they are known; for a stream that was reset because its client lost
@@ -151,9 +158,11 @@ class Filter {
   cert_validator::Decision DecideAgain(abi::HttpFilter* stream,
                                        const ResumedChain* resumed,
                                        absl::Time now) const;
-  // Counts the handshakes that the domain's validator refused since the last
-  // call. Main thread.
-  void CountRefusedHandshakes(abi::HttpFilterConfig* envoy_config) const;
+  // Adds to Envoy's counters what gathered since the last call: requests of
+  // trusted clients, and handshakes that the domain's validator refused. Called
+  // by the main thread shortly after there is something, and when Envoy gives
+  // the configuration back.
+  void CountGathered() const;
 
   // Resets the stream, whose client lost its trust. The stream may be gone on
   // return.
@@ -169,9 +178,13 @@ class Filter {
   };
   // The forwarding headers of one chain.
   struct Encoded;
-  // What a client that is itself a proxy says of its own, as it came in.
+  // What the headers said before anything was removed.
   struct Inbound {
-    std::string xfcc;  // what the connection manager saved
+    bool is_for_domain = false;  // by the Host
+    // What a client that is itself a proxy says of its own clients, as the
+    // connection manager saved it.
+    std::string saved_xfcc;
+    bool has_xfcc = false;
     // Envoy sends the request again, to where an answer pointed. Then the
     // header is the one that went out the first time.
     bool redirected = false;
@@ -195,7 +208,7 @@ class Filter {
   // The part of Read() that is for NOT_ASKED.
   absl::Status ReadNotAsked(const filter::v1::MutualTls& config);
   absl::Status DefineCounters(abi::HttpFilterConfig* envoy_config);
-  void FollowHandshakes(abi::HttpFilterConfig* envoy_config);
+  void GatherCounts(abi::HttpFilterConfig* envoy_config);
 
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
@@ -203,12 +216,15 @@ class Filter {
   // False: it may still name some.
   bool RemoveNominations(abi::HttpFilter* stream,
                          const RouteFilter* route) const;
-  // False: some may be left. `removed`: whether there were any.
+  // False: some may be left. `removed`: whether there were any. `inbound`: if
+  // not null, gets what the headers say before.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                    const RouteFilter* route, bool* removed) const;
+                    const RouteFilter* route, bool* removed,
+                    Inbound* inbound) const;
   // Removes them from the request, whose `route` becomes the one that Envoy
   // chooses without them.
-  bool CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route) const;
+  bool CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route,
+                    Inbound& inbound) const;
   cert_validator::Need NeedOn(const RouteFilter* route) const;
   Identity Identify(abi::HttpFilter* stream, absl::Time now,
                     const RouteFilter* route) const;
@@ -224,7 +240,8 @@ class Filter {
       const ForwardingPlan& plan,
       const std::shared_ptr<const cert_validator::CheckedChain>& checked,
       pki::Reason reason, bool passed_on) const;
-  static Inbound ReadInbound(abi::HttpFilter* stream);
+  void ReadInbound(absl::Span<const abi::EnvoyHeader> headers,
+                   Inbound& inbound) const;
   Addition AdditionFor(const ForwardingPlan& plan, const Identity& identity,
                        const Inbound& inbound, bool passed_on) const;
   static void JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
@@ -257,6 +274,14 @@ class Filter {
   size_t shadow_id_ = 0;
   size_t ended_id_ = 0;
   size_t handshakes_refused_id_ = 0;
+
+  // A labelled counter of Envoy's costs microseconds: what comes with nearly
+  // every request is gathered here.
+  abi::HttpFilterConfig* envoy_config_ = nullptr;
+  mutable std::atomic<uint64_t> allowed_{0};
+  // Before `refused_handshakes_`, which rings it. Null when Envoy has no
+  // scheduler for it: then nothing is gathered.
+  std::unique_ptr<shim::DelayedWake> wake_;
   // Null but in the style HANDSHAKE.
   std::unique_ptr<cert_validator::RefusedHandshakes::Counter>
       refused_handshakes_;

@@ -104,16 +104,19 @@ const void* envoy_dynamic_module_on_http_filter_config_new(
 }
 
 void envoy_dynamic_module_on_http_filter_config_destroy(const void* config) {
-  shim::GuardedVoid(sp::config_destroy_site,
-                    [&] { delete sp::FromEnvoy(config); });
+  shim::GuardedVoid(sp::config_destroy_site, [&] {
+    if (config == nullptr) return;
+    // Envoy's own is still whole (it is in its destructor).
+    (*sp::FromEnvoy(config))->CountGathered();
+    delete sp::FromEnvoy(config);
+  });
 }
 
 void envoy_dynamic_module_on_http_filter_config_scheduled(
-    sabi::HttpFilterConfig* envoy_config, const void* config,
+    sabi::HttpFilterConfig* /*envoy_config*/, const void* config,
     uint64_t /*event_id*/) {
   shim::GuardedVoid(sp::config_scheduled_site, [&] {
-    if (envoy_config == nullptr || config == nullptr) return;
-    (*sp::FromEnvoy(config))->CountRefusedHandshakes(envoy_config);
+    if (config != nullptr) (*sp::FromEnvoy(config))->CountGathered();
   });
 }
 

@@ -13,6 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
@@ -38,7 +40,50 @@ TEST_F(MtlsHooks, LetATrustedClientThroughAndTellTheBackend) {
   ASSERT_EQ(stream.Values("client-cert").size(), 1u);
   EXPECT_TRUE(absl::StartsWith(stream.Values("client-cert")[0], ":MII"));
   EXPECT_EQ(filter.Decisions("allowed", "TRUSTED"), 1u);
-  EXPECT_EQ(stream.metadata["sallyport:reason"], "TRUSTED");
+  // The handshake's filter state says so already.
+  EXPECT_EQ(stream.metadata.count("sallyport:reason"), 0u);
+}
+
+TEST_F(MtlsHooks, CountTrustedRequestsShortlyAfter) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  constexpr uint64_t kRequests = 100;
+  for (uint64_t i = 0; i < kRequests; ++i) {
+    EXPECT_EQ(Answer(filter, connection), "");
+  }
+  // Not one by one: a wake of Envoy's main thread for what is there by then.
+  std::vector<uint64_t> events;
+  while ((events = filter.envoy.TakeEvents()).empty()) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(events.size(), 1u);
+  EXPECT_EQ(filter.Decisions("allowed", "TRUSTED"), kRequests);
+}
+
+TEST_F(MtlsHooks, CountWhatIsLeftWhenEnvoyGivesTheConfigurationBack) {
+  const LoadedValidator validator(Trusting(root_));
+  FakeHttpFilterConfig envoy;
+  const std::string bytes = Config().SerializeAsString();
+  const void* config = envoy_dynamic_module_on_http_filter_config_new(
+      envoy.config(), Envoy("sallyport.mtls"), Envoy(bytes));
+  ASSERT_NE(config, nullptr);
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  {
+    FakeStream stream(&envoy, &connection);
+    stream.request_headers = Headers();
+    const void* instance =
+        envoy_dynamic_module_on_http_filter_new(config, stream.filter());
+    EXPECT_EQ(envoy_dynamic_module_on_http_filter_request_headers(
+                  stream.filter(), instance, true),
+              abi::HeadersStatus::kContinue);
+    envoy_dynamic_module_on_http_filter_destroy(instance);
+  }
+  envoy_dynamic_module_on_http_filter_config_destroy(config);
+  EXPECT_EQ(envoy.Value("decisions", {"api.example.com", "allowed", "TRUSTED"}),
+            1u);
 }
 
 TEST_F(MtlsHooks, ForwardNothingWhenNothingIsAsked) {
@@ -514,13 +559,14 @@ TEST_F(MtlsHooks, NameTheTruststoreThatVouchesNowAfterAnUpdate) {
     FakeStream stream(&filter.envoy, &connection);
     stream.request_headers = Headers();
     EXPECT_TRUE(Request(filter, stream));
-    return stream.metadata["sallyport:truststore"];
+    return absl::StrCat(stream.metadata["sallyport:reason"], " ",
+                        stream.metadata["sallyport:truststore"]);
   };
-  EXPECT_EQ(named(), "");  // the handshake's, in the filter state
+  EXPECT_EQ(named(), " ");  // the handshake's, in the filter state
   auto config = Trusting(root_);
   config.mutable_truststores(0)->set_version("next");
   const LoadedValidator new_one(config);
-  EXPECT_EQ(named(), config.truststores(0).name() + "@next");
+  EXPECT_EQ(named(), "TRUSTED " + config.truststores(0).name() + "@next");
 }
 
 TEST_F(MtlsHooks, FollowATruststoreFileOnAnOpenConnection) {

@@ -57,7 +57,13 @@ class LoadedFilter {
   LoadedFilter(const LoadedFilter&) = delete;
   const void* get() const { return filter_; }
 
-  uint64_t Decisions(const char* verdict, const char* reason) const {
+  // What Envoy's main thread does when it is woken.
+  void CountGathered() {
+    envoy_dynamic_module_on_http_filter_config_scheduled(envoy.config(),
+                                                         filter_, 0);
+  }
+  uint64_t Decisions(const char* verdict, const char* reason) {
+    CountGathered();
     return envoy.Value("decisions", {"api.example.com", verdict, reason});
   }
 

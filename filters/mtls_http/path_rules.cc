@@ -10,11 +10,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/limits.h"
 #include "base/status_macros.h"
 #include "filters/cert_validator/read_client_rule.h"
 #include "pki/x509/distinguished_name.h"
+#include "settings/path.h"
 
 namespace sallyport::mtls_http {
 namespace {
@@ -195,44 +195,6 @@ absl::Status Bad(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
 }
 
-absl::Status CheckPath(absl::string_view path, absl::string_view field) {
-  if (path.size() > limits::kMaxPathRuleBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        field, ": is longer than ", limits::kMaxPathRuleBytes, " bytes"));
-  }
-  if (path.empty() || path.front() != '/') {
-    return Bad(field, "does not begin with '/'; give a path such as /admin");
-  }
-  if (path == "/") return absl::OkStatus();
-  if (path.back() == '/') {
-    return Bad(field, "ends with '/'; leave it out");
-  }
-  for (const char c : path) {
-    if (IsControl(c) || absl::StrContains("?#%;\\", c)) {
-      return Bad(field,
-                 "has one of ? # % ; \\ or a control character; write the path "
-                 "decoded and without query and parameters");
-    }
-    if (c == '*') {
-      return Bad(field,
-                 "has '*', which stands for nothing here; `prefix` covers "
-                 "whatever lies below a path");
-    }
-  }
-  if (!pki::IsUtf8(path)) return Bad(field, "is not UTF-8");
-  for (const absl::string_view segment : absl::StrSplit(path.substr(1), '/')) {
-    if (segment.empty()) {
-      return Bad(field, "has an empty segment; write one '/' in its place");
-    }
-    if (segment.back() == '.' || segment.back() == ' ') {
-      return Bad(field,
-                 "has a segment that ends in a dot or a blank, which no "
-                 "request's path has in its plain form; write it without");
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 // What was met by the readings of one path.
@@ -276,7 +238,11 @@ absl::StatusOr<std::unique_ptr<const PathRules>> PathRules::Create(
     }
     const std::string at_path = absl::StrCat(at, exact ? ".exact" : ".prefix");
     const std::string& text = exact ? path.exact() : path.prefix();
-    SALLYPORT_RETURN_IF_ERROR(CheckPath(text, at_path));
+    const absl::Status plain = settings::CheckRulePath(text);
+    if (!plain.ok()) {
+      return absl::Status(plain.code(),
+                          absl::StrCat(at_path, ": ", plain.message()));
+    }
     switch (path.client_certificate()) {
       case v1::CLIENT_CERTIFICATE_UNSPECIFIED:
       case v1::REQUIRED:

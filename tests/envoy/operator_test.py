@@ -31,8 +31,16 @@ class Counters(gateway.GatewayTest):
         before = self.envoy.counter(counter, **labels)
         total = self.envoy.counter(counter)
         act()
-        self.assertEqual(self.envoy.counter(counter, **labels), before + 1)
+        self.wait_for_count(counter, before + 1, **labels)
         self.assertEqual(self.envoy.counter(counter), total + 1)
+
+    def wait_for_count(self, counter, number, **labels):
+        """Trusted requests are counted a moment later."""
+        wait.until(
+            lambda: self.envoy.counter(counter, **labels) >= number,
+            "%s %s is %d" % (counter, labels, number),
+        )
+        self.assertEqual(self.envoy.counter(counter, **labels), number)
 
     def test_a_request_counts_once_by_domain_verdict_and_reason(self):
         cases = (
@@ -59,7 +67,7 @@ class Counters(gateway.GatewayTest):
         with self.connect(self.people.partner) as connection:
             for _ in range(5):
                 connection.request()
-        self.assertEqual(self.decisions(**labels), before + 5)
+        self.wait_for_count("sallyport_decisions", before + 5, **labels)
 
     def test_misdirected_requests(self):
         self.assert_counts(

@@ -299,9 +299,14 @@ class Soak(unittest.TestCase):
         )
         self.assertEqual(self.envoy.stats("cluster.backend.")
                          ["cluster.backend.upstream_rq_completed"], reached)
-        allowed = self.envoy.counter("decisions", verdict="allowed")
-        passed = self.envoy.counter("decisions", verdict="passed")
-        self.assertEqual(allowed + passed, reached)
+        def counted():
+            return sum(
+                self.envoy.counter("decisions", verdict=v) for v in ("allowed", "passed")
+            )
+
+        # Trusted requests are counted a moment later.
+        wait.until(lambda: counted() >= reached, "all requests are counted")
+        self.assertEqual(counted(), reached)
         self.assertEqual(self.tcp_backend.problems, [])
 
     def check_memory(self, samples):

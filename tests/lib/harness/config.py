@@ -43,7 +43,10 @@ ACCESS_LOG = {
     "subject": "%DOWNSTREAM_PEER_SUBJECT%",
     "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
     # The verdict of the request.
-    "reason": "%DYNAMIC_METADATA(sallyport:reason)%",
+    "reason": (
+        '%COALESCE({"operators":[{"command":"DYNAMIC_METADATA","param":"sallyport:reason"},'
+        '{"command":"FILTER_STATE","param":"sallyport.reason:PLAIN"}]})%'
+    ),
     "detail": "%DYNAMIC_METADATA(sallyport:detail)%",
     # All of it, as an object.
     "metadata": "%DYNAMIC_METADATA(sallyport)%",
