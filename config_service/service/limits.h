@@ -30,6 +30,12 @@ constexpr int kMaxAttempts = 8;
 // Versions of one truststore. Deleting it deletes all of them in one commit.
 constexpr size_t kMaxVersionsOfTruststore = 500;
 
+// Versions of one server certificate; then the oldest that nobody shows goes.
+constexpr size_t kMaxVersionsOfServerCertificate = 100;
+
+// Stages that a client certificate lists.
+constexpr size_t kMaxListedStages = 100;
+
 // Warnings that one resource lists; the rest is counted.
 constexpr size_t kMaxListedWarnings = 100;
 
