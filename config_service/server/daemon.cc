@@ -21,7 +21,9 @@
 #include "config_service/server/metrics.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/roles.h"
+#include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
+#include "config_service/store/sealer.h"
 #include "config_service/store/sqlite/sqlite_store.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -36,6 +38,9 @@ constexpr absl::Duration kCleaningInterval = absl::Minutes(5);
 constexpr int kMinPollers = 1;
 constexpr int kMaxPollers = 4;
 constexpr int kMaxThreads = 64;
+
+// In the data folder, where the operator names no other file.
+constexpr char kSealingKeysFile[] = "sealing-keys";
 
 class CallObserver : public api::Observer {
  public:
@@ -67,12 +72,15 @@ class CallObserver : public api::Observer {
 
 class DaemonImpl : public Daemon {
  public:
-  DaemonImpl(Settings settings, std::unique_ptr<store::SqliteStore> store)
+  DaemonImpl(Settings settings, std::unique_ptr<store::SqliteStore> store,
+             std::unique_ptr<store::Sealer> sealer)
       : settings_(std::move(settings)),
         store_(std::move(store)),
+        sealer_(std::move(sealer)),
         observer_(&metrics_),
         gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
-        truststores_({store_.get(), &Clock::System(), &format_}),
+        context_(ContextOf()),
+        truststores_(context_),
         audit_log_(store_.get()) {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(api::NewAuditLogService(&audit_log_, &gate_));
@@ -138,6 +146,15 @@ class DaemonImpl : public Daemon {
   int http_port() const override { return http_->port(); }
 
  private:
+  service::Context ContextOf() const {
+    service::Context out;
+    out.store = store_.get();
+    out.clock = &Clock::System();
+    out.format = &format_;
+    out.sealer = sealer_.get();
+    return out;
+  }
+
   static api::GateOptions GateOptionsOf(const Settings& settings) {
     api::GateOptions out;
     out.credentials = settings.credentials;
@@ -178,10 +195,13 @@ class DaemonImpl : public Daemon {
 
   const Settings settings_;
   const std::unique_ptr<store::SqliteStore> store_;
+  const std::unique_ptr<store::Sealer> sealer_;
   const api::JsonAuditFormat format_;
   Metrics metrics_;
   CallObserver observer_;
   api::Gate gate_;
+  // What all use cases work with.
+  const service::Context context_;
   service::Truststores truststores_;
   service::AuditLog audit_log_;
   // Of the gRPC API; each needs the gate and its use cases, above.
@@ -193,6 +213,31 @@ class DaemonImpl : public Daemon {
   std::thread cleaner_;
   int admin_port_ = 0;
 };
+
+// The key-encryption keys: the operator's file, or one beside the store, which
+// is made for a store in which nothing is yet. A store whose file is lost is
+// not given another: nothing that was sealed would open.
+absl::StatusOr<std::unique_ptr<store::Sealer>> OpenSealer(
+    const Options& options, store::Store& store) {
+  if (!options.sealing_keys.empty()) {
+    return store::Sealer::FromFile(options.sealing_keys,
+                                   store::Sealer::IfMissing::kFail);
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(const store::StoreStats stats, store.Stats());
+  const bool is_new = stats.revision.value() == 0;
+  const std::string path =
+      absl::StrCat(options.data_dir, "/", kSealingKeysFile);
+  absl::StatusOr<std::unique_ptr<store::Sealer>> sealer =
+      store::Sealer::FromFile(path, is_new ? store::Sealer::IfMissing::kCreate
+                                           : store::Sealer::IfMissing::kFail);
+  if (absl::IsNotFound(sealer.status())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the key file ", path,
+        " is gone, and private keys in the store cannot be read without it; "
+        "put it back, or name its copy with --sealing-keys"));
+  }
+  return sealer;
+}
 
 }  // namespace
 
@@ -206,8 +251,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
            {"lineage", (*store)->lineage().id()},
            {"checked", report.check_finished ? "wholly" : "in part"},
            {"new_lineage_because", report.new_lineage_because}});
-  auto daemon =
-      std::make_unique<DaemonImpl>(std::move(settings), *std::move(store));
+  SALLYPORT_ASSIGN_OR_RETURN(std::unique_ptr<store::Sealer> sealer,
+                             OpenSealer(settings.options, **store));
+  LogInfo("sealing key read", {{"key", sealer->active_key_id()}});
+  auto daemon = std::make_unique<DaemonImpl>(
+      std::move(settings), *std::move(store), std::move(sealer));
   SALLYPORT_RETURN_IF_ERROR(daemon->Start());
   return daemon;
 }

@@ -46,6 +46,9 @@ int Run(int argc, char** argv) {
       "its private key, PEM");
   add("admin-client-ca", "ADMIN_CLIENT_CA", options.admin_client_ca,
       "the CAs of callers' certificates, PEM");
+  add("sealing-keys", "SEALING_KEYS", options.sealing_keys,
+      "the file of the keys that seal private keys in the store. Default: one "
+      "in the data folder, made on the first start");
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");

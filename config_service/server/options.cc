@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config_service/api/limits.h"
+#include "config_service/store/sealer.h"
 
 namespace sallyport::server {
 namespace {
@@ -120,6 +121,11 @@ absl::StatusOr<Settings> Load(const Options& options) {
     problems.Add("admin-credentials", parsed.status().message());
   } else {
     out.credentials = *std::move(parsed);
+  }
+  if (!options.sealing_keys.empty()) {
+    const auto sealer = store::Sealer::FromFile(
+        options.sealing_keys, store::Sealer::IfMissing::kFail);
+    if (!sealer.ok()) problems.Add("sealing-keys", sealer.status().message());
   }
   out.tls_certificate = problems.Read(
       "admin-tls-certificate", options.admin_tls_certificate, kMaxPemBytes);

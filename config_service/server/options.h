@@ -21,6 +21,9 @@ struct Options {
   std::string admin_tls_certificate;
   std::string admin_tls_key;
   std::string admin_client_ca;
+  // Keys that seal private keys in the store (store/sealer.h); empty: a file in
+  // the data folder, made on the first start.
+  std::string sealing_keys;
   bool allow_loopback_without_credentials = false;
   bool check_config = false;
 };
