@@ -1,5 +1,7 @@
 #include "config_service/api/convert_certificate.h"
 
+#include <string>
+
 #include "config_service/api/convert.h"
 
 namespace sallyport::api {
@@ -52,6 +54,43 @@ void Convert(const domain::ClientCertificate& from,
   to.set_certificate_chain_pem(from.certificate_chain_pem);
   for (const domain::Condition& condition : from.conditions) {
     Convert(condition, *to.add_conditions());
+  }
+}
+
+void Convert(const service::ServerCertificateView& from,
+             proto::ServerCertificate& to) {
+  Convert(from.certificate, to);
+  for (const domain::CertificatePtr& certificate : from.chain) {
+    Convert(*certificate, *to.add_certificates());
+  }
+  to.set_certificate_chain_pem(from.active.certificate_chain_pem);
+  SetTime(domain::FirstExpiry(from.chain),
+          [&] { return to.mutable_not_after(); });
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
+}
+
+void Convert(const service::ServerCertificateVersionView& from,
+             proto::ServerCertificateVersion& to) {
+  Convert(from.version, to);
+  for (const domain::CertificatePtr& certificate : from.chain) {
+    Convert(*certificate, *to.add_certificates());
+  }
+  to.set_active(from.active);
+}
+
+void Convert(const service::ClientCertificateView& from,
+             proto::ClientCertificate& to) {
+  Convert(from.certificate, to);
+  for (const domain::CertificatePtr& certificate : from.chain) {
+    Convert(*certificate, *to.add_certificates());
+  }
+  SetTime(domain::FirstExpiry(from.chain),
+          [&] { return to.mutable_not_after(); });
+  for (const std::string& stage : from.stages) to.add_stages(stage);
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/client_certificates.h"
+#include "config_service/service/server_certificates.h"
 #include "proto/sallyport/config/v1/client_certificate.pb.h"
 #include "proto/sallyport/config/v1/server_certificate.pb.h"
 
@@ -25,6 +27,13 @@ void Convert(const domain::ServerCertificate& from,
 void Convert(const domain::ServerCertificateVersion& from,
              sallyport::config::v1::ServerCertificateVersion& to);
 void Convert(const domain::ClientCertificate& from,
+             sallyport::config::v1::ClientCertificate& to);
+
+void Convert(const service::ServerCertificateView& from,
+             sallyport::config::v1::ServerCertificate& to);
+void Convert(const service::ServerCertificateVersionView& from,
+             sallyport::config::v1::ServerCertificateVersion& to);
+void Convert(const service::ClientCertificateView& from,
              sallyport::config::v1::ClientCertificate& to);
 
 }  // namespace sallyport::api

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "config_service/api/audit_format.h"
 #include "config_service/api/audit_log.h"
+#include "config_service/api/certificates.h"
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"
@@ -20,7 +21,9 @@
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
 #include "config_service/service/audit_log.h"
+#include "config_service/service/client_certificates.h"
 #include "config_service/service/roles.h"
+#include "config_service/service/server_certificates.h"
 #include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
 #include "config_service/store/sealer.h"
@@ -81,8 +84,14 @@ class DaemonImpl : public Daemon {
         gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
         context_(ContextOf()),
         truststores_(context_),
+        server_certificates_(context_),
+        client_certificates_(context_),
         audit_log_(store_.get()) {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
+    services_.push_back(
+        api::NewServerCertificatesService(&server_certificates_, &gate_));
+    services_.push_back(
+        api::NewClientCertificatesService(&client_certificates_, &gate_));
     services_.push_back(api::NewAuditLogService(&audit_log_, &gate_));
   }
 
@@ -203,6 +212,8 @@ class DaemonImpl : public Daemon {
   // What all use cases work with.
   const service::Context context_;
   service::Truststores truststores_;
+  service::ServerCertificates server_certificates_;
+  service::ClientCertificates client_certificates_;
   service::AuditLog audit_log_;
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
