@@ -239,6 +239,8 @@ absl::string_view ReasonName(RevocationWarningReason reason) {
       return "MAY_NOT_SIGN";
     case RevocationWarningReason::kDuplicate:
       return "DUPLICATE";
+    case RevocationWarningReason::kOtherKey:
+      return "OTHER_KEY";
   }
   return "UNKNOWN";
 }
@@ -987,6 +989,13 @@ std::vector<RevocationWarning> RevocationLists::Warnings(
     return out.back();
   };
   size_t checks_left = limits::kMaxWarningSignatureChecks;
+  // CAs of the truststore by the name of a list: the first that is signed, and
+  // by position whether one is signed with the CA's key.
+  struct Namesakes {
+    const List* list = nullptr;
+    std::map<uint32_t, bool> has_list;
+  };
+  std::map<absl::string_view, Namesakes> by_name;
   for (const auto& list : lists_) {
     if (now < list->this_update_) {
       warn(*list, RevocationWarningReason::kNotYetValid,
@@ -1012,6 +1021,7 @@ std::vector<RevocationWarning> RevocationLists::Warnings(
     bool has_namesake = false;
     bool is_signed = false;
     bool may_sign = false;
+    Namesakes& namesakes = by_name[list->rep_->normalized_issuer];
     for (const uint32_t position :
          truststore->FindBySubject(list->rep_->normalized_issuer)) {
       const Truststore::Entry& entry = truststore->entries()[position];
@@ -1022,17 +1032,18 @@ std::vector<RevocationWarning> RevocationLists::Warnings(
         continue;
       }
       has_namesake = true;
-      if (is_signed && may_sign) break;
+      bool& has_list = namesakes.has_list[position];
       switch (list->SignedBy(*issuer, &checks_left)) {
         case List::Signed::kNo:
           break;
         case List::Signed::kYes:
-          is_signed = true;
+          is_signed = has_list = true;
           may_sign = may_sign || MaySignLists(*issuer);
+          if (namesakes.list == nullptr) namesakes.list = list.get();
           break;
         case List::Signed::kUnknown:
           // Not known to be wrong.
-          is_signed = may_sign = true;
+          is_signed = may_sign = has_list = true;
           break;
       }
     }
@@ -1048,6 +1059,19 @@ std::vector<RevocationWarning> RevocationLists::Warnings(
       warn(*list, RevocationWarningReason::kMayNotSign,
            "does not count: the key usage of the CA that signed it lacks "
            "cRLSign");
+    }
+  }
+  for (const auto& [name, namesakes] : by_name) {
+    if (namesakes.list == nullptr) continue;
+    for (const auto& [position, has_list] : namesakes.has_list) {
+      const Truststore::Entry& entry = truststore->entries()[position];
+      if (has_list || !entry.certificate()->is_ca()) continue;
+      warn(*namesakes.list, RevocationWarningReason::kOtherKey,
+           absl::StrCat("is not signed with the key of certificate ",
+                        entry.index(),
+                        " of the truststore, a CA of the same name, and no "
+                        "other list is: what that one issued is not looked up "
+                        "here. Add its list"));
     }
   }
   for (const Duplicate& duplicate : duplicates_) {

@@ -79,6 +79,7 @@ enum class RevocationWarningReason {
   kWeakSignature,       // SHA-1, MD5, or an algorithm that is not supported
   kMayNotSign,          // its signer's key usage lacks cRLSign
   kDuplicate,           // the same list twice; kept once
+  kOtherKey,            // another CA of that name has no list
 };
 absl::string_view ReasonName(RevocationWarningReason reason);  // "OUT_OF_DATE"
 

@@ -571,6 +571,35 @@ TEST_F(RevocationTest, WarnsOfListsThatMayNotDoWhatTheyAreFor) {
             "8.0 DUPLICATE");
 }
 
+TEST_F(RevocationTest, WarnsOfACaWhoseNamesakeAloneHasAList) {
+  const TestCertificate namesake =
+      MakeTestCertificate(TestCaSpec("issuer"), TestKey::P256(), nullptr);
+  const TestCertificate other =
+      MakeTestCertificate(TestCaSpec("other"), TestKey::P256(), nullptr);
+  const auto truststore =
+      Truststore::Parse(ca_.pem + namesake.pem + other.pem).truststore;
+  const TestRevocationListSpec spec;
+  const TestRevocationList of_ca = MakeTestRevocationList(spec, ca_);
+  const auto one = Read({of_ca.der});
+  const auto warnings = one->Warnings(truststore.get(), TestNow());
+  EXPECT_EQ(absl::StrJoin(Reasons(warnings), "\n"), "1.0 OTHER_KEY");
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(warnings[0].message, "certificate 2 "));
+  // Each has one: nothing to say.
+  const auto both =
+      Read({of_ca.der, MakeTestRevocationList(spec, namesake).der});
+  EXPECT_EQ(
+      absl::StrJoin(Reasons(both->Warnings(truststore.get(), TestNow())), "\n"),
+      "");
+  // A certificate of that name that is no CA issues nothing.
+  const TestCertificate leaf =
+      MakeTestCertificate(TestLeafSpec("issuer"), TestKey::P256(), nullptr);
+  const auto with_leaf = Truststore::Parse(ca_.pem + leaf.pem).truststore;
+  EXPECT_EQ(
+      absl::StrJoin(Reasons(one->Warnings(with_leaf.get(), TestNow())), "\n"),
+      "");
+}
+
 TEST_F(RevocationTest, ChecksASignatureOnceForEachKey) {
   const auto lists = Read({MakeTestRevocationList(Naming({7}), ca_).der});
   const auto leaf = Parsed(leaf_);
