@@ -36,6 +36,11 @@ constexpr size_t kMaxVersionsOfServerCertificate = 100;
 // Stages that a client certificate lists.
 constexpr size_t kMaxListedStages = 100;
 
+// Entries of a certificate list that one commit changes, and bytes of what it
+// has of them, roughly: records and audit log.
+constexpr size_t kMaxEntriesOfStep = 400;
+constexpr size_t kMaxStepBytes = size_t{768} << 10;
+
 // Warnings that one resource lists; the rest is counted.
 constexpr size_t kMaxListedWarnings = 100;
 

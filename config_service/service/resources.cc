@@ -1,6 +1,6 @@
 #include "config_service/service/resources.h"
 
-#include <algorithm>
+#include <memory>
 
 namespace sallyport::service {
 
@@ -16,6 +16,17 @@ absl::Status AddStatus(store::Store& store, absl::string_view resource,
     domain::SetCondition(std::move(condition), since, conditions);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<store::BlobDigest> StoreBlob(store::Store& store,
+                                            absl::string_view content) {
+  absl::StatusOr<std::unique_ptr<store::BlobWriter>> writer = store.NewBlob();
+  if (!writer.ok()) return FromStore(writer.status());
+  const absl::Status appended = (*writer)->Append(content);
+  if (!appended.ok()) return FromStore(appended);
+  absl::StatusOr<store::BlobDigest> digest = (*writer)->Finish();
+  if (!digest.ok()) return FromStore(digest.status());
+  return digest;
 }
 
 absl::StatusOr<std::vector<std::string>> ReferrersOf(store::Store& store,

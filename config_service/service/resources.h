@@ -118,6 +118,10 @@ absl::StatusOr<Page<Item>> ListResources(
 absl::Status AddStatus(store::Store& store, absl::string_view resource,
                        std::vector<domain::Condition>& conditions);
 
+// StoreBlob: stores `content` as a blob, for a put to name.
+absl::StatusOr<store::BlobDigest> StoreBlob(store::Store& store,
+                                            absl::string_view content);
+
 // Who names `resource`, at most `limit`; names of resources, in order.
 absl::StatusOr<std::vector<std::string>> ReferrersOf(store::Store& store,
                                                      absl::string_view resource,

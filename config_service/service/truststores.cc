@@ -11,6 +11,7 @@
 #include "config_service/service/errors.h"
 #include "config_service/service/filter.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/resources.h"
 
 namespace sallyport::service {
 
@@ -181,18 +182,6 @@ void CheckLimits(const Caller& caller, const Truststore& truststore,
 
 }  // namespace
 
-absl::StatusOr<store::BlobDigest> Truststores::StoreContent(
-    absl::string_view pem) {
-  absl::StatusOr<std::unique_ptr<store::BlobWriter>> writer =
-      context_.store->NewBlob();
-  if (!writer.ok()) return FromStore(writer.status());
-  const absl::Status appended = (*writer)->Append(pem);
-  if (!appended.ok()) return FromStore(appended);
-  absl::StatusOr<store::BlobDigest> digest = (*writer)->Finish();
-  if (!digest.ok()) return FromStore(digest.status());
-  return digest;
-}
-
 absl::Status Truststores::CheckTrust(Transaction& transaction,
                                      const pki::Truststore& bundle,
                                      const Truststore& truststore,
@@ -260,7 +249,8 @@ absl::StatusOr<TruststoreView> Truststores::Create(
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
   store::BlobDigest content;
   if (bundle != nullptr && !write.validate_only) {
-    SALLYPORT_ASSIGN_OR_RETURN(content, StoreContent(request.pem));
+    SALLYPORT_ASSIGN_OR_RETURN(content,
+                               StoreBlob(*context_.store, request.pem));
   }
   absl::StatusOr<Truststore> created = Mutate<Truststore>(
       context_, caller, write,
@@ -547,7 +537,8 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
   store::BlobDigest content;
   if (!write.validate_only) {
-    SALLYPORT_ASSIGN_OR_RETURN(content, StoreContent(request.pem));
+    SALLYPORT_ASSIGN_OR_RETURN(content,
+                               StoreBlob(*context_.store, request.pem));
   }
   Truststore truststore = parent;
   absl::StatusOr<TruststoreVersion> created = Mutate<TruststoreVersion>(

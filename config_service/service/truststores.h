@@ -159,7 +159,6 @@ class Truststores {
   absl::Status CheckTrust(Transaction& transaction,
                           const pki::Truststore& bundle,
                           const domain::Truststore& truststore, Force force);
-  absl::StatusOr<store::BlobDigest> StoreContent(absl::string_view pem);
 
   const Context context_;
   Bundles bundles_;
