@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "config_service/xds/translate/names.h"
 #include "config_service/xds/translate/translate.h"
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/extensions/dynamic_modules/v3/dynamic_modules.pb.h"
@@ -36,21 +37,6 @@ envoy::extensions::dynamic_modules::v3::DynamicModuleConfig Module();
 envoy::config::core::v3::ConfigSource Ads();
 envoy::extensions::transport_sockets::tls::v3::SdsSecretConfig SecretByName(
     absl::string_view name);
-
-// Names of resources.
-std::string ServerCertificateSecret(const domain::ServerCertificateName& name);
-std::string ServerCertificateSecret(
-    const domain::ServerCertificateVersionName& name);
-std::string ClientCertificateSecret(const domain::ClientCertificateName& name);
-std::string BackendTrustSecret(const domain::TruststoreName& name);
-std::string TruststoreSecret(const domain::TruststoreName& name);
-std::string TruststoreSecret(const domain::TruststoreVersionName& name);
-std::string RevocationListSecret(const domain::RevocationListName& name);
-std::string CertificateListSecret(const domain::CertificateListName& name);
-std::string BindingSecret(absl::string_view domain);
-std::string DomainResource(absl::string_view domain);
-inline constexpr char kDefaultEndpoints[] = "default-endpoints";
-inline constexpr char kCarrierSecret[] = "carrier";
 
 // The secret `name` with an entry of the registry.
 Translated TranslateEntry(absl::string_view name,

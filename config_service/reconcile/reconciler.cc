@@ -1,0 +1,254 @@
+#include "config_service/reconcile/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "config_service/reconcile/carrier_certificate.h"
+#include "config_service/reconcile/reader.h"
+#include "config_service/store/keys.h"
+
+namespace sallyport::reconcile {
+namespace {
+
+// How long it waits for a change before it looks whether it is to stop.
+constexpr absl::Duration kIdle = absl::Seconds(30);
+// Batches that are taken together at most.
+constexpr int kMaxBatches = 64;
+
+// What is not part of what proxies get.
+bool IsAside(absl::string_view key) {
+  return absl::StartsWith(key, store::kAuditPrefix) ||
+         absl::StartsWith(key, store::kRequestsPrefix) ||
+         absl::StartsWith(key, "refs/") || absl::StartsWith(key, "status/");
+}
+
+}  // namespace
+
+Reconciler::Reconciler(store::Store* store, const store::Sealer* sealer,
+                       xds::Cache* cache, const xds::Ledger* ledger,
+                       const Clock* clock, Options options, Log log)
+    : store_(store),
+      sealer_(sealer),
+      cache_(cache),
+      ledger_(ledger),
+      clock_(clock),
+      options_(options),
+      log_(std::move(log)) {}
+
+absl::StatusOr<std::unique_ptr<Reconciler>> Reconciler::Start(
+    store::Store* store, const store::Sealer* sealer, xds::Cache* cache,
+    const xds::Ledger* ledger, const Clock* clock, Options options, Log log) {
+  std::unique_ptr<Reconciler> made(new Reconciler(
+      store, sealer, cache, ledger, clock, options, std::move(log)));
+  SALLYPORT_RETURN_IF_ERROR(made->Begin(*sealer));
+  return made;
+}
+
+absl::Status Reconciler::Begin(const store::Sealer& sealer) {
+  SALLYPORT_ASSIGN_OR_RETURN(const xds::Translated carrier,
+                             CarrierCertificate(*store_, sealer, *clock_));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      xds::ResourcePtr made,
+      xds::Resource::Make(carrier.key.type, carrier.key.name, carrier.message));
+  {
+    absl::MutexLock lock(&mu_);
+    graph_ = std::make_unique<Graph>(
+        sealer_, std::move(made),
+        [this](const std::string& fleet) { return PublishedIn(fleet); });
+  }
+  SALLYPORT_RETURN_IF_ERROR(Resync());
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+Reconciler::~Reconciler() {
+  {
+    absl::MutexLock lock(&watch_mu_);
+    stopping_ = true;
+    if (watcher_ != nullptr) watcher_->Cancel();
+    wake_.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+  absl::MutexLock lock(&publishers_mu_);
+  publishers_.clear();
+}
+
+void Reconciler::Run() {
+  while (true) {
+    {
+      absl::MutexLock lock(&watch_mu_);
+      if (stopping_) return;
+    }
+    absl::Status status = resync_ ? Resync() : Follow();
+    if (absl::IsOutOfRange(status)) {
+      // What it followed is compacted.
+      resync_ = true;
+      continue;
+    }
+    {
+      absl::MutexLock lock(&mu_);
+      const bool was_good = store_problem_.empty();
+      store_problem_ = status.ok() ? "" : status.ToString();
+      if (was_good == status.ok()) {
+      } else if (status.ok()) {
+        log_("the store can be read again");
+      } else {
+        log_(absl::StrCat("the store cannot be read: ", store_problem_));
+      }
+    }
+    absl::MutexLock lock(&watch_mu_);
+    if (status.ok() || stopping_) continue;
+    wake_.WaitWithTimeout(&watch_mu_, kRetryAfter);
+  }
+}
+
+absl::Status Reconciler::Resync() {
+  resync_ = true;
+  store::ListRequest request;
+  request.limit = 1;
+  request.what = store::ListRequest::What::kKeysOnly;
+  SALLYPORT_ASSIGN_OR_RETURN(const store::ListPage page, store_->List(request));
+  SALLYPORT_ASSIGN_OR_RETURN(std::unique_ptr<store::Watcher> watcher,
+                             store_->Watch("", page.revision));
+  {
+    absl::MutexLock lock(&watch_mu_);
+    watcher_ = std::move(watcher);
+    if (stopping_) watcher_->Cancel();
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    Reader reader(store_, page.revision);
+    SALLYPORT_RETURN_IF_ERROR(graph_->TouchAll(reader));
+  }
+  seen_ = page.revision;
+  SALLYPORT_RETURN_IF_ERROR(Update(seen_));
+  resync_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Reconciler::Follow() {
+  bool any = behind_;
+  for (int i = 0; i < kMaxBatches; ++i) {
+    // Watcher is not guarded: only this thread replaces it.
+    absl::StatusOr<store::WatchBatch> batch =
+        watcher_->Next(any ? absl::ZeroDuration() : kIdle);
+    if (absl::IsCancelled(batch.status())) return absl::OkStatus();
+    SALLYPORT_RETURN_IF_ERROR(batch.status());
+    any = any || batch->revision != seen_;
+    seen_ = batch->revision;
+    if (batch->changes.empty()) break;
+    absl::MutexLock lock(&mu_);
+    for (const store::Change& change : batch->changes) {
+      if (!IsAside(change.record.key)) graph_->Touch(change.record.key);
+    }
+  }
+  if (!any) return absl::OkStatus();
+  behind_ = true;
+  SALLYPORT_RETURN_IF_ERROR(Update(seen_));
+  behind_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Reconciler::Update(store::Revision at) {
+  {
+    absl::MutexLock lock(&mu_);
+    Reader reader(store_, at);
+    SALLYPORT_RETURN_IF_ERROR(graph_->Update(reader));
+    read_revision_ = static_cast<uint64_t>(at.value());
+    Deliver(graph_->TakeChanges(read_revision_));
+  }
+  LogProblems();
+  return absl::OkStatus();
+}
+
+void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {
+  std::vector<std::unique_ptr<FleetPublisher>> ended;
+  absl::MutexLock lock(&publishers_mu_);
+  for (auto at = publishers_.begin(); at != publishers_.end();) {
+    if (changes.count(at->first) != 0) {
+      ++at;
+      continue;
+    }
+    // The fleet is gone. Its nodes, if any, are to have nothing.
+    const std::string name = at->first;
+    ended.push_back(std::move(at->second));
+    at = publishers_.erase(at);
+    ended.clear();
+    xds::Publication nothing;
+    nothing.kind = xds::Publication::Kind::kWhole;
+    nothing.store_revision = read_revision_;
+    const absl::Status status = cache_->Publish(name, nothing).status();
+    if (!status.ok()) log_(absl::StrCat("fleet ", name, ": ", status.ToString()));
+  }
+  for (auto& [name, change] : changes) {
+    std::unique_ptr<FleetPublisher>& publisher = publishers_[name];
+    if (publisher != nullptr) {
+      publisher->Add(std::move(change));
+      continue;
+    }
+    publisher = std::make_unique<FleetPublisher>(
+        name, std::move(change), cache_, ledger_, clock_,
+        options_.max_step_wait, log_);
+  }
+}
+
+uint64_t Reconciler::PublishedIn(const std::string& fleet) const {
+  absl::MutexLock lock(&publishers_mu_);
+  const auto found = publishers_.find(fleet);
+  return found == publishers_.end() ? ~uint64_t{0} : found->second->revision();
+}
+
+void Reconciler::LogProblems() {
+  std::vector<std::string> problems;
+  {
+    absl::MutexLock lock(&mu_);
+    problems = graph_->Problems(kMaxListedProblems);
+  }
+  if (problems == logged_problems_) return;
+  for (const std::string& problem : problems) {
+    if (std::find(logged_problems_.begin(), logged_problems_.end(), problem) ==
+        logged_problems_.end()) {
+      log_(absl::StrCat("cannot be shown as it is: ", problem));
+    }
+  }
+  logged_problems_ = std::move(problems);
+}
+
+std::optional<DomainState> Reconciler::Domain(const std::string& domain) const {
+  absl::MutexLock lock(&mu_);
+  return graph_->Domain(domain);
+}
+
+bool Reconciler::Needs(const std::string& domain,
+                       const xds::ResourceKey& key) const {
+  absl::MutexLock lock(&mu_);
+  return graph_->Needs(domain, key);
+}
+
+ReconcilerStats Reconciler::Stats() const {
+  ReconcilerStats stats;
+  {
+    absl::MutexLock lock(&mu_);
+    stats.read_revision = read_revision_;
+    stats.num_domains = graph_->num_domains();
+    stats.num_translated = graph_->num_translated();
+    stats.num_problems = graph_->num_problems();
+    stats.problems = graph_->Problems(kMaxListedProblems);
+    stats.store_problem = store_problem_;
+  }
+  absl::MutexLock lock(&publishers_mu_);
+  stats.num_fleets = publishers_.size();
+  stats.published_revision = stats.read_revision;
+  for (const auto& [name, publisher] : publishers_) {
+    stats.published_revision =
+        std::min(stats.published_revision, publisher->revision());
+    stats.num_timeouts += publisher->num_timeouts();
+    stats.num_held += publisher->num_held();
+  }
+  return stats;
+}
+
+}  // namespace sallyport::reconcile
