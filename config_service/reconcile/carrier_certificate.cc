@@ -68,8 +68,7 @@ absl::StatusOr<xds::Translated> CarrierCertificate(store::Store& store,
     store::Commit commit;
     commit.preconditions.push_back(store::Precondition::ModRevision(
         std::string(kCarrierCertificateKey),
-        got.record.has_value() ? got.record->mod_revision
-                               : store::Revision()));
+        got.record.has_value() ? got.record->mod_revision : store::Revision()));
     commit.puts.push_back(
         {std::string(kCarrierCertificateKey), std::move(sealed), {}});
     // Another replica may be first; then its is taken.

@@ -29,12 +29,12 @@ TEST(CarriersTest, WhereANameIsFollowsFromTheNamesAlone) {
   Carriers carriers;
   std::set<int> present;
   std::set<size_t> touched;
-  for (int step = 0; step < 3000; ++step) {
-    const int i = static_cast<int>(random() % 600);
+  for (int step = 0; step < 1200; ++step) {
+    const int i = static_cast<int>(random() % 300);
     const std::map<size_t, std::set<std::string>> before = All(carriers);
     touched.clear();
     // More come at first, more go later.
-    if (random() % 3000 > static_cast<unsigned>(step)) {
+    if (random() % 1200 > static_cast<unsigned>(step)) {
       carriers.Put(Named(i), touched);
       present.insert(i);
     } else {
@@ -56,10 +56,9 @@ TEST(CarriersTest, WhereANameIsFollowsFromTheNamesAlone) {
     for (size_t index = 0; index < 20; ++index) {
       const auto a = before.find(index);
       const auto b = after.find(index);
-      const bool same = (a == before.end() ? std::set<std::string>()
-                                           : a->second) ==
-                        (b == after.end() ? std::set<std::string>()
-                                          : b->second);
+      const bool same =
+          (a == before.end() ? std::set<std::string>() : a->second) ==
+          (b == after.end() ? std::set<std::string>() : b->second);
       ASSERT_TRUE(same || touched.count(index) != 0);
     }
   }

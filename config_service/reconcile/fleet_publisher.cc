@@ -238,7 +238,7 @@ void FleetPublisher::PublishRound(Round round) {
     shows = shows || (!IsNeeded(key.type) && !is_shown(put.resource));
   }
   bool takes_away = !change.remove.empty() || !round.last.empty() ||
-                          !round.last_carried.empty();
+                    !round.last_carried.empty();
   const uint64_t before = shown_revision_;
   needed.store_revision = shows || takes_away ? before : change.revision;
   if (!needed.put.empty() || !(shows || takes_away)) {
@@ -370,8 +370,7 @@ bool FleetPublisher::WaitForNodes(xds::Sequence sequence,
       std::vector<std::string> names = result.lagging;
       if (names.size() > kMaxLoggedNodes) names.resize(kMaxLoggedNodes);
       log_(absl::StrCat("fleet ", fleet_name_, ": ", result.num_lagging, " of ",
-                        result.num_connected,
-                        " nodes did not answer in time (",
+                        result.num_connected, " nodes did not answer in time (",
                         absl::StrJoin(names, ", "), "); going on"));
       absl::MutexLock lock(&mu_);
       ++timeouts_;

@@ -24,6 +24,10 @@ using ::sallyport::xds::Translated;
 std::string ResourceWord(const ResourceKey& key) {
   return absl::StrCat("=", xds::TypeName(key.type), " ", key.name);
 }
+// And what is wrong with a unit.
+std::string UnitWord(absl::string_view name) {
+  return absl::StrCat("=unit ", name);
+}
 
 // The errors after which the same may work a moment later.
 bool IsPassing(const absl::Status& status) {
@@ -45,7 +49,8 @@ ResourceKey Scoped(const ResourceKey& key, const std::string& fleet) {
   return {key.type, absl::StrCat(key.name, "/", fleet)};
 }
 bool IsDefaultEndpoints(const ResourceKey& key) {
-  return key.type != ResourceType::kCluster && key.name == xds::kDefaultEndpoints;
+  return key.type != ResourceType::kCluster &&
+         key.name == xds::kDefaultEndpoints;
 }
 
 // Secrets that nothing but a carrier makes Envoy ask for.
@@ -108,7 +113,8 @@ std::optional<Graph::UnitId> Graph::ProviderOf(const ResourceKey& key) {
   if (name == xds::kCarrierSecret) return UnitId{Kind::kCarrier, ""};
   const size_t versions = name.find("/versions/");
   if (is("truststores/")) {
-    return UnitId{Kind::kTruststore, std::string(name.substr(0, name.find('/')))};
+    return UnitId{Kind::kTruststore,
+                  std::string(name.substr(0, name.find('/')))};
   }
   if (is("server-certificates/")) {
     return UnitId{versions == absl::string_view::npos
@@ -167,6 +173,7 @@ absl::Status Graph::TouchAll(Reader& reader) {
   }
   Touch(FleetKey(domain::DefaultFleet().id()));
   Ensure({Kind::kDenyLists, ""});
+  Ensure({Kind::kCarrier, ""});
   for (const auto& [id, unit] : units_) dirty_.insert(id);
   return absl::OkStatus();
 }
@@ -304,6 +311,7 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
   if (built.meanwhile.has_value()) meanwhile = make(*built.meanwhile);
 
   SetInputs(id, unit, std::move(inputs));
+  const std::string problem_before = unit.problem;
   const std::set<UnitId> before = std::exchange(unit.tried, {});
   if (built.problems.empty()) {
     unit.problem.clear();
@@ -320,6 +328,7 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
     unit.tried = std::move(needs);
   }
   Release(before);
+  if (unit.problem != problem_before) Fire(UnitWord(NameOf(id)));
   return absl::OkStatus();
 }
 
@@ -348,7 +357,9 @@ absl::Status Graph::CheckReferences(Built& built, Reader& reader,
     if (!unit.built || dirty_.count(*provider) != 0) {
       SALLYPORT_RETURN_IF_ERROR(Rebuild(*provider, reader));
     }
-    if (!IsThere(key)) built.problems.push_back(WhyMissing(key));
+    if (IsThere(key)) continue;
+    inputs->insert(UnitWord(NameOf(*provider)));
+    built.problems.push_back(WhyMissing(key));
   }
   return absl::OkStatus();
 }
@@ -359,7 +370,8 @@ std::string Graph::WhyMissing(const ResourceKey& key) const {
   if (unit != units_.end() && !unit->second.problem.empty()) {
     return absl::StrCat(NameOf(*id), ": ", unit->second.problem);
   }
-  return id->kind == Kind::kTruststore && !absl::StrContains(key.name, "/versions/")
+  return id->kind == Kind::kTruststore &&
+                 !absl::StrContains(key.name, "/versions/")
              ? absl::StrCat(NameOf(*id), " has no active version")
              : absl::StrCat(key.name, " is not there");
 }
@@ -587,8 +599,7 @@ FleetChange Graph::TakeChange(const std::string& name, FleetState& fleet) {
     const ResourcePtr before =
         delivered == entry.delivered.end() ? nullptr : delivered->second;
     if (entry.wanted.count(name) != 0 && entry.resource != nullptr) {
-      if (before != nullptr &&
-          before->version() == entry.resource->version()) {
+      if (before != nullptr && before->version() == entry.resource->version()) {
         continue;
       }
       FleetChange::Put put;
@@ -683,10 +694,9 @@ std::vector<std::string> Graph::Problems(size_t limit) const {
 }
 
 size_t Graph::num_problems() const {
-  return static_cast<size_t>(
-      std::count_if(units_.begin(), units_.end(), [](const auto& unit) {
-        return !unit.second.problem.empty();
-      }));
+  return static_cast<size_t>(std::count_if(
+      units_.begin(), units_.end(),
+      [](const auto& unit) { return !unit.second.problem.empty(); }));
 }
 
 // Translation.

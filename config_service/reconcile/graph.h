@@ -185,7 +185,7 @@ class Graph {
   absl::Status Rebuild(const UnitId& id, Reader& reader);
   void Drop(const UnitId& id);
   static bool IsRoot(Kind kind) {
-    return kind == Kind::kDenyLists || kind >= Kind::kDomain;
+    return kind <= Kind::kCarrier || kind >= Kind::kDomain;
   }
   static std::string NameOf(const UnitId& id);
   // The unit that gives a resource.

@@ -50,8 +50,8 @@ absl::StatusOr<StageParts> LoadStage(const domain::StageName& name,
   SALLYPORT_ASSIGN_OR_RETURN(parts.deployment,
                              reader.LoadDeployment(parts.stage->deployment));
   if (parts.deployment == nullptr) {
-    problems.push_back(absl::StrCat(parts.stage->deployment.ToString(),
-                                    " is not there"));
+    problems.push_back(
+        absl::StrCat(parts.stage->deployment.ToString(), " is not there"));
   }
   return parts;
 }
@@ -60,10 +60,10 @@ absl::StatusOr<StageParts> LoadStage(const domain::StageName& name,
 void AddProblems(const xds::DomainOutput& output, const std::string& resource,
                  std::vector<std::string>& problems) {
   for (const xds::Problem& problem : output.problems) {
-    problems.push_back(problem.resource == resource
-                           ? problem.message
-                           : absl::StrCat(problem.resource, ": ",
-                                          problem.message));
+    problems.push_back(
+        problem.resource == resource
+            ? problem.message
+            : absl::StrCat(problem.resource, ": ", problem.message));
   }
 }
 
@@ -92,9 +92,9 @@ absl::Status Graph::BuildProvider(const UnitId& id, Reader& reader,
                                   Built& built) {
   switch (id.kind) {
     case Kind::kRevocationList: {
-      SALLYPORT_ASSIGN_OR_RETURN(
-          const auto list, reader.Load<domain::RevocationList>(
-                               domain::RevocationListName(id.id)));
+      SALLYPORT_ASSIGN_OR_RETURN(const auto list,
+                                 reader.Load<domain::RevocationList>(
+                                     domain::RevocationListName(id.id)));
       built.exists = list != nullptr;
       if (!built.exists) return absl::OkStatus();
       SALLYPORT_ASSIGN_OR_RETURN(const xds::Pieces content,
@@ -156,8 +156,8 @@ absl::Status Graph::BuildProvider(const UnitId& id, Reader& reader,
       if (!built.exists) return absl::OkStatus();
       SALLYPORT_ASSIGN_OR_RETURN(
           const auto version,
-          reader.Load<domain::TruststoreVersion>(domain::TruststoreVersionName(
-              name, truststore->active_version)));
+          reader.Load<domain::TruststoreVersion>(
+              domain::TruststoreVersionName(name, truststore->active_version)));
       built.exists = version != nullptr;
       if (!built.exists) return absl::OkStatus();
       SALLYPORT_ASSIGN_OR_RETURN(const xds::Pieces pem,
@@ -173,8 +173,7 @@ absl::Status Graph::BuildProvider(const UnitId& id, Reader& reader,
 absl::Status Graph::BuildServerCertificate(
     const domain::ServerCertificateVersionName& name, bool is_active,
     Reader& reader, Built& built) {
-  SALLYPORT_ASSIGN_OR_RETURN(const auto record,
-                             reader.Get(store::KeyOf(name)));
+  SALLYPORT_ASSIGN_OR_RETURN(const auto record, reader.Get(store::KeyOf(name)));
   built.exists = record != nullptr;
   if (!built.exists) return absl::OkStatus();
   SALLYPORT_ASSIGN_OR_RETURN(const domain::ServerCertificateVersion version,
@@ -244,8 +243,7 @@ absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
     SALLYPORT_ASSIGN_OR_RETURN(const auto record,
                                reader.Get(store::KeyOf(fleet)));
     if (record == nullptr) {
-      built.problems.push_back(
-          absl::StrCat(fleet.ToString(), " is not there"));
+      built.problems.push_back(absl::StrCat(fleet.ToString(), " is not there"));
     }
   }
 
@@ -281,8 +279,7 @@ absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
     carried.validation_secret = xds::BindingSecret(id.id);
     for (const auto& binding : domain_name->mutual_tls->truststores) {
       if (binding.version.empty()) continue;
-      built.pins.insert(
-          {binding.truststore.id(), binding.version.number()});
+      built.pins.insert({binding.truststore.id(), binding.version.number()});
       SALLYPORT_ASSIGN_OR_RETURN(
           const auto version,
           reader.Load<domain::TruststoreVersion>(binding.version));
@@ -325,11 +322,11 @@ absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
 
 std::set<std::string> Graph::KeptLists(const Unit& unit) const {
   std::set<std::string> lists = unit.lists;
-  const bool in_force = std::all_of(
-      unit.state.fleets.begin(), unit.state.fleets.end(),
-      [&](const std::string& fleet) {
-        return published_(fleet) >= unit.state.changed_revision;
-      });
+  const bool in_force =
+      std::all_of(unit.state.fleets.begin(), unit.state.fleets.end(),
+                  [&](const std::string& fleet) {
+                    return published_(fleet) >= unit.state.changed_revision;
+                  });
   if (!in_force) lists.insert(unit.kept_lists.begin(), unit.kept_lists.end());
   return lists;
 }
@@ -385,8 +382,7 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
   return absl::OkStatus();
 }
 
-absl::Status Graph::BuildFleet(const UnitId& id, Reader& reader,
-                               Built& built) {
+absl::Status Graph::BuildFleet(const UnitId& id, Reader& reader, Built& built) {
   const domain::FleetName name(id.id);
   SALLYPORT_ASSIGN_OR_RETURN(const auto fleet,
                              reader.Load<domain::Fleet>(name));

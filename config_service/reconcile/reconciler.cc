@@ -181,7 +181,8 @@ void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {
     nothing.kind = xds::Publication::Kind::kWhole;
     nothing.store_revision = read_revision_;
     const absl::Status status = cache_->Publish(name, nothing).status();
-    if (!status.ok()) log_(absl::StrCat("fleet ", name, ": ", status.ToString()));
+    if (!status.ok())
+      log_(absl::StrCat("fleet ", name, ": ", status.ToString()));
   }
   for (auto& [name, change] : changes) {
     std::unique_ptr<FleetPublisher>& publisher = publishers_[name];
@@ -189,9 +190,9 @@ void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {
       publisher->Add(std::move(change));
       continue;
     }
-    publisher = std::make_unique<FleetPublisher>(
-        name, std::move(change), cache_, ledger_, clock_,
-        options_.max_step_wait, log_);
+    publisher = std::make_unique<FleetPublisher>(name, std::move(change),
+                                                 cache_, ledger_, clock_,
+                                                 options_.max_step_wait, log_);
   }
 }
 

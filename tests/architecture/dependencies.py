@@ -66,6 +66,10 @@ ROOMS = {
         "config_service/domain", "config_service/filter_messages", "config_service/store",
         "config_service/service",
     ),
+    "config_service/reconcile": (
+        "base", "pki", "config_service/domain", "config_service/store",
+        "config_service/service", "config_service/xds",
+    ),
     # Knows all implementations.
     "config_service/server": ("base", "pki", "proto", "config_service"),
     # Resources as bytes; and how they travel. No store, no domain.

@@ -1,0 +1,551 @@
+#include "config_service/reconcile/reconciler.h"
+
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "config_service/reconcile/testing/state.h"
+#include "config_service/store/memory.h"
+#include "gtest/gtest.h"
+
+namespace sallyport::reconcile {
+namespace {
+
+using xds::ResourceKey;
+using xds::ResourcePtr;
+using xds::ResourceType;
+
+const char kPem[] =
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+bool Mentions(const ResourcePtr& resource, absl::string_view text) {
+  return resource != nullptr && absl::StrContains(resource->message(), text);
+}
+
+class ReconcilerTest : public testing::Test {
+ protected:
+  ReconcilerTest()
+      : store_(store::NewMemoryStore()),
+        sealer_(*store::Sealer::FromKeys(Keys())),
+        state_(store_.get(), sealer_.get()),
+        ledger_(Clock::System(), cache_) {}
+
+  static std::vector<Secret> Keys() {
+    std::vector<Secret> keys;
+    keys.push_back(Secret::CopyOf(std::string(32, 'k')));
+    return keys;
+  }
+
+  void Start() {
+    auto started =
+        Reconciler::Start(store_.get(), sealer_.get(), &cache_, &ledger_,
+                          &Clock::System(), {}, [this](absl::string_view line) {
+                            absl::MutexLock lock(&mu_);
+                            log_.emplace_back(line);
+                          });
+    ASSERT_TRUE(started.ok()) << started.status();
+    reconciler_ = *std::move(started);
+  }
+
+  // Until the last commit is wholly published.
+  void Settle() {
+    const auto wanted = static_cast<uint64_t>(state_.revision().value());
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (reconciler_->Stats().published_revision < wanted) {
+      ASSERT_LT(absl::Now(), deadline) << "not published";
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+  }
+
+  ResourcePtr Find(ResourceType type, const std::string& name,
+                   const std::string& fleet = "default") {
+    const auto found = cache_.FindFleet(fleet);
+    return found == nullptr ? nullptr : found->Find(type, name);
+  }
+  bool HasSecret(const std::string& name,
+                 const std::string& fleet = "default") {
+    return Find(ResourceType::kSecret, name, fleet) != nullptr;
+  }
+  // Whether the matcher sends clients to the domain's chain.
+  bool Serves(const std::string& domain, const std::string& fleet = "default") {
+    return Mentions(Find(ResourceType::kListener, "https", fleet),
+                    "domains/" + domain);
+  }
+  // Whether a carrier makes Envoy ask for the secret.
+  bool Carried(const std::string& secret,
+               const std::string& fleet = "default") {
+    for (const auto& listener :
+         cache_.FindFleet(fleet)->List(ResourceType::kListener)) {
+      if (absl::StartsWith(listener->name(), "carriers/") &&
+          Mentions(listener, secret)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  bool Logged(absl::string_view text) {
+    absl::MutexLock lock(&mu_);
+    for (const std::string& line : log_) {
+      if (absl::StrContains(line, text)) return true;
+    }
+    return false;
+  }
+
+  void Simple() {
+    state_.Truststore("partners", kPem);
+    state_.ServerCertificate("web", {"*.example.com"});
+    state_.MockApi("orders", "one");
+    state_.Put(State::Domain("api.example.com", "web", {"partners"}));
+    state_.Map("api.example.com", "orders");
+  }
+
+  const std::unique_ptr<store::Store> store_;
+  const std::unique_ptr<store::Sealer> sealer_;
+  State state_;
+  xds::Cache cache_;
+  xds::Ledger ledger_;
+  std::unique_ptr<Reconciler> reconciler_;
+  absl::Mutex mu_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(ReconcilerTest, AnEmptyStoreGivesTheDefaultFleetAPortWithoutDomains) {
+  Start();
+  EXPECT_NE(Find(ResourceType::kListener, "https"), nullptr);
+  EXPECT_EQ(cache_.FindFleet("default")->num_resources(ResourceType::kSecret),
+            0u);
+}
+
+TEST_F(ReconcilerTest, ADomainComesWithAllItNeedsAndGoesWithIt) {
+  Start();
+  Simple();
+  Settle();
+  EXPECT_TRUE(Serves("api.example.com"));
+  const ResourcePtr chain =
+      Find(ResourceType::kFilterChain, "domains/api.example.com");
+  EXPECT_TRUE(Mentions(chain, "server-certificates/web"));
+  EXPECT_TRUE(Mentions(
+      Find(ResourceType::kRouteConfiguration, "domains/api.example.com"),
+      "one"));
+  for (const char* secret : {"truststores/partners", "bindings/api.example.com",
+                             "server-certificates/web", "carrier"}) {
+    EXPECT_TRUE(HasSecret(secret)) << secret;
+    EXPECT_TRUE(Carried(secret)) << secret;
+  }
+  const auto state = reconciler_->Domain("api.example.com");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_TRUE(state->served);
+  EXPECT_EQ(state->problem, "");
+  EXPECT_TRUE(reconciler_->Needs(
+      "api.example.com", {ResourceType::kSecret, "truststores/partners"}));
+  EXPECT_FALSE(reconciler_->Needs(
+      "api.example.com", {ResourceType::kSecret, "truststores/others"}));
+
+  state_.Delete("domainNames.apiMappings/api.example.com/all");
+  state_.Delete("domainNames/api.example.com");
+  Settle();
+  EXPECT_FALSE(Serves("api.example.com"));
+  EXPECT_EQ(Find(ResourceType::kFilterChain, "domains/api.example.com"),
+            nullptr);
+  EXPECT_EQ(cache_.FindFleet("default")->num_resources(ResourceType::kSecret),
+            0u);
+  EXPECT_EQ(cache_.FindFleet("default")->num_resources(ResourceType::kListener),
+            1u);
+  EXPECT_FALSE(reconciler_->Domain("api.example.com").has_value());
+}
+
+TEST_F(ReconcilerTest, ARestartPublishesTheSameVersions) {
+  Simple();
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  state_.Fleet(fleet);
+  state_.MockApi("orders", "two");
+  Start();
+  std::map<std::string, std::string> versions;
+  const auto collect = [&] {
+    std::map<std::string, std::string> all;
+    for (const std::string& name : cache_.FleetNames()) {
+      for (size_t type = 0; type < xds::kNumResourceTypes; ++type) {
+        for (const auto& resource :
+             cache_.FindFleet(name)->List(static_cast<ResourceType>(type))) {
+          all[absl::StrCat(name, " ", type, " ", resource->name())] =
+              resource->version();
+        }
+      }
+    }
+    return all;
+  };
+  const auto before = collect();
+  EXPECT_GT(before.size(), 8u);
+  const xds::Sequence sequence = cache_.FindFleet("default")->sequence();
+  reconciler_.reset();
+  Start();
+  EXPECT_EQ(collect(), before);
+  // Nothing is sent to a proxy that has it.
+  EXPECT_EQ(cache_.FindFleet("default")->sequence(), sequence);
+}
+
+TEST_F(ReconcilerTest, ANewTruststoreVersionIsOneResourceHoweverManyDomains) {
+  state_.Truststore("partners", kPem);
+  state_.ServerCertificate("web", {"*.example.com"});
+  state_.MockApi("orders", "one");
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = absl::StrCat("d", i, ".example.com");
+    state_.Put(State::Domain(name, "web", {"partners"}));
+    state_.Map(name, "orders");
+  }
+  Start();
+  const uint64_t translated = reconciler_->Stats().num_translated;
+  const xds::Sequence sequence = cache_.FindFleet("default")->sequence();
+  state_.Truststore("partners", std::string(kPem) + "\n");
+  Settle();
+  EXPECT_LE(reconciler_->Stats().num_translated - translated, 2u);
+  EXPECT_EQ(cache_.FindFleet("default")->sequence(), sequence + 1);
+
+  // One more domain: the domain alone.
+  const uint64_t before = reconciler_->Stats().num_translated;
+  state_.Put(State::Domain("new.example.com", "web", {"partners"}));
+  Settle();
+  EXPECT_TRUE(Serves("new.example.com"));
+  EXPECT_LE(reconciler_->Stats().num_translated - before, 3u);
+}
+
+TEST_F(ReconcilerTest, NoFleetSeesWhatIsAnothers) {
+  Simple();
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  state_.Fleet(fleet);
+  Start();
+  EXPECT_NE(Find(ResourceType::kListener, "https", "edge"), nullptr);
+  EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
+
+  state_.Truststore("others", kPem);
+  state_.ServerCertificate("other", {"other.example.org"});
+  domain::DomainName other =
+      State::Domain("other.example.org", "other", {"others"});
+  other.fleets = {domain::FleetName("edge")};
+  state_.Put(other);
+  Settle();
+  EXPECT_TRUE(Serves("other.example.org", "edge"));
+  EXPECT_FALSE(Serves("other.example.org"));
+  EXPECT_FALSE(HasSecret("server-certificates/other"));
+  EXPECT_FALSE(HasSecret("truststores/others"));
+  EXPECT_FALSE(HasSecret("truststores/partners", "edge"));
+
+  // It moves.
+  other.fleets = {domain::DefaultFleet()};
+  state_.Put(other);
+  Settle();
+  EXPECT_TRUE(Serves("other.example.org"));
+  EXPECT_FALSE(Serves("other.example.org", "edge"));
+  EXPECT_FALSE(HasSecret("server-certificates/other", "edge"));
+}
+
+TEST_F(ReconcilerTest, WhatIsMissingKeepsANewDomainOutAndSaysWhy) {
+  Start();
+  state_.ServerCertificate("web", {"*.example.com"});
+  state_.Put(State::Domain("api.example.com", "web", {"partners"}));
+  Settle();
+  EXPECT_FALSE(Serves("api.example.com"));
+  EXPECT_FALSE(HasSecret("server-certificates/web"));
+  EXPECT_EQ(reconciler_->Domain("api.example.com")->problem,
+            "truststores/partners: is not there");
+  EXPECT_TRUE(Logged("domainNames/api.example.com"));
+  domain::Truststore empty;
+  empty.name = domain::TruststoreName("partners");
+  state_.Put(empty);
+  Settle();
+  EXPECT_EQ(reconciler_->Domain("api.example.com")->problem,
+            "truststores/partners has no active version");
+  // It comes by itself once it can.
+  state_.Truststore("partners", kPem);
+  Settle();
+  EXPECT_TRUE(Serves("api.example.com"));
+  EXPECT_EQ(reconciler_->Domain("api.example.com")->problem, "");
+}
+
+TEST_F(ReconcilerTest, ADomainThatCannotBeTranslatedKeepsWhatItHad) {
+  Simple();
+  Start();
+  const ResourcePtr chain =
+      Find(ResourceType::kFilterChain, "domains/api.example.com");
+  state_.Put(State::Domain("api.example.com", "none", {"partners"}));
+  Settle();
+  EXPECT_TRUE(Serves("api.example.com"));
+  EXPECT_EQ(Find(ResourceType::kFilterChain, "domains/api.example.com"), chain);
+  auto state = *reconciler_->Domain("api.example.com");
+  EXPECT_TRUE(state.served);
+  EXPECT_EQ(state.problem, "serverCertificates/none: is not there");
+  EXPECT_EQ(reconciler_->Stats().num_problems, 2u);
+  // A record that cannot be read, too.
+  state_.PutRaw("domainNames/api.example.com", "damaged");
+  Settle();
+  EXPECT_TRUE(Serves("api.example.com"));
+  EXPECT_NE(reconciler_->Domain("api.example.com")->problem, "");
+  // Others go on meanwhile.
+  state_.Put(State::Domain("b.example.com", "web", {"partners"}));
+  Settle();
+  EXPECT_TRUE(Serves("b.example.com"));
+  // After a restart there is nothing that it had.
+  reconciler_.reset();
+  Start();
+  EXPECT_FALSE(Serves("api.example.com"));
+  EXPECT_TRUE(Serves("b.example.com"));
+}
+
+TEST_F(ReconcilerTest, AKeyThatCannotBeOpenedIsNotShown) {
+  std::vector<Secret> keys;
+  keys.push_back(Secret::CopyOf(std::string(32, 'x')));
+  const auto other = *store::Sealer::FromKeys(std::move(keys));
+  State foreign(store_.get(), other.get());
+  foreign.ServerCertificate("web", {"*.example.com"});
+  state_.Truststore("partners", kPem);
+  state_.Put(State::Domain("api.example.com", "web", {"partners"}));
+  Start();
+  EXPECT_FALSE(Serves("api.example.com"));
+  EXPECT_NE(reconciler_->Domain("api.example.com")->problem, "");
+}
+
+TEST_F(ReconcilerTest, APinnedVersionIsCarriedForAsLongAsItIsPinned) {
+  Simple();
+  Start();
+  domain::DomainName pinned =
+      State::Domain("pinned.example.com", "web", {"partners"});
+  pinned.mutual_tls->truststores[0].version =
+      domain::TruststoreVersionName(domain::TruststoreName("partners"), 1);
+  state_.Put(pinned);
+  Settle();
+  EXPECT_TRUE(Serves("pinned.example.com"));
+  EXPECT_TRUE(HasSecret("truststores/partners/versions/1"));
+  EXPECT_TRUE(Carried("truststores/partners/versions/1"));
+  // It stays when another becomes active.
+  state_.Truststore("partners", std::string(kPem) + "\n");
+  Settle();
+  EXPECT_TRUE(HasSecret("truststores/partners/versions/1"));
+  pinned.mutual_tls->truststores[0].version =
+      domain::TruststoreVersionName(domain::TruststoreName("partners"), 2);
+  state_.Put(pinned);
+  Settle();
+  EXPECT_FALSE(HasSecret("truststores/partners/versions/1"));
+  EXPECT_TRUE(HasSecret("truststores/partners/versions/2"));
+  pinned.mutual_tls->truststores[0].version =
+      domain::TruststoreVersionName(domain::TruststoreName("partners"), 7);
+  state_.Put(pinned);
+  Settle();
+  EXPECT_NE(reconciler_->Domain("pinned.example.com")->problem, "");
+  EXPECT_TRUE(HasSecret("truststores/partners/versions/2"));
+}
+
+TEST_F(ReconcilerTest, DenyListsOfEveryDomainReachEachBinding) {
+  Simple();
+  Start();
+  const std::string digest(64, 'a');
+  state_.CertificateList("stolen", State::ListKind::kDenyEverywhere, {digest});
+  Settle();
+  EXPECT_TRUE(Mentions(Find(ResourceType::kSecret, "bindings/api.example.com"),
+                       "stolen"));
+  EXPECT_TRUE(HasSecret("certificate-lists/stolen"));
+  EXPECT_TRUE(Carried("certificate-lists/stolen"));
+  // A new entry is the list alone.
+  const uint64_t before = reconciler_->Stats().num_translated;
+  state_.CertificateList("stolen", State::ListKind::kDenyEverywhere,
+                         {digest, std::string(64, 'b')});
+  Settle();
+  EXPECT_TRUE(Mentions(Find(ResourceType::kSecret, "certificate-lists/stolen"),
+                       std::string(64, 'b')));
+  EXPECT_LE(reconciler_->Stats().num_translated - before, 2u);
+}
+
+TEST_F(ReconcilerTest, DefaultEndpointsFollowTheApis) {
+  Simple();
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  fleet.default_endpoint_suffix = "apis.test";
+  fleet.default_endpoint_certificate = domain::ServerCertificateName("web");
+  state_.Fleet(fleet);
+  Start();
+  EXPECT_TRUE(
+      Mentions(Find(ResourceType::kListener, "https", "edge"), "*.apis.test"));
+  EXPECT_TRUE(Mentions(
+      Find(ResourceType::kRouteConfiguration, "default-endpoints", "edge"),
+      "orders.apis.test"));
+  EXPECT_TRUE(HasSecret("server-certificates/web", "edge"));
+  EXPECT_EQ(Find(ResourceType::kFilterChain, "default-endpoints"), nullptr);
+  state_.MockApi("later", "later");
+  Settle();
+  EXPECT_TRUE(Mentions(
+      Find(ResourceType::kRouteConfiguration, "default-endpoints", "edge"),
+      "later.apis.test"));
+  fleet.default_endpoint_suffix = "";
+  fleet.default_endpoint_certificate = {};
+  state_.Fleet(fleet);
+  Settle();
+  EXPECT_EQ(Find(ResourceType::kFilterChain, "default-endpoints", "edge"),
+            nullptr);
+  EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
+}
+
+TEST_F(ReconcilerTest, AFleetThatGoesTakesEverythingFromItsNodes) {
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  state_.Fleet(fleet);
+  Start();
+  EXPECT_NE(Find(ResourceType::kListener, "https", "edge"), nullptr);
+  state_.Delete("fleets/edge");
+  Settle();
+  EXPECT_EQ(Find(ResourceType::kListener, "https", "edge"), nullptr);
+  state_.Fleet(fleet);
+  Settle();
+  EXPECT_NE(Find(ResourceType::kListener, "https", "edge"), nullptr);
+}
+
+// After each publication, at any time: whoever is let in finds everything.
+TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
+  constexpr int kDomains = 12;
+  constexpr int kOthers = 4;
+  const auto domain_of = [](int i) {
+    return absl::StrFormat("d%02d.example.com", i);
+  };
+  for (int i = 0; i < kOthers; ++i) {
+    state_.Truststore(absl::StrFormat("t%02d", i), kPem);
+    state_.ServerCertificate(absl::StrFormat("c%02d", i), {"*.example.com"});
+    state_.MockApi(absl::StrFormat("a%02d", i), "body");
+    state_.CertificateList(absl::StrFormat("l%02d", i), State::ListKind::kAllow,
+                           {std::string(64, 'a')});
+  }
+  Start();
+  int checks = 0;
+  std::vector<std::string> wrong;
+  cache_.OnPublished([&](const std::shared_ptr<xds::Fleet>& fleet) {
+    absl::MutexLock lock(&mu_);
+    ++checks;
+    const ResourcePtr port = fleet->Find(ResourceType::kListener, "https");
+    for (int i = 0; i < kDomains; ++i) {
+      const std::string domain = domain_of(i);
+      const std::string name = "domains/" + domain;
+      if (!Mentions(port, name)) continue;
+      const ResourcePtr chain = fleet->Find(ResourceType::kFilterChain, name);
+      const ResourcePtr routes =
+          fleet->Find(ResourceType::kRouteConfiguration, name);
+      const ResourcePtr binding =
+          fleet->Find(ResourceType::kSecret, "bindings/" + domain);
+      if (chain == nullptr || routes == nullptr) {
+        wrong.push_back("no chain or routes: " + domain);
+        continue;
+      }
+      const auto need = [&](const std::string& secret, const char* why) {
+        if (fleet->Find(ResourceType::kSecret, secret) == nullptr) {
+          wrong.push_back(absl::StrCat(domain, ": no ", secret, " ", why));
+        }
+        bool carried = false;
+        for (const auto& listener : fleet->List(ResourceType::kListener)) {
+          carried = carried ||
+                    (listener->name() != "https" && Mentions(listener, secret));
+        }
+        if (!carried) {
+          wrong.push_back(absl::StrCat(domain, ": nobody carries ", secret));
+        }
+      };
+      if (Mentions(chain, "sallyport.truststore")) {
+        need("bindings/" + domain, "by the chain");
+      }
+      for (int j = 0; j < kOthers; ++j) {
+        const std::string certificate =
+            absl::StrFormat("server-certificates/c%02d", j);
+        // The chain keeps what it has when its carrier goes ahead.
+        if (Mentions(chain, certificate) &&
+            fleet->Find(ResourceType::kSecret, certificate) == nullptr) {
+          wrong.push_back(absl::StrCat(domain, ": no ", certificate));
+        }
+        const std::string truststore = absl::StrFormat("t%02d", j);
+        if (Mentions(binding, truststore)) {
+          need("truststores/" + truststore, "by the binding");
+        }
+        const std::string list = absl::StrFormat("l%02d", j);
+        if (Mentions(binding, list)) {
+          need("certificate-lists/" + list, "by the binding");
+        }
+        if (Mentions(routes, list) && !Mentions(binding, list)) {
+          wrong.push_back(
+              absl::StrCat(domain, ": routes ask for ", list, " in vain"));
+        }
+      }
+    }
+  });
+
+  std::mt19937 random(7);
+  const auto any = [&random](int below) {
+    return static_cast<int>(random() % static_cast<unsigned>(below));
+  };
+  for (int step = 0; step < 400; ++step) {
+    const std::string domain = domain_of(any(kDomains));
+    switch (any(8)) {
+      case 0:
+      case 1:
+      case 2: {
+        std::set<std::string> truststores;
+        for (int n = any(3); n > 0; --n) {
+          truststores.insert(absl::StrFormat("t%02d", any(kOthers)));
+        }
+        state_.Put(State::Domain(domain, absl::StrFormat("c%02d", any(kOthers)),
+                                 {truststores.begin(), truststores.end()}));
+        break;
+      }
+      case 3:
+      case 4: {
+        std::set<std::string> lists;
+        for (int n = any(3); n > 0; --n) {
+          lists.insert(absl::StrFormat("l%02d", any(kOthers)));
+        }
+        state_.Map(domain, absl::StrFormat("a%02d", any(kOthers)),
+                   {lists.begin(), lists.end()});
+        break;
+      }
+      case 5:
+        state_.Delete("domainNames.apiMappings/" + domain + "/all");
+        state_.Delete("domainNames/" + domain);
+        break;
+      case 6:
+        state_.Truststore(absl::StrFormat("t%02d", any(kOthers)),
+                          absl::StrCat(kPem, step));
+        break;
+      default:
+        state_.ServerCertificate(absl::StrFormat("c%02d", any(kOthers)),
+                                 {"*.example.com"});
+    }
+    if (any(4) == 0) Settle();
+  }
+  Settle();
+  cache_.OnPublished(nullptr);
+  EXPECT_GT(checks, 100);
+  EXPECT_TRUE(wrong.empty()) << wrong.size() << ", first: " << wrong.front();
+
+  // What is published is what a restart publishes.
+  const auto versions = [&] {
+    std::set<std::string> all;
+    const auto fleet = cache_.FindFleet("default");
+    for (size_t type = 0; type < xds::kNumResourceTypes; ++type) {
+      for (const auto& one : fleet->List(static_cast<ResourceType>(type))) {
+        all.insert(one->name() + " " + one->version());
+      }
+    }
+    return all;
+  };
+  const auto before = versions();
+  reconciler_.reset();
+  Start();
+  EXPECT_EQ(versions(), before);
+}
+
+}  // namespace
+}  // namespace sallyport::reconcile
