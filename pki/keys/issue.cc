@@ -199,6 +199,25 @@ absl::StatusOr<std::string> Issue(const NewCertificate& certificate,
                      static_cast<size_t>(size));
 }
 
+absl::StatusOr<std::string> MakeCertificateRequest(const PrivateKey& key) {
+  const bssl::UniquePtr<X509_REQ> request(X509_REQ_new());
+  EVP_PKEY* const signing_key = key.rep().key.get();
+  uint8_t* der = nullptr;
+  if (!X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) ||
+      !X509_REQ_set_pubkey(request.get(), signing_key) ||
+      X509_REQ_sign(request.get(), signing_key, EVP_sha256()) <= 0) {
+    return absl::InternalError("cannot make a certificate request");
+  }
+  const int size = i2d_X509_REQ(request.get(), &der);
+  if (size <= 0) {
+    return absl::InternalError("cannot encode a certificate request");
+  }
+  const bssl::UniquePtr<uint8_t> owned(der);
+  return WritePem("CERTIFICATE REQUEST",
+                  absl::string_view(reinterpret_cast<const char*>(der),
+                                    static_cast<size_t>(size)));
+}
+
 absl::StatusOr<std::string> ReadCertificateRequest(absl::string_view pem) {
   constexpr absl::string_view kNoRequest =
       "is no certificate request; give PEM with one CERTIFICATE REQUEST";

@@ -43,6 +43,10 @@ absl::StatusOr<std::string> Issue(const NewCertificate& certificate,
                                   const PrivateKey& signer,
                                   const Certificate* issuer);
 
+// MakeCertificateRequest: a PKCS #10 request in PEM for the key, signed by it,
+// without names: whoever issues the certificate decides about those.
+absl::StatusOr<std::string> MakeCertificateRequest(const PrivateKey& key);
+
 // ReadCertificateRequest: the SubjectPublicKeyInfo (DER) of a PKCS #10 request
 // in PEM (`CERTIFICATE REQUEST`), whose signature by that key is checked. The
 // names in it are nobody's but the requester's, and not returned.

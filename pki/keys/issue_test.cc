@@ -213,5 +213,17 @@ TEST(ReadCertificateRequest, ChecksTheSignature) {
                                HasSubstr("no certificate request")));
 }
 
+TEST(Issue, MakesRequestsThatItReads) {
+  for (const auto kind :
+       {PrivateKey::Kind::kEcP256, PrivateKey::Kind::kRsa2048}) {
+    const auto key = PrivateKey::Generate(kind);
+    const absl::StatusOr<std::string> request = MakeCertificateRequest(*key);
+    ASSERT_TRUE(request.ok()) << request.status();
+    const absl::StatusOr<std::string> spki = ReadCertificateRequest(*request);
+    ASSERT_TRUE(spki.ok()) << spki.status();
+    EXPECT_EQ(*spki, key->spki_der());
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::pki

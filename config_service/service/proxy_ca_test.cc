@@ -1,0 +1,136 @@
+#include "config_service/service/proxy_ca.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "base/clock.h"
+#include "config_service/domain/fleet.h"
+#include "config_service/domain/violations.h"
+#include "config_service/service/audit_log.h"
+#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/store/fleet_records.h"
+#include "config_service/store/keys.h"
+#include "config_service/store/memory.h"
+#include "config_service/store/proxy_ca_record.h"
+#include "gtest/gtest.h"
+#include "pki/keys/issue.h"
+
+namespace sallyport::service {
+namespace {
+
+std::unique_ptr<store::Sealer> SealerOf(char c) {
+  std::vector<Secret> keys;
+  keys.push_back(Secret::CopyOf(std::string(store::kSealingKeyBytes, c)));
+  return *store::Sealer::FromKeys(std::move(keys));
+}
+
+class ProxyCaTest : public testing::Test {
+ protected:
+  ProxyCaTest()
+      : clock_(absl::FromUnixSeconds(1790000000)),
+        sealer_(SealerOf('a')),
+        store_(store::NewMemoryStore()) {
+    ca_ = *ProxyCa::Open(*store_, *sealer_, clock_, "example.test");
+    context_.store = store_.get();
+    context_.clock = &clock_;
+    context_.format = &format_;
+    caller_.principal = "token:a";
+    caller_.role = Role::kAdmin;
+    write_.method = "sallyport.config.v1.Fleets/IssueNodeCertificate";
+  }
+
+  NodeCertificates::Request RequestFor(const std::string& node) {
+    NodeCertificates::Request out;
+    out.fleet = *domain::FleetName::Parse("fleets/default");
+    out.node_id = node;
+    out.certificate_request_pem = *pki::MakeCertificateRequest(*key_);
+    return out;
+  }
+
+  FakeClock clock_;
+  std::unique_ptr<store::Sealer> sealer_;
+  std::unique_ptr<store::Store> store_;
+  PlainAuditFormat format_;
+  std::unique_ptr<ProxyCa> ca_;
+  Context context_;
+  Caller caller_;
+  Write write_;
+  std::unique_ptr<const pki::PrivateKey> key_ =
+      pki::PrivateKey::Generate(pki::PrivateKey::Kind::kEcP256);
+};
+
+TEST_F(ProxyCaTest, StaysTheSameOverARestart) {
+  const auto again = *ProxyCa::Open(*store_, *sealer_, clock_, "example.test");
+  EXPECT_EQ(again->certificate_pem(), ca_->certificate_pem());
+}
+
+TEST_F(ProxyCaTest, KeepsItsKeySealed) {
+  const auto record =
+      store_->Get(std::string(store::kProxyCaKey))->record.value();
+  EXPECT_FALSE(absl::StrContains(record.value, "PRIVATE KEY"));
+  EXPECT_FALSE(
+      ProxyCa::Open(*store_, *SealerOf('b'), clock_, "example.test").ok());
+}
+
+TEST_F(ProxyCaTest, IssuesForOneNodeAndTheKeyOfItsRequest) {
+  const auto answer = NodeCertificates(context_, ca_.get())
+                          .Issue(caller_, write_, RequestFor("edge-1"));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->certificate->AltNames().uri,
+            std::vector<std::string>{
+                "spiffe://example.test/fleets/default/nodes/edge-1"});
+  EXPECT_TRUE(key_->BelongsTo(*answer->certificate));
+  EXPECT_FALSE(answer->certificate->is_ca());
+  EXPECT_EQ(answer->certificate->not_after(),
+            clock_.Now() + kDefaultNodeCertificateValidity);
+  EXPECT_EQ(answer->ca_pem, ca_->certificate_pem());
+  AuditLog log(store_.get());
+  const auto page = log.List({});
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->items.size(), 1u);
+  EXPECT_EQ(page->items[0].principal, "token:a");
+  EXPECT_EQ(page->items[0].changes[0].resource, "fleets/default/nodes/edge-1");
+}
+
+TEST_F(ProxyCaTest, SaysAllThatIsWrongWithARequest) {
+  NodeCertificates::Request request = RequestFor("a/b");
+  request.validity = kMaxNodeCertificateValidity + absl::Seconds(1);
+  request.certificate_request_pem = "nothing";
+  const auto answer =
+      NodeCertificates(context_, ca_.get()).Issue(caller_, write_, request);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(domain::ErrorOf(answer.status())->violations.size(), 3u);
+  request = RequestFor("a");
+  request.validity = kMaxNodeCertificateValidity;
+  EXPECT_TRUE(NodeCertificates(context_, ca_.get())
+                  .Issue(caller_, write_, request)
+                  .ok());
+  request.fleet = *domain::FleetName::Parse("fleets/none");
+  EXPECT_EQ(domain::ErrorOf(NodeCertificates(context_, ca_.get())
+                                .Issue(caller_, write_, request)
+                                .status())
+                ->reason,
+            domain::Reason::kResourceNotFound);
+}
+
+TEST_F(ProxyCaTest, NeverOutlivesItself) {
+  clock_.Advance(kProxyCaValidity - absl::Hours(24));
+  const auto answer = NodeCertificates(context_, ca_.get())
+                          .Issue(caller_, write_, RequestFor("edge-1"));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->certificate->not_after(), ca_->not_after());
+}
+
+TEST_F(ProxyCaTest, TellsTheServiceFromItsNodes) {
+  const auto identity =
+      ca_->IssueXds({"localhost", "127.0.0.1", "::1"}, clock_.Now());
+  ASSERT_TRUE(identity.ok()) << identity.status();
+  EXPECT_TRUE(absl::StrContains(identity->private_key_pem.Reveal(), "PRIVATE"));
+  EXPECT_EQ(XdsUri("example.test"), "spiffe://example.test/xds");
+  // No node can have that URI.
+  EXPECT_FALSE(domain::NodeName::Parse("xds").ok());
+}
+
+}  // namespace
+}  // namespace sallyport::service
