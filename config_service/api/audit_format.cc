@@ -1,6 +1,8 @@
 #include "config_service/api/audit_format.h"
 
+#include "config_service/api/convert_api.h"
 #include "config_service/api/convert_certificate.h"
+#include "config_service/api/convert_domain_name.h"
 #include "config_service/api/convert_fleet.h"
 #include "config_service/api/convert_list.h"
 #include "config_service/api/convert_truststore.h"
@@ -67,6 +69,30 @@ std::string JsonAuditFormat::Json(
 
 std::string JsonAuditFormat::Json(const domain::Fleet& fleet) const {
   return ToJson<proto::Fleet>(fleet);
+}
+
+std::string JsonAuditFormat::Json(const domain::DomainName& domain_name) const {
+  return ToJson<proto::DomainName>(domain_name);
+}
+
+std::string JsonAuditFormat::Json(const domain::ApiMapping& mapping) const {
+  return ToJson<proto::ApiMapping>(mapping);
+}
+
+std::string JsonAuditFormat::Json(const domain::Api& api) const {
+  return ToJson<proto::Api>(api);
+}
+
+std::string JsonAuditFormat::Json(const domain::Route& route) const {
+  return ToJson<proto::Route>(route);
+}
+
+std::string JsonAuditFormat::Json(const domain::Stage& stage) const {
+  return ToJson<proto::Stage>(stage);
+}
+
+std::string JsonAuditFormat::Json(const domain::Deployment& deployment) const {
+  return ToJson<proto::Deployment>(deployment);
 }
 
 }  // namespace sallyport::api

@@ -23,6 +23,12 @@ class JsonAuditFormat : public service::AuditFormat {
   std::string Json(const domain::CertificateList& list) const override;
   std::string Json(const domain::CertificateListEntry& entry) const override;
   std::string Json(const domain::Fleet& fleet) const override;
+  std::string Json(const domain::DomainName& domain_name) const override;
+  std::string Json(const domain::ApiMapping& mapping) const override;
+  std::string Json(const domain::Api& api) const override;
+  std::string Json(const domain::Route& route) const override;
+  std::string Json(const domain::Stage& stage) const override;
+  std::string Json(const domain::Deployment& deployment) const override;
 };
 
 }  // namespace sallyport::api

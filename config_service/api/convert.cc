@@ -40,7 +40,9 @@ void AddSetFields(const std::string& prefix, const Message& message,
     const bool is_plain_message =
         field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
         !field->is_repeated() &&
-        field->message_type()->file()->package() != "google.protobuf";
+        field->message_type()->file()->package() != "google.protobuf" &&
+        // Rules of the module are taken whole.
+        field->message_type()->file()->package() != "sallyport.filter.v1";
     if (!is_plain_message) {
       out.push_back(std::move(path));
       continue;

@@ -60,6 +60,13 @@ Name ParseName(absl::string_view field, const std::string& text,
   return Name();
 }
 
+// The same where there may be none.
+template <typename Name>
+Name ParseNameIfAny(absl::string_view field, const std::string& text,
+                    domain::Violations& violations) {
+  return text.empty() ? Name() : ParseName<Name>(field, text, violations);
+}
+
 // ConvertMetadata: what all resources have: name (of a request, when it has
 // one), etag, description, labels; and of an answer revision and times.
 template <typename Message, typename T>

@@ -28,7 +28,9 @@
 #include "base/status_macros.h"
 #include "config_service/api/convert.h"
 // Every convert_*.h: the templates find what is declared before them.
+#include "config_service/api/convert_api.h"
 #include "config_service/api/convert_certificate.h"
+#include "config_service/api/convert_domain_name.h"
 #include "config_service/api/convert_fleet.h"
 #include "config_service/api/convert_list.h"
 #include "config_service/api/convert_truststore.h"

@@ -584,6 +584,27 @@ void Validate(const Route& route, Violations& violations) {
   }
 }
 
+std::vector<Warning> Warnings(const Route& route) {
+  std::vector<Warning> warnings;
+  const auto warn = [&](absl::string_view field, const BackendTls& tls) {
+    if (!tls.insecure_skip_verification) return;
+    Warning& warning = warnings.emplace_back();
+    warning.reason = "BACKEND_NOT_VERIFIED";
+    warning.field = std::string(field);
+    warning.message =
+        "the backend's certificate is not verified, so anybody between could "
+        "be the backend; name a truststore";
+  };
+  if (const auto* proxy =
+          std::get_if<HttpProxyIntegration>(&route.integration)) {
+    warn("http_proxy.tls.insecure_skip_verification", proxy->tls);
+  } else if (const auto* http =
+                 std::get_if<HttpIntegration>(&route.integration)) {
+    warn("http.tls.insecure_skip_verification", http->tls);
+  }
+  return warnings;
+}
+
 void Validate(const Stage& stage, Violations& violations) {
   Validate(stage.metadata, violations);
   if (!stage.deployment.empty() &&

@@ -72,6 +72,10 @@ struct Route {
 
 void Validate(const Route& route, Violations& violations);
 
+// What is allowed and deserves attention: a backend whose certificate nobody
+// verifies (BACKEND_NOT_VERIFIED).
+std::vector<Warning> Warnings(const Route& route);
+
 struct Stage {
   StageName name;
   Metadata metadata;

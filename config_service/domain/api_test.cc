@@ -295,6 +295,21 @@ TEST(ValidateRoute, ChecksBackendTls) {
   EXPECT_TRUE(Check(route).Has("http_proxy.tls", Reason::kFieldsConflict));
 }
 
+TEST(Warnings, NameABackendThatNobodyVerifies) {
+  Route route = GoodRoute();
+  EXPECT_THAT(Warnings(route), IsEmpty());
+  std::get<HttpProxyIntegration>(route.integration)
+      .tls.insecure_skip_verification = true;
+  ASSERT_EQ(Warnings(route).size(), 1u);
+  EXPECT_EQ(Warnings(route)[0].reason, "BACKEND_NOT_VERIFIED");
+  EXPECT_EQ(Warnings(route)[0].field,
+            "http_proxy.tls.insecure_skip_verification");
+  HttpIntegration http;
+  http.tls.insecure_skip_verification = true;
+  route.integration = http;
+  EXPECT_EQ(Warnings(route)[0].field, "http.tls.insecure_skip_verification");
+}
+
 TEST(ValidateRoute, RefusesAnyAsTheBackendsMethod) {
   Route route = GoodRoute();
   route.method = "ANY";

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "config_service/domain/limits.h"
 #include "settings/bad_request.h"
 #include "settings/limits.h"
@@ -275,6 +276,24 @@ void CheckMutualTls(absl::string_view field, const MutualTls& mutual_tls,
   CheckVerifyLimits(Field(field, "limits"), mutual_tls.limits, violations);
 }
 
+void WarnOfTruststores(absl::string_view field, const ClientRule& rule,
+                       const MutualTls& mutual_tls,
+                       std::vector<Warning>& warnings) {
+  std::set<std::string> unknown;
+  for (const std::string& name : TruststoresOf(rule)) unknown.insert(name);
+  for (const TruststoreBinding& binding : mutual_tls.truststores) {
+    unknown.erase(binding.truststore.id());
+  }
+  for (const std::string& name : unknown) {
+    Warning& warning = warnings.emplace_back();
+    warning.reason = "UNKNOWN_TRUSTSTORE";
+    warning.field = std::string(field);
+    warning.message = absl::StrCat(
+        "asks for the truststore ", Printable(name, kMaxIdLength),
+        ", which the domain does not have, so this part never matches");
+  }
+}
+
 }  // namespace
 
 absl::Status CheckDomain(absl::string_view text) {
@@ -355,6 +374,33 @@ void Validate(const DomainName& domain_name, Violations& violations) {
                    "mutual TLS needs TLS_1_2 or TLS_1_3");
   }
   CheckMutualTls("mutual_tls", *domain_name.mutual_tls, violations);
+}
+
+std::vector<Warning> Warnings(const DomainName& domain_name) {
+  std::vector<Warning> warnings;
+  if (domain_name.security_policy == SecurityPolicy::kTls10) {
+    Warning& warning = warnings.emplace_back();
+    warning.reason = "WEAK_SECURITY_POLICY";
+    warning.field = "security_policy";
+    warning.message = "TLS 1.0 and 1.1 are broken (RFC 8996); use TLS_1_2";
+  }
+  if (!domain_name.mutual_tls.has_value()) return warnings;
+  const MutualTls& mutual_tls = *domain_name.mutual_tls;
+  if (mutual_tls.allow.has_value()) {
+    WarnOfTruststores("mutual_tls.allow", *mutual_tls.allow, mutual_tls,
+                      warnings);
+  }
+  for (size_t i = 0; i < mutual_tls.paths.size(); ++i) {
+    if (!mutual_tls.paths[i].allow.has_value()) continue;
+    WarnOfTruststores(Field(Element("mutual_tls.paths", i), "allow"),
+                      *mutual_tls.paths[i].allow, mutual_tls, warnings);
+  }
+  if (domain_name.forwarding.trusted_proxy.has_value()) {
+    WarnOfTruststores("forwarding.trusted_proxy",
+                      *domain_name.forwarding.trusted_proxy, mutual_tls,
+                      warnings);
+  }
+  return warnings;
 }
 
 }  // namespace sallyport::domain

@@ -128,6 +128,11 @@ absl::string_view StatusName(DomainName::Status status);
 // The domain by itself.
 void Validate(const DomainName& domain_name, Violations& violations);
 
+// What is allowed and deserves attention: TLS 1.0 (WEAK_SECURITY_POLICY), and a
+// client rule that asks for a truststore which the domain does not have
+// (UNKNOWN_TRUSTSTORE), each at its field. Those of certificates are not here.
+std::vector<Warning> Warnings(const DomainName& domain_name);
+
 }  // namespace sallyport::domain
 
 #endif  // SALLYPORT_CONFIG_SERVICE_DOMAIN_DOMAIN_NAME_H_

@@ -354,6 +354,27 @@ TEST(ValidateDomainName, TakesVerifyLimitsUpToTheModulesOwn) {
   }
 }
 
+TEST(Warnings, NameTls10AndTruststoresThatTheDomainDoesNotHave) {
+  DomainName domain_name = GoodMutualTls();
+  EXPECT_TRUE(Warnings(domain_name).empty());
+  ClientRule rule;
+  rule.kind = ClientRule::Kind::kTruststore;
+  rule.values = {"partners", "gone", "gone"};
+  domain_name.mutual_tls->allow = rule;
+  domain_name.mutual_tls->paths = {Rule(true, "/a"), Rule(true, "/b")};
+  domain_name.mutual_tls->paths[1].allow = rule;
+  domain_name.forwarding.trusted_proxy = rule;
+  domain_name.security_policy = SecurityPolicy::kTls10;
+  const std::vector<Warning> warnings = Warnings(domain_name);
+  ASSERT_EQ(warnings.size(), 4u);
+  EXPECT_EQ(warnings[0].reason, "WEAK_SECURITY_POLICY");
+  EXPECT_EQ(warnings[1].field, "mutual_tls.allow");
+  EXPECT_EQ(warnings[1].reason, "UNKNOWN_TRUSTSTORE");
+  EXPECT_THAT(warnings[1].message, HasSubstr("gone"));
+  EXPECT_EQ(warnings[2].field, "mutual_tls.paths[1].allow");
+  EXPECT_EQ(warnings[3].field, "forwarding.trusted_proxy");
+}
+
 TEST(DomainName, IsServedByTheDefaultFleetUnlessItSaysOtherwise) {
   DomainName domain_name = Good();
   EXPECT_EQ(domain_name.Fleets(), std::vector<FleetName>{DefaultFleet()});

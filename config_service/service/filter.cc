@@ -195,6 +195,19 @@ bool Filter::Matches(
     absl::FunctionRef<FilterValue(absl::string_view field)> value) const {
   return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {
     const FilterValue found = value(term.field);
+    if (const auto* all = absl::get_if<std::vector<std::string>>(&found)) {
+      const std::string* wanted = absl::get_if<std::string>(&term.value);
+      if (wanted == nullptr) return false;
+      if (term.op == Op::kHas) {
+        return std::any_of(all->begin(), all->end(),
+                           [&](const std::string& one) {
+                             return absl::StrContains(one, *wanted);
+                           });
+      }
+      const bool has =
+          std::find(all->begin(), all->end(), *wanted) != all->end();
+      return term.op == Op::kEqual ? has : term.op == Op::kNotEqual && !has;
+    }
     // A value of another type than was promised matches nothing.
     if (found.index() != term.value.index()) return false;
     switch (term.op) {

@@ -30,7 +30,10 @@ struct FilterField {
   Type type = Type::kText;
 };
 
-using FilterValue = absl::variant<std::string, int64_t, absl::Time>;
+// Several texts: a field that has them. A term holds if it holds for one of
+// them; != if = does for none.
+using FilterValue =
+    absl::variant<std::string, int64_t, absl::Time, std::vector<std::string>>;
 
 class Filter {
  public:

@@ -41,6 +41,12 @@ constexpr size_t kMaxListedStages = 100;
 constexpr size_t kMaxEntriesOfStep = 400;
 constexpr size_t kMaxStepBytes = size_t{768} << 10;
 
+// Stages and deployments of one API, and API mappings of one domain. Deleting
+// it deletes all of them in one commit.
+constexpr size_t kMaxStagesOfApi = 100;
+constexpr size_t kMaxDeploymentsOfApi = 300;
+constexpr size_t kMaxMappingsOfDomain = 500;
+
 // Warnings that one resource lists; the rest is counted.
 constexpr size_t kMaxListedWarnings = 100;
 

@@ -55,6 +55,25 @@ TEST(Filter, JudgesTextNumbersAndTimes) {
   EXPECT_FALSE(Matches("time < 2026-01-01T00:00:00Z"));
 }
 
+TEST(Filter, JudgesFieldsThatHaveSeveralTexts) {
+  const auto matches = [](absl::string_view text) {
+    const auto filter = Filter::Parse(text, kFields);
+    EXPECT_TRUE(filter.ok()) << text << ": " << filter.status();
+    return filter.ok() && filter->Matches([](absl::string_view) {
+      return FilterValue(std::vector<std::string>{"red", "blue"});
+    });
+  };
+  EXPECT_TRUE(matches("name = blue"));
+  EXPECT_TRUE(matches("name = blue AND name = red"));
+  EXPECT_FALSE(matches("name = green"));
+  EXPECT_FALSE(matches("name = re"));
+  EXPECT_TRUE(matches("name : re"));
+  EXPECT_FALSE(matches("name : gr"));
+  EXPECT_FALSE(matches("name != blue"));
+  EXPECT_TRUE(matches("name != green"));
+  EXPECT_FALSE(matches("size = 1"));
+}
+
 TEST(Filter, SaysWhereItCannotBeRead) {
   const std::pair<std::string, std::string> cases[] = {
       {"other = 1", "0"},

@@ -1,6 +1,7 @@
 #include "config_service/service/transaction.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -121,6 +122,27 @@ absl::StatusOr<bool> Transaction::Exists(const std::string& key) {
   if (!got->record.has_value()) return false;
   commit_.preconditions.push_back(store::Precondition::Exists(key));
   return true;
+}
+
+absl::StatusOr<std::vector<store::Record>> Transaction::List(
+    std::string prefix, store::ListRequest::What what) {
+  store::ListRequest request;
+  request.prefix = std::move(prefix);
+  request.limit = store::kMaxPageRecords;
+  request.what = what;
+  std::vector<store::Record> out;
+  while (true) {
+    absl::StatusOr<store::ListPage> page = context_.store->List(request);
+    if (!page.ok()) return FromStore(page.status());
+    std::move(page->records.begin(), page->records.end(),
+              std::back_inserter(out));
+    if (!page->more) {
+      RelyOnNoPuts(request.prefix, page->revision);
+      return out;
+    }
+    request.at = page->revision;
+    request.start_after = out.back().key;
+  }
 }
 
 void Transaction::SetReferences(absl::string_view by,

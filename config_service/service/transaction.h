@@ -32,7 +32,10 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "config_service/domain/api.h"
+#include "config_service/domain/api_mapping.h"
 #include "config_service/domain/audit.h"
+#include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/domain/revocation.h"
 #include "config_service/domain/server_certificate.h"
@@ -44,6 +47,7 @@
 #include "config_service/service/rollouts.h"
 #include "config_service/store/api_records.h"
 #include "config_service/store/certificate_records.h"
+#include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
@@ -70,6 +74,13 @@ class AuditFormat {
   virtual std::string Json(const domain::CertificateList& list) const = 0;
   virtual std::string Json(const domain::CertificateListEntry& entry) const = 0;
   virtual std::string Json(const domain::Fleet& fleet) const = 0;
+  virtual std::string Json(const domain::DomainName& domain_name) const = 0;
+  virtual std::string Json(const domain::ApiMapping& mapping) const = 0;
+  virtual std::string Json(const domain::Api& api) const = 0;
+  virtual std::string Json(const domain::Route& route) const = 0;
+  virtual std::string Json(const domain::Stage& stage) const = 0;
+  // How many routes, in place of them.
+  virtual std::string Json(const domain::Deployment& deployment) const = 0;
 };
 
 // What the use cases work with. All outlive whoever has it.
@@ -141,6 +152,27 @@ class Transaction {
                                Read(store::KeyOf(name)));
     if (!record.has_value()) return NotFound(Name::kType, name.ToString());
     return store::Decode(name, *record);
+  }
+
+  // That the parent of a resource exists, now and when this is committed;
+  // RESOURCE_NOT_FOUND.
+  template <typename Name>
+  absl::Status CheckParent(const Name& name) {
+    SALLYPORT_ASSIGN_OR_RETURN(const bool exists, Exists(store::KeyOf(name)));
+    return exists ? absl::OkStatus() : NotFound(Name::kType, name.ToString());
+  }
+
+  // All records under `prefix`; the commit relies on none being put there
+  // since. For few records: all are in memory.
+  absl::StatusOr<std::vector<store::Record>> List(
+      std::string prefix,
+      store::ListRequest::What what = store::ListRequest::What::kRecords);
+
+  // That nothing under `prefix` was put after `revision` when this is
+  // committed.
+  void RelyOnNoPuts(std::string prefix, store::Revision revision) {
+    commit_.preconditions.push_back(
+        store::Precondition::PrefixNotPutAfter(std::move(prefix), revision));
   }
 
   // RESOURCE_ALREADY_EXISTS.

@@ -226,6 +226,18 @@ absl::StatusOr<BlobDigest> RoutesOf(const domain::DeploymentName& name,
   return digest;
 }
 
+absl::StatusOr<DeploymentHead> DecodeHead(const domain::DeploymentName& name,
+                                          const Record& record) {
+  SALLYPORT_ASSIGN_OR_RETURN(
+      proto::Deployment in,
+      ParseRecord<proto::Deployment>(name.ToString(), record.value));
+  DeploymentHead out;
+  out.deployment.name = name;
+  out.deployment.metadata = internal::ReadMetadata(in.metadata(), record);
+  out.num_routes = in.route_count();
+  return out;
+}
+
 absl::StatusOr<domain::Deployment> Decode(const domain::DeploymentName& name,
                                           const Record& record,
                                           absl::string_view routes) {

@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_STORE_API_RECORDS_H_
 #define SALLYPORT_CONFIG_SERVICE_STORE_API_RECORDS_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -38,6 +39,14 @@ absl::StatusOr<BlobDigest> RoutesOf(const domain::DeploymentName& name,
 absl::StatusOr<domain::Deployment> Decode(const domain::DeploymentName& name,
                                           const Record& record,
                                           absl::string_view routes);
+
+// What the record itself says: `deployment` without its routes.
+struct DeploymentHead {
+  domain::Deployment deployment;
+  uint32_t num_routes = 0;
+};
+absl::StatusOr<DeploymentHead> DecodeHead(const domain::DeploymentName& name,
+                                          const Record& record);
 
 }  // namespace sallyport::store
 

@@ -28,6 +28,12 @@ absl::string_view IdOfKey(absl::string_view key) {
                                           : key.substr(slash + 1);
 }
 
+absl::string_view ParentIdOfKey(absl::string_view key) {
+  const size_t slash = key.rfind('/');
+  return slash == absl::string_view::npos ? absl::string_view()
+                                          : IdOfKey(key.substr(0, slash));
+}
+
 int64_t VersionOfKey(absl::string_view key) {
   int64_t part = 0;
   if (!absl::SimpleAtoi(IdOfKey(key), &part) || part < 0 ||
@@ -46,10 +52,17 @@ std::string ReferencesPrefix(absl::string_view target) {
 }
 
 absl::string_view ReferrerOfKey(absl::string_view key) {
-  // Ids have no '/', and no collection is called "by".
-  const size_t by = key.find(kBy);
-  return by == absl::string_view::npos ? absl::string_view()
-                                       : key.substr(by + kBy.size());
+  // "refs", then collections and ids by turns. Ids have no '/', and may be
+  // "by"; no collection is called so.
+  size_t at = key.find('/');
+  while (at != absl::string_view::npos) {
+    if (absl::StartsWith(key.substr(at), kBy)) {
+      return key.substr(at + kBy.size());
+    }
+    at = key.find('/', at + 1);
+    if (at != absl::string_view::npos) at = key.find('/', at + 1);
+  }
+  return absl::string_view();
 }
 
 std::string StatusKey(absl::string_view resource) {

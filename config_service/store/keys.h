@@ -55,9 +55,16 @@ std::string ChildrenPrefix(const typename Name::Parent& parent) {
                       parent.id(), "/");
 }
 
-// The id at the end of a resource's key, and the number of a version's; 0 when
-// the key is none.
+// All of a kind, whatever their parent.
+template <typename Name>
+std::string ChildCollectionPrefix() {
+  return absl::StrCat(Name::Parent::kCollection, ".", Name::kCollection, "/");
+}
+
+// The id at the end of a resource's key, that of its parent before it, and the
+// number of a version's; 0 when the key is none.
 absl::string_view IdOfKey(absl::string_view key);
+absl::string_view ParentIdOfKey(absl::string_view key);
 int64_t VersionOfKey(absl::string_view key);
 
 // That `by` names `target`; and the prefix of all who name `target` or what is

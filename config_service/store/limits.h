@@ -23,8 +23,8 @@ constexpr size_t kMaxValueBytes = size_t{1} << 20;
 constexpr size_t kMaxBlobsOfRecord = 256;
 
 // One commit: preconditions, puts and deletes together, and the bytes of all
-// their keys and values.
-constexpr size_t kMaxCommitOperations = 1024;
+// their keys and values. An API goes with all its routes in one.
+constexpr size_t kMaxCommitOperations = 4096;
 constexpr size_t kMaxCommitBytes = size_t{8} << 20;
 
 // One page of a list: records asked for at most (more is cut, not refused),

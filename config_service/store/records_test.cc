@@ -122,6 +122,20 @@ TEST(Keys, FindWhoNamesAResource) {
       absl::StartsWith(key, ReferencesPrefix("truststores/p/versions/30")));
   EXPECT_FALSE(absl::StartsWith(key, ReferencesPrefix("truststores/")));
   EXPECT_EQ(ReferrerOfKey(key), "domainNames/by.example.com");
+  EXPECT_EQ(ReferrerOfKey(ReferenceKey("apis/by/stages/by", "apis/by")),
+            "apis/by");
+  EXPECT_EQ(ReferrerOfKey(ReferenceKey("apis/by", "a/by/c/by")), "a/by/c/by");
+  EXPECT_EQ(ReferrerOfKey("refs/apis/by"), "");
+}
+
+TEST(Keys, FindTheParentOfAResource) {
+  const std::string key =
+      KeyOf(domain::StageName(domain::ApiName("orders"), "prod"));
+  EXPECT_EQ(ParentIdOfKey(key), "orders");
+  EXPECT_EQ(IdOfKey(key), "prod");
+  EXPECT_TRUE(
+      absl::StartsWith(key, ChildCollectionPrefix<domain::StageName>()));
+  EXPECT_EQ(ParentIdOfKey("none"), "");
 }
 
 TEST(Keys, SortTheNewestAuditEntryFirst) {

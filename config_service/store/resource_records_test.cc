@@ -349,6 +349,12 @@ TEST(ApiRecords, KeepADeploymentWithItsRoutesInABlob) {
   ASSERT_EQ(read->routes.size(), 3u);
   EXPECT_EQ(read->routes[1].name, deployment.routes[1].name);
 
+  const auto head = DecodeHead(deployment.name, RecordOf(value));
+  ASSERT_TRUE(head.ok()) << head.status();
+  EXPECT_EQ(head->num_routes, 3u);
+  EXPECT_EQ(head->deployment.metadata.labels, deployment.metadata.labels);
+  EXPECT_EQ(head->deployment.metadata.etag, domain::Etag::Of(value));
+
   // Only the routes that it names.
   deployment.routes.pop_back();
   EXPECT_EQ(Decode(deployment.name, RecordOf(value), EncodeRoutes(deployment))

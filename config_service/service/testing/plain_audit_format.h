@@ -62,6 +62,37 @@ class PlainAuditFormat : public AuditFormat {
     return out.dump();
   }
 
+  std::string Json(const domain::DomainName& domain_name) const override {
+    nlohmann::json out = Common(domain_name);
+    out["server_certificate"] = domain_name.server_certificate.ToString();
+    return out.dump();
+  }
+  std::string Json(const domain::ApiMapping& mapping) const override {
+    nlohmann::json out = Common(mapping);
+    out["base_path"] = mapping.base_path;
+    return out.dump();
+  }
+  std::string Json(const domain::Api& api) const override {
+    nlohmann::json out = Common(api);
+    out["disable_default_endpoint"] = api.disable_default_endpoint;
+    return out.dump();
+  }
+  std::string Json(const domain::Route& route) const override {
+    nlohmann::json out = Common(route);
+    out["path"] = route.path;
+    return out.dump();
+  }
+  std::string Json(const domain::Stage& stage) const override {
+    nlohmann::json out = Common(stage);
+    out["deployment"] = stage.deployment.ToString();
+    return out.dump();
+  }
+  std::string Json(const domain::Deployment& deployment) const override {
+    nlohmann::json out = Common(deployment);
+    out["route_count"] = deployment.routes.size();
+    return out.dump();
+  }
+
  private:
   template <typename T>
   static nlohmann::json Common(const T& resource) {
