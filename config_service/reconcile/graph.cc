@@ -225,6 +225,9 @@ void Graph::Drop(const UnitId& id) {
   }
   Release(unit.needs);
   Release(unit.tried);
+  if (id.kind == Kind::kDomain && !unit.problem.empty()) {
+    domain_problems_[id.id].clear();
+  }
   if (id.kind == Kind::kDomain && unit.state.served) --num_domains_;
   units_.erase(id);
 }
@@ -328,7 +331,10 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
     unit.tried = std::move(needs);
   }
   Release(before);
-  if (unit.problem != problem_before) Fire(UnitWord(NameOf(id)));
+  if (unit.problem != problem_before) {
+    Fire(UnitWord(NameOf(id)));
+    if (id.kind == Kind::kDomain) domain_problems_[id.id] = unit.problem;
+  }
   return absl::OkStatus();
 }
 
@@ -691,6 +697,10 @@ std::vector<std::string> Graph::Problems(size_t limit) const {
     out.push_back(absl::StrCat(NameOf(id), ": ", unit.problem));
   }
   return out;
+}
+
+std::map<std::string, std::string> Graph::TakeDomainProblems() {
+  return std::exchange(domain_problems_, {});
 }
 
 size_t Graph::num_problems() const {

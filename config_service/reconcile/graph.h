@@ -87,6 +87,9 @@ class Graph {
   bool Needs(const std::string& domain, const xds::ResourceKey& key) const;
   // Problems of all units, "truststores/x: ..." and so on; at most `limit`.
   std::vector<std::string> Problems(size_t limit) const;
+  // Domains whose problem is another than at the last call, with it; empty:
+  // there is none any more.
+  std::map<std::string, std::string> TakeDomainProblems();
   size_t num_domains() const { return num_domains_; }
   size_t num_problems() const;
   // Units translated so far.
@@ -245,6 +248,7 @@ class Graph {
   std::vector<domain::CertificateListName> deny_everywhere_;
   // By truststore: versions, and how many units pin each.
   std::map<std::string, std::map<int64_t, size_t>> pins_;
+  std::map<std::string, std::string> domain_problems_;
   size_t num_domains_ = 0;
   uint64_t num_translated_ = 0;
   // Units that lost their last user, to be looked at after an update.

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "config_service/reconcile/carrier_certificate.h"
 #include "config_service/reconcile/reader.h"
+#include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 
 namespace sallyport::reconcile {
@@ -60,6 +61,7 @@ absl::Status Reconciler::Begin(const store::Sealer& sealer) {
         [this](const std::string& fleet) { return PublishedIn(fleet); });
   }
   SALLYPORT_RETURN_IF_ERROR(Resync());
+  SALLYPORT_RETURN_IF_ERROR(ForgetOldStatus());
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -161,7 +163,60 @@ absl::Status Reconciler::Update(store::Revision at) {
     Deliver(graph_->TakeChanges(read_revision_));
   }
   LogProblems();
+  return WriteStatus();
+}
+
+absl::Status Reconciler::WriteStatus() {
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [domain, problem] : graph_->TakeDomainProblems()) {
+      domain_problems_[domain] = problem;
+    }
+  }
+  while (!domain_problems_.empty()) {
+    const auto& [domain, problem] = *domain_problems_.begin();
+    const std::string resource = domain::DomainNameName(domain).ToString();
+    const std::string key = store::StatusKey(resource);
+    store::Commit commit;
+    if (problem.empty()) {
+      commit.deletes.push_back(key);
+    } else {
+      const std::optional<DomainState> state = Domain(domain);
+      store::ResourceStatus status;
+      status.domain_status = domain::DomainName::Status::kFailed;
+      status.message =
+          state.has_value() && state->served
+              ? absl::StrCat(problem, "; what was in force before stays")
+              : problem;
+      domain::Condition condition;
+      condition.type = "Programmed";
+      condition.status = domain::Condition::Status::kFalse;
+      condition.reason = "CANNOT_BE_SHOWN";
+      condition.message = status.message;
+      condition.observed_revision = seen_.value();
+      condition.transition_time = clock_->Now();
+      status.conditions.push_back(std::move(condition));
+      commit.puts.push_back({key, store::Encode(status), {}});
+    }
+    SALLYPORT_RETURN_IF_ERROR(store_->Apply(commit).status());
+    domain_problems_.erase(domain_problems_.begin());
+  }
   return absl::OkStatus();
+}
+
+absl::Status Reconciler::ForgetOldStatus() {
+  Reader reader(store_, seen_);
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<std::string> keys,
+      reader.Keys(store::StatusKey(
+          store::CollectionPrefix<domain::DomainNameName>())));
+  for (const std::string& key : keys) {
+    const std::string domain(store::IdOfKey(key));
+    const std::optional<DomainState> state = Domain(domain);
+    if (state.has_value() && !state->problem.empty()) continue;
+    domain_problems_[domain].clear();
+  }
+  return WriteStatus();
 }
 
 void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {

@@ -1,6 +1,9 @@
 // Reconciler: follows the store and brings what it says into force in every
 // fleet.
 //
+// Of a domain that cannot be shown as it is, it puts a record that says why
+// beside it (store::StatusKey()), for whoever reads the domain.
+//
 // Level-based: what is published follows from the store alone, so nothing is
 // lost by a restart, and a restart with the same state publishes the same
 // versions. Changes that come while others are translated are taken together.
@@ -98,6 +101,9 @@ class Reconciler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t PublishedIn(const std::string& fleet) const;
   void LogProblems();
+  // Writes what became of domains beside them into the store.
+  absl::Status WriteStatus();
+  absl::Status ForgetOldStatus();
 
   store::Store* const store_;
   const store::Sealer* const sealer_;
@@ -126,6 +132,8 @@ class Reconciler {
   bool resync_ = false;
   bool behind_ = false;
   std::vector<std::string> logged_problems_;
+  // What is still to be written.
+  std::map<std::string, std::string> domain_problems_;
   std::thread thread_;
 };
 

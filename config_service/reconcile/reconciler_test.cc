@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "config_service/reconcile/testing/state.h"
+#include "config_service/store/fleet_records.h"
+#include "config_service/store/keys.h"
 #include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 
@@ -92,6 +94,27 @@ class ReconcilerTest : public testing::Test {
       }
     }
     return false;
+  }
+  // The message beside the domain, once the last problem is written there.
+  std::string StoredStatus(const std::string& domain) {
+    const std::string problem = reconciler_->Domain(domain)->problem;
+    const std::string key = store::StatusKey("domainNames/" + domain);
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (absl::Now() < deadline) {
+      const auto got = store_->Get(key);
+      if (!got->record.has_value()) {
+        if (problem.empty()) return "";
+        continue;
+      }
+      const auto status =
+          store::DecodeStatus("domainNames/" + domain, *got->record);
+      if (status->domain_status == domain::DomainName::Status::kFailed &&
+          absl::StartsWith(status->message, problem) && !problem.empty()) {
+        return status->message;
+      }
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return "(never)";
   }
   bool Logged(absl::string_view text) {
     absl::MutexLock lock(&mu_);
@@ -261,6 +284,8 @@ TEST_F(ReconcilerTest, WhatIsMissingKeepsANewDomainOutAndSaysWhy) {
   EXPECT_EQ(reconciler_->Domain("api.example.com")->problem,
             "truststores/partners: is not there");
   EXPECT_TRUE(Logged("domainNames/api.example.com"));
+  EXPECT_EQ(StoredStatus("api.example.com"),
+            "truststores/partners: is not there");
   domain::Truststore empty;
   empty.name = domain::TruststoreName("partners");
   state_.Put(empty);
@@ -272,6 +297,7 @@ TEST_F(ReconcilerTest, WhatIsMissingKeepsANewDomainOutAndSaysWhy) {
   Settle();
   EXPECT_TRUE(Serves("api.example.com"));
   EXPECT_EQ(reconciler_->Domain("api.example.com")->problem, "");
+  EXPECT_EQ(StoredStatus("api.example.com"), "");
 }
 
 TEST_F(ReconcilerTest, ADomainThatCannotBeTranslatedKeepsWhatItHad) {
@@ -287,6 +313,9 @@ TEST_F(ReconcilerTest, ADomainThatCannotBeTranslatedKeepsWhatItHad) {
   EXPECT_TRUE(state.served);
   EXPECT_EQ(state.problem, "serverCertificates/none: is not there");
   EXPECT_EQ(reconciler_->Stats().num_problems, 2u);
+  EXPECT_EQ(StoredStatus("api.example.com"),
+            "serverCertificates/none: is not there; what was in force before "
+            "stays");
   // A record that cannot be read, too.
   state_.PutRaw("domainNames/api.example.com", "damaged");
   Settle();

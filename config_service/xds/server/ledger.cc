@@ -97,6 +97,32 @@ size_t Ledger::num_connected() const {
   return connected_.size();
 }
 
+Ledger::NodeCount Ledger::Count(absl::string_view fleet) const {
+  absl::flat_hash_set<absl::string_view> names;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [number, member] : connected_) {
+    if (member.fleet == fleet) names.insert(member.name);
+  }
+  NodeCount count;
+  count.connected = names.size();
+  for (const NodeStatus& status : departed_) {
+    if (status.info.fleet == fleet) names.insert(status.info.name);
+  }
+  count.known = names.size();
+  return count;
+}
+
+bool Ledger::Forget(absl::string_view fleet, absl::string_view name) {
+  absl::MutexLock lock(&mu_);
+  const auto found = std::find_if(
+      departed_.begin(), departed_.end(), [&](const NodeStatus& status) {
+        return status.info.fleet == fleet && status.info.name == name;
+      });
+  if (found == departed_.end()) return false;
+  departed_.erase(found);
+  return true;
+}
+
 uint64_t Ledger::num_refused_responses() const {
   return refused_responses_.load(std::memory_order_relaxed);
 }

@@ -195,6 +195,14 @@ class Ledger {
   std::optional<NodeStatus> Node(absl::string_view fleet,
                                  absl::string_view name) const;
   size_t num_connected() const;
+  // Of one fleet: nodes that are known, and of these connected, by name.
+  struct NodeCount {
+    size_t known = 0;
+    size_t connected = 0;
+  };
+  NodeCount Count(absl::string_view fleet) const;
+  // No longer remembers a node that left. Whether it was remembered.
+  bool Forget(absl::string_view fleet, absl::string_view name);
   // Sums for metrics.
   uint64_t num_refused_responses() const;
 
