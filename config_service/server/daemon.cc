@@ -20,8 +20,10 @@
 #include "config_service/server/http.h"
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
+#include "config_service/server/xds_port.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/client_certificates.h"
+#include "config_service/service/proxy_ca.h"
 #include "config_service/service/roles.h"
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/transaction.h"
@@ -82,6 +84,7 @@ class DaemonImpl : public Daemon {
         sealer_(std::move(sealer)),
         observer_(&metrics_),
         gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
+        xds_(store_.get(), sealer_.get(), &Clock::System()),
         context_(ContextOf()),
         truststores_(context_),
         server_certificates_(context_),
@@ -98,6 +101,17 @@ class DaemonImpl : public Daemon {
   ~DaemonImpl() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start() {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        proxy_ca_,
+        service::ProxyCa::Open(*store_, *sealer_, Clock::System(),
+                               settings_.options.trust_domain));
+    XdsPort::Config xds;
+    xds.address = settings_.xds.ToString();
+    xds.trust_loopback =
+        settings_.options.allow_loopback_without_credentials &&
+        settings_.xds.loopback;
+    xds.hosts = settings_.xds_hosts;
+    SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -121,6 +135,7 @@ class DaemonImpl : public Daemon {
     HttpHandlers handlers;
     handlers.ready = [this]() -> std::string {
       if (stopping_) return "stopping";
+      if (!xds_.Problem().empty()) return "the store cannot be read";
       return store_->Health().ok() ? "" : "the store takes no changes";
     };
     handlers.may_see_metrics = [this](const std::string* authorization) {
@@ -129,7 +144,9 @@ class DaemonImpl : public Daemon {
           gate_.Authenticate(authorization, {}, "ipv4:127.0.0.1:0");
       return caller.ok() && caller->role >= service::Role::kViewer;
     };
-    handlers.metrics = [this] { return metrics_.Text(*store_); };
+    handlers.metrics = [this] {
+      return absl::StrCat(metrics_.Text(*store_), xds_.MetricsText());
+    };
     SALLYPORT_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(settings_.http.host, settings_.http.port,
                                  std::move(handlers)));
@@ -148,19 +165,22 @@ class DaemonImpl : public Daemon {
       server_->Wait();
     }
     http_.reset();
+    xds_.Stop(grace);
     if (cleaner_.joinable()) cleaner_.join();
   }
 
   int admin_port() const override { return admin_port_; }
+  int xds_port() const override { return xds_.port(); }
   int http_port() const override { return http_->port(); }
 
  private:
-  service::Context ContextOf() const {
+  service::Context ContextOf() {
     service::Context out;
     out.store = store_.get();
     out.clock = &Clock::System();
     out.format = &format_;
     out.sealer = sealer_.get();
+    out.rollouts = xds_.rollouts();
     return out;
   }
 
@@ -209,6 +229,7 @@ class DaemonImpl : public Daemon {
   Metrics metrics_;
   CallObserver observer_;
   api::Gate gate_;
+  XdsPort xds_;
   // What all use cases work with.
   const service::Context context_;
   service::Truststores truststores_;
@@ -217,6 +238,7 @@ class DaemonImpl : public Daemon {
   service::AuditLog audit_log_;
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
+  std::unique_ptr<service::ProxyCa> proxy_ca_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};

@@ -23,6 +23,7 @@ class Daemon {
   virtual void Stop(absl::Duration grace) = 0;
 
   virtual int admin_port() const = 0;
+  virtual int xds_port() const = 0;
   virtual int http_port() const = 0;
 };
 

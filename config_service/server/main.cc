@@ -36,6 +36,13 @@ int Run(int argc, char** argv) {
   add("data-dir", "DATA_DIR", options.data_dir, "the folder of the state");
   add("admin-address", "ADMIN_ADDRESS", options.admin_address,
       "HOST:PORT of the gRPC API. Default: 127.0.0.1:9440");
+  add("xds-address", "XDS_ADDRESS", options.xds_address,
+      "HOST:PORT that nodes call. Default: 127.0.0.1:9441");
+  add("xds-hosts", "XDS_HOSTS", options.xds_hosts,
+      "names and addresses by which nodes call it, with commas. Default: the "
+      "host of --xds-address");
+  add("trust-domain", "TRUST_DOMAIN", options.trust_domain,
+      "the installation's name in the identities of nodes. Default: sallyport");
   add("http-address", "HTTP_ADDRESS", options.http_address,
       "HOST:PORT of /healthz, /readyz, /metrics. Default: 127.0.0.1:9442");
   add("admin-credentials", "ADMIN_CREDENTIALS", options.admin_credentials,
@@ -94,6 +101,7 @@ int Run(int argc, char** argv) {
     return kFailed;
   }
   LogInfo("ready", {{"admin_port", absl::StrCat((*daemon)->admin_port())},
+                    {"xds_port", absl::StrCat((*daemon)->xds_port())},
                     {"http_port", absl::StrCat((*daemon)->http_port())}});
   int received = 0;
   sigwait(&signals, &received);

@@ -1,5 +1,6 @@
 #include "config_service/server/options.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -89,6 +90,44 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   return out;
 }
 
+namespace {
+
+// Whether `text` can stand in the host part of a URI (SPIFFE-ID, 2.1).
+bool IsTrustDomain(absl::string_view text) {
+  constexpr size_t kMaxBytes = 255;
+  return !text.empty() && text.size() <= kMaxBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                  absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+                  c == '.' || c == '-' || c == '_';
+         });
+}
+
+void LoadXds(const Options& options, Problems& problems, Settings& out) {
+  absl::StatusOr<Address> xds = ParseAddress(options.xds_address);
+  if (xds.ok()) {
+    out.xds = *std::move(xds);
+  } else {
+    problems.Add("xds-address", xds.status().message());
+  }
+  if (!IsTrustDomain(options.trust_domain)) {
+    problems.Add("trust-domain",
+                 "is not 1 to 255 of the characters a-z, 0-9, '.', '-', '_'");
+  }
+  for (absl::string_view host :
+       absl::StrSplit(options.xds_hosts, ',', absl::SkipWhitespace())) {
+    out.xds_hosts.emplace_back(absl::StripAsciiWhitespace(host));
+  }
+  if (!out.xds_hosts.empty()) return;
+  if (out.xds.loopback) {
+    out.xds_hosts = {"localhost", "127.0.0.1", "::1"};
+  } else if (out.xds.host != "0.0.0.0" && out.xds.host != "::") {
+    out.xds_hosts = {out.xds.host};
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<Settings> Load(const Options& options) {
   Problems problems;
   Settings out;
@@ -102,6 +141,7 @@ absl::StatusOr<Settings> Load(const Options& options) {
   } else {
     problems.Add("admin-address", admin.status().message());
   }
+  LoadXds(options, problems, out);
   absl::StatusOr<Address> http = ParseAddress(options.http_address);
   if (!http.ok()) {
     problems.Add("http-address", http.status().message());

@@ -4,6 +4,7 @@
 #define SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,7 +16,13 @@ namespace sallyport::server {
 struct Options {
   std::string data_dir;
   std::string admin_address = "127.0.0.1:9440";
+  std::string xds_address = "127.0.0.1:9441";
   std::string http_address = "127.0.0.1:9442";
+  // Names and addresses by which nodes call the xDS port, with commas; empty:
+  // the host of its address, and on loopback all names of that.
+  std::string xds_hosts;
+  // The installation's name in the identities of nodes.
+  std::string trust_domain = "sallyport";
   // Files; empty: none.
   std::string admin_credentials;
   std::string admin_tls_certificate;
@@ -43,7 +50,9 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text);
 struct Settings {
   Options options;
   Address admin;
+  Address xds;
   Address http;
+  std::vector<std::string> xds_hosts;
   api::Credentials credentials;
   // PEM; empty: no TLS.
   std::string tls_certificate;

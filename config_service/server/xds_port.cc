@@ -1,0 +1,118 @@
+#include "config_service/server/xds_port.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "config_service/server/log.h"
+
+namespace sallyport::server {
+namespace {
+
+void Metric(absl::string_view name, absl::string_view type,
+            absl::string_view help, double value, std::string& out) {
+  absl::StrAppend(&out, "# HELP ", name, " ", help, "\n# TYPE ", name, " ",
+                  type, "\n", name, " ", value, "\n");
+}
+
+}  // namespace
+
+XdsPort::XdsPort(store::Store* store, const store::Sealer* sealer,
+                 const Clock* clock)
+    : store_(store),
+      sealer_(sealer),
+      clock_(clock),
+      ledger_(*clock, cache_),
+      rollouts_(&ledger_, &cache_, clock) {}
+
+XdsPort::~XdsPort() { Stop(absl::ZeroDuration()); }
+
+absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
+  const auto log = [](absl::string_view line) {
+    LogInfo("xds", {{"details", std::string(line)}});
+  };
+  SALLYPORT_ASSIGN_OR_RETURN(
+      reconciler_,
+      reconcile::Reconciler::Start(store_, sealer_, &cache_, &ledger_, clock_,
+                                   {}, log));
+  xds::Server::Config server;
+  server.address = config.address;
+  server.log = log;
+  if (config.trust_loopback) {
+    authenticator_ = std::make_unique<xds::LoopbackAuthenticator>();
+  } else {
+    authenticator_ =
+        std::make_unique<xds::CertificateAuthenticator>(ca.trust_domain());
+    SALLYPORT_ASSIGN_OR_RETURN(const service::ProxyCa::XdsIdentity identity,
+                               ca.IssueXds(config.hosts, clock_->Now()));
+    server.tls = std::make_unique<xds::ServerTls>();
+    server.tls->certificate_chain = identity.chain_pem;
+    server.tls->private_key = std::string(identity.private_key_pem.Reveal());
+    server.tls->client_roots = ca.certificate_pem();
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(
+      server_, xds::Server::Start(std::move(server), cache_, ledger_,
+                                  *authenticator_, *clock_));
+  return absl::OkStatus();
+}
+
+void XdsPort::Stop(absl::Duration grace) {
+  if (server_ != nullptr) server_->Stop(grace);
+  server_.reset();
+  reconciler_.reset();
+}
+
+std::string XdsPort::Problem() const {
+  return reconciler_ == nullptr ? "" : reconciler_->Stats().store_problem;
+}
+
+std::string XdsPort::MetricsText() const {
+  std::string out;
+  if (reconciler_ == nullptr) return out;
+  const reconcile::ReconcilerStats stats = reconciler_->Stats();
+  const auto gauge = [&out](absl::string_view name, absl::string_view help,
+                            uint64_t value) {
+    Metric(name, "gauge", help, static_cast<double>(value), out);
+  };
+  gauge("sallyport_xds_published_revision",
+        "The store's revision that every fleet shows wholly.",
+        stats.published_revision);
+  uint64_t acknowledged = stats.published_revision;
+  size_t refusing = 0;
+  absl::Time oldest = absl::InfiniteFuture();
+  const std::vector<xds::NodeStatus> nodes =
+      ledger_.Nodes("", xds::Ledger::Departed::kLeaveOut);
+  for (const xds::NodeStatus& node : nodes) {
+    acknowledged = std::min(acknowledged, node.store_revision);
+    refusing += node.num_refusals > 0 ? 1 : 0;
+    oldest = std::min(oldest, node.unanswered_since);
+  }
+  gauge("sallyport_xds_acknowledged_revision",
+        "The store's revision that every connected node has.", acknowledged);
+  Metric("sallyport_xds_rollout_lag_seconds", "gauge",
+         "How long the oldest change is on its way to a node.",
+         oldest == absl::InfiniteFuture()
+             ? 0.0
+             : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - oldest)),
+         out);
+  gauge("sallyport_xds_nodes", "Connected nodes.", nodes.size());
+  gauge("sallyport_xds_refusing_nodes",
+        "Connected nodes that refuse something as it is now.", refusing);
+  Metric("sallyport_xds_refused_responses_total", "counter",
+         "Responses that nodes refused (NACK).",
+         static_cast<double>(ledger_.num_refused_responses()), out);
+  gauge("sallyport_xds_fleets", "Fleets.", stats.num_fleets);
+  gauge("sallyport_xds_domains", "Domains that are shown.", stats.num_domains);
+  gauge("sallyport_xds_problems",
+        "Resources that cannot be shown as they are.", stats.num_problems);
+  gauge("sallyport_xds_held_domains",
+        "Domains that stay as they were, since a node refuses what they need.",
+        stats.num_held);
+  Metric("sallyport_xds_step_timeouts_total", "counter",
+         "Steps of a rollout that went on without all nodes.",
+         static_cast<double>(stats.num_timeouts), out);
+  return out;
+}
+
+}  // namespace sallyport::server
