@@ -125,6 +125,25 @@ class Handlers {
         });
   }
 
+  // The same for a parent whose id may be "-", which stands for all of them:
+  // the parent is empty then.
+  template <typename Parent, typename Request, typename Response, typename Item,
+            typename UseCase>
+  grpc::Status ListInAny(grpc::ServerContext* context, absl::string_view method,
+                         const Request& request, Response& response,
+                         Item* (Response::*add)(), UseCase use_case) {
+    return Run(
+        context, method,
+        [&](const service::Caller&, absl::string_view) -> absl::Status {
+          Parent parent;
+          if (request.parent() != absl::StrCat(Parent::kCollection, "/-")) {
+            SALLYPORT_ASSIGN_OR_RETURN(
+                parent, NameIn<Parent>("parent", request.parent()));
+          }
+          return AnswerPage(use_case(parent, PageOf(request)), response, add);
+        });
+  }
+
   // use_case(caller, write, resource) -> StatusOr<View>. `field` is the
   // request's field of the resource, `message` its value; its name is left out
   // of account, since the id (and the parent) say it.

@@ -208,8 +208,8 @@ absl::Status Reconciler::ForgetOldStatus() {
   Reader reader(store_, seen_);
   SALLYPORT_ASSIGN_OR_RETURN(
       const std::vector<std::string> keys,
-      reader.Keys(store::StatusKey(
-          store::CollectionPrefix<domain::DomainNameName>())));
+      reader.Keys(
+          store::StatusKey(store::CollectionPrefix<domain::DomainNameName>())));
   for (const std::string& key : keys) {
     const std::string domain(store::IdOfKey(key));
     const std::optional<DomainState> state = Domain(domain);

@@ -58,8 +58,7 @@ NodeView ToView(const xds::NodeStatus& status, absl::Time now) {
     const xds::TypeStatus& type = status.types[i];
     if (!type.requested) continue;
     NodeView::Type out;
-    out.type =
-        std::string(xds::TypeName(static_cast<xds::ResourceType>(i)));
+    out.type = std::string(xds::TypeName(static_cast<xds::ResourceType>(i)));
     out.num_subscribed = type.num_subscribed;
     out.num_acknowledged = type.num_acknowledged;
     out.num_refused = type.num_refused;
@@ -136,8 +135,7 @@ service::Rollouts::NodeCount LedgerRollouts::Count(
 service::Rollouts::Forgotten LedgerRollouts::Forget(
     const domain::NodeName& name) {
   const std::string& fleet = name.parent().id();
-  const std::optional<xds::NodeStatus> status =
-      ledger_->Node(fleet, name.id());
+  const std::optional<xds::NodeStatus> status = ledger_->Node(fleet, name.id());
   if (status.has_value() && status->connected) return Forgotten::kConnected;
   return ledger_->Forget(fleet, name.id()) ? Forgotten::kYes
                                            : Forgotten::kUnknown;
@@ -188,8 +186,7 @@ RolloutView LedgerRollouts::Wait(int64_t revision,
       const absl::Time now = clock_->Now();
       const xds::WaitResult result = ledger_->WaitForRevision(
           name, static_cast<uint64_t>(revision),
-          std::min(deadline, now + kLookAgain),
-          xds::Ledger::AtRefusal::kStop);
+          std::min(deadline, now + kLookAgain), xds::Ledger::AtRefusal::kStop);
       if (result.done) break;
       if (result.num_refusing > 0 || clock_->Now() >= deadline || cancelled()) {
         return Get(revision, fleet);

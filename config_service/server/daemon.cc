@@ -11,9 +11,11 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "config_service/api/apis.h"
 #include "config_service/api/audit_format.h"
 #include "config_service/api/audit_log.h"
 #include "config_service/api/certificates.h"
+#include "config_service/api/domain_names.h"
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"
@@ -21,8 +23,11 @@
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
 #include "config_service/server/xds_port.h"
+#include "config_service/service/api_mappings.h"
+#include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/client_certificates.h"
+#include "config_service/service/domain_names.h"
 #include "config_service/service/proxy_ca.h"
 #include "config_service/service/roles.h"
 #include "config_service/service/server_certificates.h"
@@ -89,12 +94,20 @@ class DaemonImpl : public Daemon {
         truststores_(context_),
         server_certificates_(context_),
         client_certificates_(context_),
+        served_certificates_(store_.get()),
+        domain_names_(context_, truststores_.bundles(), &served_certificates_,
+                      DomainNameSettingsOf(settings_)),
+        api_mappings_(context_),
+        apis_(context_),
         audit_log_(store_.get()) {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(
         api::NewServerCertificatesService(&server_certificates_, &gate_));
     services_.push_back(
         api::NewClientCertificatesService(&client_certificates_, &gate_));
+    services_.push_back(api::NewDomainNamesService(&domain_names_, &gate_));
+    services_.push_back(api::NewApiMappingsService(&api_mappings_, &gate_));
+    services_.push_back(api::NewApisService(&apis_, &gate_));
     services_.push_back(api::NewAuditLogService(&audit_log_, &gate_));
   }
 
@@ -102,14 +115,12 @@ class DaemonImpl : public Daemon {
 
   absl::Status Start() {
     SALLYPORT_ASSIGN_OR_RETURN(
-        proxy_ca_,
-        service::ProxyCa::Open(*store_, *sealer_, Clock::System(),
-                               settings_.options.trust_domain));
+        proxy_ca_, service::ProxyCa::Open(*store_, *sealer_, Clock::System(),
+                                          settings_.options.trust_domain));
     XdsPort::Config xds;
     xds.address = settings_.xds.ToString();
-    xds.trust_loopback =
-        settings_.options.allow_loopback_without_credentials &&
-        settings_.xds.loopback;
+    xds.trust_loopback = settings_.options.allow_loopback_without_credentials &&
+                         settings_.xds.loopback;
     xds.hosts = settings_.xds_hosts;
     SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
     grpc::EnableDefaultHealthCheckService(true);
@@ -184,6 +195,14 @@ class DaemonImpl : public Daemon {
     return out;
   }
 
+  static service::DomainNameSettings DomainNameSettingsOf(
+      const Settings& settings) {
+    service::DomainNameSettings out;
+    out.ownership_required =
+        settings.options.ownership_verification == "required";
+    return out;
+  }
+
   static api::GateOptions GateOptionsOf(const Settings& settings) {
     api::GateOptions out;
     out.credentials = settings.credentials;
@@ -235,6 +254,10 @@ class DaemonImpl : public Daemon {
   service::Truststores truststores_;
   service::ServerCertificates server_certificates_;
   service::ClientCertificates client_certificates_;
+  service::ServedCertificates served_certificates_;
+  service::DomainNames domain_names_;
+  service::ApiMappings api_mappings_;
+  service::Apis apis_;
   service::AuditLog audit_log_;
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;

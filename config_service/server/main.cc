@@ -56,6 +56,10 @@ int Run(int argc, char** argv) {
   add("sealing-keys", "SEALING_KEYS", options.sealing_keys,
       "the file of the keys that seal private keys in the store. Default: one "
       "in the data folder, made on the first start");
+  add("ownership-verification", "OWNERSHIP_VERIFICATION",
+      options.ownership_verification,
+      "off, or required: an imported certificate of a domain with mutual TLS "
+      "needs one that proves whose the domain is. Default: off");
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");

@@ -162,6 +162,10 @@ absl::StatusOr<Settings> Load(const Options& options) {
   } else {
     out.credentials = *std::move(parsed);
   }
+  if (options.ownership_verification != "off" &&
+      options.ownership_verification != "required") {
+    problems.Add("ownership-verification", "is neither off nor required");
+  }
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(
         options.sealing_keys, store::Sealer::IfMissing::kFail);

@@ -31,6 +31,9 @@ struct Options {
   // Keys that seal private keys in the store (store/sealer.h); empty: a file in
   // the data folder, made on the first start.
   std::string sealing_keys;
+  // "off" or "required": whether an imported server certificate of a domain
+  // with mutual TLS needs an ownership verification certificate.
+  std::string ownership_verification = "off";
   bool allow_loopback_without_credentials = false;
   bool check_config = false;
 };

@@ -46,6 +46,15 @@ TEST_F(OptionsTest, NeedSomebodyWhoMayDoSomething) {
   EXPECT_TRUE(absl::StrContains(Problem(), "--admin-credentials"));
 }
 
+TEST_F(OptionsTest, KnowTwoWaysToVerifyOwnership) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  options_.ownership_verification = "required";
+  EXPECT_EQ(Problem(), "");
+  options_.ownership_verification = "yes";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--ownership-verification"));
+}
+
 TEST_F(OptionsTest, RefuseToListenBeyondLoopbackWithoutCredentialsAndTls) {
   options_.data_dir = "/tmp/x";
   for (const char* address :

@@ -33,9 +33,8 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
     LogInfo("xds", {{"details", std::string(line)}});
   };
   SALLYPORT_ASSIGN_OR_RETURN(
-      reconciler_,
-      reconcile::Reconciler::Start(store_, sealer_, &cache_, &ledger_, clock_,
-                                   {}, log));
+      reconciler_, reconcile::Reconciler::Start(store_, sealer_, &cache_,
+                                                &ledger_, clock_, {}, log));
   xds::Server::Config server;
   server.address = config.address;
   server.log = log;
@@ -104,8 +103,8 @@ std::string XdsPort::MetricsText() const {
          static_cast<double>(ledger_.num_refused_responses()), out);
   gauge("sallyport_xds_fleets", "Fleets.", stats.num_fleets);
   gauge("sallyport_xds_domains", "Domains that are shown.", stats.num_domains);
-  gauge("sallyport_xds_problems",
-        "Resources that cannot be shown as they are.", stats.num_problems);
+  gauge("sallyport_xds_problems", "Resources that cannot be shown as they are.",
+        stats.num_problems);
   gauge("sallyport_xds_held_domains",
         "Domains that stay as they were, since a node refuses what they need.",
         stats.num_held);

@@ -99,6 +99,10 @@ class Truststores {
   explicit Truststores(const Context& context)
       : context_(context), bundles_(context.store) {}
 
+  // What is parsed of their contents, for who needs it too. Lives as long as
+  // this.
+  Bundles* bundles() { return &bundles_; }
+
   // More than the default limits need the role admin (LIMITS_NEED_ADMIN).
   absl::StatusOr<TruststoreView> Create(const Caller& caller,
                                         const Write& write,

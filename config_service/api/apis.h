@@ -1,0 +1,19 @@
+// The gRPC service Apis.
+
+#ifndef SALLYPORT_CONFIG_SERVICE_API_APIS_H_
+#define SALLYPORT_CONFIG_SERVICE_API_APIS_H_
+
+#include <memory>
+
+#include "config_service/api/gate.h"
+#include "config_service/service/apis.h"
+#include "grpcpp/impl/codegen/service_type.h"
+
+namespace sallyport::api {
+
+// What is passed in outlives the service. Thread-safe.
+std::unique_ptr<grpc::Service> NewApisService(service::Apis* apis, Gate* gate);
+
+}  // namespace sallyport::api
+
+#endif  // SALLYPORT_CONFIG_SERVICE_API_APIS_H_
