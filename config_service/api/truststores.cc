@@ -276,10 +276,16 @@ class TruststoresService final : public proto::Truststores::Service,
         ParseName<TruststoreName>("parent", request.parent(), violations);
     SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
     if (request.has_source()) {
-      return domain::MakeError(
-          Reason::kNotSupported,
-          "this installation cannot read sources; give the content as pem",
-          {{"missing", "sources"}});
+      create.source.uri = request.source().uri();
+      create.source.object_version = request.source().object_version();
+      if (request.source().watch() !=
+              proto::TruststoreSource::WATCH_UNSPECIFIED ||
+          request.source().has_poll_interval()) {
+        violations.Add("source.watch", Reason::kFieldsConflict,
+                       "this source is read once; leave watch and "
+                       "poll_interval out");
+      }
+      SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
     }
     create.description = request.truststore_version().description();
     create.activate = request.activate() ? Truststores::Activate::kYes

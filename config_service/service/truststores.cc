@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -12,6 +13,7 @@
 #include "config_service/service/filter.h"
 #include "config_service/service/mask.h"
 #include "config_service/service/resources.h"
+#include "pki/crypto/crypto.h"
 
 namespace sallyport::service {
 
@@ -25,6 +27,10 @@ using domain::Violations;
 namespace {
 
 constexpr absl::Duration kExpiringSoon = absl::Hours(24 * 30);
+// Records that one reading of the store gives to PollSources(), and when it
+// tries again after a reading that failed.
+constexpr size_t kPollPageSize = 500;
+constexpr absl::Duration kPollRetry = absl::Seconds(5);
 
 constexpr MaskField<Truststore> kFields[] = {
     {"description",
@@ -237,20 +243,21 @@ absl::StatusOr<TruststoreView> Truststores::Create(
   }
   violations.AddAll("truststore", fields);
   std::shared_ptr<const pki::Truststore> bundle;
+  Content content;
+  content.pem = request.pem;
   if (!request.pem.empty()) {
     bundle =
         domain::ReadBundle("pem", request.pem, wanted.Limits(), violations);
-  } else if (!wanted.source.uri.empty()) {
-    return domain::MakeError(
-        Reason::kNotSupported,
-        "this installation cannot read sources; give the content as pem",
-        {{"missing", "sources"}});
+  } else if (violations.empty() && !wanted.source.uri.empty()) {
+    SALLYPORT_ASSIGN_OR_RETURN(content,
+                               ReadSource(wanted.source, wanted.Limits(), ""));
+    bundle = domain::ReadBundle("truststore.source.uri", content.pem,
+                                wanted.Limits(), violations);
   }
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-  store::BlobDigest content;
+  store::BlobDigest blob;
   if (bundle != nullptr && !write.validate_only) {
-    SALLYPORT_ASSIGN_OR_RETURN(content,
-                               StoreBlob(*context_.store, request.pem));
+    SALLYPORT_ASSIGN_OR_RETURN(blob, StoreBlob(*context_.store, content.pem));
   }
   absl::StatusOr<Truststore> created = Mutate<Truststore>(
       context_, caller, write,
@@ -265,12 +272,15 @@ absl::StatusOr<TruststoreView> Truststores::Create(
               CheckTrust(transaction, *bundle, truststore, request.force));
           TruststoreVersion version =
               NewVersion(TruststoreVersionName(truststore.name, 1),
-                         transaction.now(), request.pem, *bundle);
+                         transaction.now(), content.pem, *bundle);
+          version.source_uri = content.uri;
+          version.source_object_version = content.object_version;
+          version.source_etag = content.etag;
           version.was_active = true;
           truststore.active_version = 1;
           truststore.next_version = 2;
           transaction.Create(truststore);
-          transaction.Create(version, {content});
+          transaction.Create(version, {blob});
         } else {
           transaction.Create(truststore);
         }
@@ -328,6 +338,14 @@ absl::StatusOr<TruststoreVersion> Truststores::ReadTruststoreVersion(
 absl::StatusOr<TruststoreView> Truststores::View(Truststore truststore) {
   TruststoreView view;
   const absl::Time now = context_.clock->Now();
+  if (sources_ != nullptr &&
+      truststore.source.watch != domain::TruststoreSource::Watch::kOff) {
+    auto state = sources_->Get(truststore.name.ToString());
+    if (state.condition.has_value() && state.uri == truststore.source.uri) {
+      domain::SetCondition(*std::move(state.condition), now,
+                           truststore.conditions);
+    }
+  }
   domain::Condition trust;
   trust.type = "GivesTrust";
   trust.observed_revision = truststore.metadata.revision;
@@ -512,33 +530,83 @@ absl::StatusOr<pki::TruststoreLimits> Truststores::Limits(
   return truststore.Limits();
 }
 
+absl::StatusOr<Truststores::Content> Truststores::ReadSource(
+    const domain::TruststoreSource& source, const pki::TruststoreLimits& limits,
+    absl::string_view known_etag) {
+  if (objects_ == nullptr) {
+    return domain::MakeError(
+        Reason::kNotSupported,
+        "this installation cannot read sources; give the content as pem",
+        {{"missing", "sources"}});
+  }
+  objects::ReadRequest read;
+  read.uri = source.uri;
+  read.version = source.object_version;
+  read.known_etag = std::string(known_etag);
+  read.max_bytes = limits.max_bytes;
+  absl::StatusOr<objects::Object> object = objects_->Read(read);
+  if (!object.ok()) {
+    const absl::Status& status = object.status();
+    Reason reason = Reason::kSourceUnreadable;
+    if (absl::IsPermissionDenied(status)) reason = Reason::kSourceNotAllowed;
+    if (absl::IsInvalidArgument(status)) reason = Reason::kSourceUriInvalid;
+    if (absl::IsResourceExhausted(status)) reason = Reason::kTruststoreTooLarge;
+    return domain::MakeError(
+        reason, absl::StrCat("source \"", Printable(source.uri, 300),
+                             "\": ", status.message()));
+  }
+  Content content;
+  content.pem = std::move(object->content);
+  content.uri = source.uri;
+  content.object_version = std::move(object->version);
+  content.etag = std::move(object->etag);
+  content.unchanged = object->unchanged;
+  return content;
+}
+
 absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
     const Caller& caller, const Write& write,
     const CreateVersionRequest& request) {
+  Content content;
+  content.pem = request.pem;
+  if (content.pem.empty()) {
+    SALLYPORT_ASSIGN_OR_RETURN(const Truststore parent,
+                               ReadTruststore(request.parent));
+    domain::TruststoreSource source = parent.source;
+    if (!request.source.empty()) {
+      Truststore other = parent;
+      other.source = source = request.source;
+      Violations violations;
+      domain::Validate(other, violations);
+      SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+    }
+    if (source.uri.empty()) {
+      return domain::MakeError(
+          Reason::kSourceMissing,
+          "the truststore has no source, and the request no content; set pem");
+    }
+    SALLYPORT_ASSIGN_OR_RETURN(content,
+                               ReadSource(source, parent.Limits(), ""));
+  }
+  return CreateVersionFrom(caller, write, request, content);
+}
+
+absl::StatusOr<TruststoreVersionView> Truststores::CreateVersionFrom(
+    const Caller& caller, const Write& write,
+    const CreateVersionRequest& request, const Content& content) {
   // The limits are read again, with the truststore that the commit relies on.
   SALLYPORT_ASSIGN_OR_RETURN(const Truststore parent,
                              ReadTruststore(request.parent));
-  if (request.pem.empty()) {
-    if (!parent.source.uri.empty()) {
-      return domain::MakeError(
-          Reason::kNotSupported,
-          "this installation cannot read sources; give the content as pem",
-          {{"missing", "sources"}});
-    }
-    return domain::MakeError(
-        Reason::kSourceMissing,
-        "the truststore has no source, and the request no content; set pem");
-  }
+  const absl::string_view field = content.uri.empty() ? "pem" : "source.uri";
   Violations violations;
   domain::CheckText("truststore_version.description", request.description,
                     domain::kMaxDescriptionLength, violations);
   const auto bundle =
-      domain::ReadBundle("pem", request.pem, parent.Limits(), violations);
+      domain::ReadBundle(field, content.pem, parent.Limits(), violations);
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-  store::BlobDigest content;
+  store::BlobDigest blob;
   if (!write.validate_only) {
-    SALLYPORT_ASSIGN_OR_RETURN(content,
-                               StoreBlob(*context_.store, request.pem));
+    SALLYPORT_ASSIGN_OR_RETURN(blob, StoreBlob(*context_.store, content.pem));
   }
   Truststore truststore = parent;
   absl::StatusOr<TruststoreVersion> created = Mutate<TruststoreVersion>(
@@ -550,10 +618,10 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
                                                     before.metadata.etag,
                                                     request.parent.ToString()));
         const pki::TruststoreLimits limits = before.Limits();
-        if (request.pem.size() > limits.max_bytes ||
+        if (content.pem.size() > limits.max_bytes ||
             bundle->num_certificates() > limits.max_certificates) {
           Violations again;
-          domain::ReadBundle("pem", request.pem, limits, again);
+          domain::ReadBundle(field, content.pem, limits, again);
           return again.ToStatus();
         }
         store::ListRequest list;
@@ -576,7 +644,10 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
         truststore.metadata.update_time = transaction.now();
         TruststoreVersion version = NewVersion(
             TruststoreVersionName(request.parent, before.next_version),
-            transaction.now(), request.pem, *bundle);
+            transaction.now(), content.pem, *bundle);
+        version.source_uri = content.uri;
+        version.source_object_version = content.object_version;
+        version.source_etag = content.etag;
         version.description = request.description;
         truststore.next_version = before.next_version + 1;
         if (request.activate == Activate::kYes) {
@@ -584,7 +655,7 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
           truststore.previous_version = before.active_version;
           truststore.active_version = version.name.number();
         }
-        transaction.Create(version, {content});
+        transaction.Create(version, {blob});
         transaction.Update(before, truststore);
         return version;
       },
@@ -610,6 +681,118 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
     return view;
   }
   return View(*std::move(created), truststore);
+}
+
+domain::Condition Truststores::PollSource(const Truststore& truststore,
+                                          std::string& etag) {
+  domain::Condition condition;
+  condition.type = "SourceReachable";
+  condition.status = domain::Condition::Status::kFalse;
+  condition.observed_revision = truststore.metadata.revision;
+  const auto failed = [&](const absl::Status& status) {
+    const auto error = domain::ErrorOf(status);
+    condition.reason = "INTERNAL";
+    condition.message = "the service could not; its log says why";
+    if (!error.has_value()) return condition;
+    condition.reason = std::string(domain::ReasonName(error->reason));
+    condition.message = error->message;
+    if (!error->violations.empty()) {
+      // The text is bad, or too much: the first thing says enough.
+      const domain::FieldViolation& first = error->violations.front();
+      condition.reason = std::string(domain::ReasonName(first.reason));
+      condition.message = first.description;
+    }
+    return condition;
+  };
+  absl::StatusOr<Content> content =
+      ReadSource(truststore.source, truststore.Limits(), etag);
+  if (!content.ok()) return failed(content.status());
+  condition.status = domain::Condition::Status::kTrue;
+  condition.reason = "READ";
+  condition.message = "the source was read";
+  if (content->unchanged) return condition;
+  const int64_t newest = truststore.next_version - 1;
+  if (newest > 0) {
+    const auto version =
+        ReadTruststoreVersion(TruststoreVersionName(truststore.name, newest));
+    pki::Sha256Hasher hasher;
+    hasher.Update(content->pem);
+    if (version.ok() && version->sha256 == hasher.Finish()) {
+      etag = content->etag;
+      return condition;
+    }
+  }
+  const Caller caller{"system:sources", "", Role::kOperator};
+  Write write;
+  write.method = "system:sources/Poll";
+  CreateVersionRequest create;
+  create.parent = truststore.name;
+  create.description = "read from the watched source";
+  // A candidate lets nobody in; whether it may be active is asked next.
+  create.force = Force::kYes;
+  const auto created = CreateVersionFrom(caller, write, create, *content);
+  if (!created.ok()) {
+    // What is wrong with the content stays wrong until there is another.
+    if (absl::IsInvalidArgument(created.status())) etag = content->etag;
+    condition.status = domain::Condition::Status::kTrue;
+    failed(created.status());
+    return condition;
+  }
+  etag = content->etag;
+  if (truststore.source.watch != domain::TruststoreSource::Watch::kActivate) {
+    return condition;
+  }
+  ActivateRequest activate;
+  activate.name = created->version.name;
+  const auto active = ActivateVersion(caller, write, activate);
+  if (!active.ok()) failed(active.status());
+  return condition;
+}
+
+absl::Time Truststores::PollSources() {
+  absl::Time next = absl::InfiniteFuture();
+  if (objects_ == nullptr || sources_ == nullptr) return next;
+  absl::flat_hash_set<std::string> watched;
+  store::ListRequest list;
+  list.prefix = store::CollectionPrefix<TruststoreName>();
+  list.limit = kPollPageSize;
+  while (true) {
+    const absl::StatusOr<store::ListPage> page = context_.store->List(list);
+    if (!page.ok()) return context_.clock->Now() + kPollRetry;
+    for (const store::Record& record : page->records) {
+      const absl::StatusOr<Truststore> truststore = store::Decode(
+          TruststoreName(std::string(store::IdOfKey(record.key))), record);
+      if (!truststore.ok() || truststore->source.uri.empty() ||
+          truststore->source.watch == domain::TruststoreSource::Watch::kOff) {
+        continue;
+      }
+      const std::string name = truststore->name.ToString();
+      watched.insert(name);
+      SourceStates::State state = sources_->Get(name);
+      if (state.uri != truststore->source.uri) {
+        state = SourceStates::State();
+        state.uri = truststore->source.uri;
+      }
+      const absl::Time now = context_.clock->Now();
+      const absl::Duration interval = truststore->source.poll_interval;
+      // The interval may have become shorter.
+      state.next_look = std::min(state.next_look, now + interval);
+      if (now >= state.next_look) {
+        domain::Condition condition = PollSource(*truststore, state.etag);
+        std::vector<domain::Condition> one;
+        if (state.condition.has_value()) one.push_back(*state.condition);
+        domain::SetCondition(std::move(condition), now, one);
+        state.condition = std::move(one.front());
+        state.next_look = context_.clock->Now() + interval;
+      }
+      next = std::min(next, state.next_look);
+      sources_->Set(name, std::move(state));
+    }
+    if (!page->more) break;
+    list.Continue(*page);
+  }
+  sources_->Keep(watched);
+  return next;
 }
 
 absl::StatusOr<TruststoreVersionView> Truststores::GetVersion(

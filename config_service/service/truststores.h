@@ -13,9 +13,11 @@
 #include "absl/time/time.h"
 #include "config_service/domain/common.h"
 #include "config_service/domain/truststore.h"
+#include "config_service/objects/object_reader.h"
 #include "config_service/service/bundles.h"
 #include "config_service/service/caller.h"
 #include "config_service/service/paging.h"
+#include "config_service/service/source_states.h"
 #include "config_service/service/transaction.h"
 
 namespace sallyport::service {
@@ -66,7 +68,8 @@ class Truststores {
   struct CreateRequest {
     std::string id;
     domain::Truststore truststore;
-    std::string pem;  // empty: no first version
+    // Empty: what is at truststore.source; without one, no first version.
+    std::string pem;
     Force force = Force::kNo;
   };
   struct UpdateRequest {
@@ -78,7 +81,10 @@ class Truststores {
   struct CreateVersionRequest {
     domain::TruststoreName parent;
     std::string description;
+    // Empty: what is at `source`.
     std::string pem;
+    // Empty: the truststore's own.
+    domain::TruststoreSource source;
     Activate activate = Activate::kNo;
     Force force = Force::kNo;
     domain::Etag truststore_etag;
@@ -95,9 +101,15 @@ class Truststores {
     Force force = Force::kNo;
   };
 
-  // What `context` points to outlives this.
-  explicit Truststores(const Context& context)
-      : context_(context), bundles_(context.store) {}
+  // What `context` points to outlives this, and so do `objects` and `sources`.
+  // Without `objects` truststores with a source are refused (NOT_SUPPORTED).
+  explicit Truststores(const Context& context,
+                       objects::ObjectReader* objects = nullptr,
+                       SourceStates* sources = nullptr)
+      : context_(context),
+        objects_(objects),
+        sources_(sources),
+        bundles_(context.store) {}
 
   // What is parsed of their contents, for who needs it too. Lives as long as
   // this.
@@ -135,6 +147,10 @@ class Truststores {
   absl::StatusOr<Page<TruststoreCertificate>> ListCertificates(
       const domain::TruststoreVersionName& parent, const PageRequest& request);
 
+  // Looks at every watched source that is due, makes versions of what is new
+  // there, as the watch says, and returns when the next one is due. One thread.
+  absl::Time PollSources();
+
   absl::StatusOr<TruststoreView> ActivateVersion(
       const Caller& caller, const Write& write, const ActivateRequest& request);
   absl::StatusOr<TruststoreView> Rollback(const Caller& caller,
@@ -145,6 +161,26 @@ class Truststores {
       const domain::TruststoreVersionName& to, const PageRequest& request);
 
  private:
+  // The content of a new version, and where it was read from, if it was.
+  struct Content {
+    std::string pem;
+    std::string uri;
+    std::string object_version;
+    std::string etag;
+    bool unchanged = false;
+  };
+  // SOURCE_UNREADABLE, SOURCE_NOT_ALLOWED, SOURCE_URI_INVALID,
+  // TRUSTSTORE_TOO_LARGE.
+  absl::StatusOr<Content> ReadSource(const domain::TruststoreSource& source,
+                                     const pki::TruststoreLimits& limits,
+                                     absl::string_view known_etag);
+  absl::StatusOr<TruststoreVersionView> CreateVersionFrom(
+      const Caller& caller, const Write& write,
+      const CreateVersionRequest& request, const Content& content);
+  // One look at a watched source; the condition that comes of it.
+  domain::Condition PollSource(const domain::Truststore& truststore,
+                               std::string& etag);
+
   // As of `revision`, or now; RESOURCE_NOT_FOUND.
   absl::StatusOr<domain::Truststore> ReadTruststore(
       const domain::TruststoreName& name, int64_t revision = 0);
@@ -165,6 +201,8 @@ class Truststores {
                           const domain::Truststore& truststore, Force force);
 
   const Context context_;
+  objects::ObjectReader* const objects_;
+  SourceStates* const sources_;
   Bundles bundles_;
 };
 

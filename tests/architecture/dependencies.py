@@ -62,6 +62,7 @@ ROOMS = {
     # No protos of the public API.
     "config_service/service": (
         "base", "pki", "config_service/domain", "config_service/store",
+        "config_service/objects",
     ),
     "config_service/api": (
         "base", "pki", "proto/sallyport/config", "proto/sallyport/filter",
