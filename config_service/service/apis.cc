@@ -985,6 +985,9 @@ absl::StatusOr<DeploymentView> Apis::CreateDeployment(
           SALLYPORT_ASSIGN_OR_RETURN(const RouteName name,
                                      NameOfRecord<RouteName>(api, record));
           SALLYPORT_ASSIGN_OR_RETURN(Route route, store::Decode(name, record));
+          // In a snapshot it has neither of its own.
+          route.metadata.etag = domain::Etag();
+          route.metadata.revision = 0;
           deployment.routes.push_back(std::move(route));
         }
         SortRoutes(deployment.routes);
