@@ -1,6 +1,7 @@
 #include "config_service/server/daemon.h"
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,9 +20,11 @@
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/truststores.h"
+#include "config_service/objects/objects.h"
 #include "config_service/server/http.h"
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
+#include "config_service/server/source_poller.h"
 #include "config_service/server/xds_port.h"
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/apis.h"
@@ -83,7 +86,8 @@ class CallObserver : public api::Observer {
 class DaemonImpl : public Daemon {
  public:
   DaemonImpl(Settings settings, std::unique_ptr<store::SqliteStore> store,
-             std::unique_ptr<store::Sealer> sealer)
+             std::unique_ptr<store::Sealer> sealer,
+             std::unique_ptr<objects::ObjectReader> objects)
       : settings_(std::move(settings)),
         store_(std::move(store)),
         sealer_(std::move(sealer)),
@@ -91,7 +95,8 @@ class DaemonImpl : public Daemon {
         gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
         xds_(store_.get(), sealer_.get(), &Clock::System()),
         context_(ContextOf()),
-        truststores_(context_),
+        objects_(std::move(objects)),
+        truststores_(context_, objects_.get(), &sources_),
         server_certificates_(context_),
         client_certificates_(context_),
         served_certificates_(store_.get()),
@@ -161,6 +166,7 @@ class DaemonImpl : public Daemon {
     SALLYPORT_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(settings_.http.host, settings_.http.port,
                                  std::move(handlers)));
+    source_poller_.emplace(&truststores_, &Clock::System());
     cleaner_ = std::thread([this] { Clean(); });
     return absl::OkStatus();
   }
@@ -177,6 +183,7 @@ class DaemonImpl : public Daemon {
     }
     http_.reset();
     xds_.Stop(grace);
+    source_poller_.reset();
     if (cleaner_.joinable()) cleaner_.join();
   }
 
@@ -251,6 +258,8 @@ class DaemonImpl : public Daemon {
   XdsPort xds_;
   // What all use cases work with.
   const service::Context context_;
+  const std::unique_ptr<objects::ObjectReader> objects_;
+  service::SourceStates sources_;
   service::Truststores truststores_;
   service::ServerCertificates server_certificates_;
   service::ClientCertificates client_certificates_;
@@ -266,6 +275,7 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};
   absl::Notification stop_cleaning_;
+  std::optional<SourcePoller> source_poller_;
   std::thread cleaner_;
   int admin_port_ = 0;
 };
@@ -310,8 +320,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
   SALLYPORT_ASSIGN_OR_RETURN(std::unique_ptr<store::Sealer> sealer,
                              OpenSealer(settings.options, **store));
   LogInfo("sealing key read", {{"key", sealer->active_key_id()}});
-  auto daemon = std::make_unique<DaemonImpl>(
-      std::move(settings), *std::move(store), std::move(sealer));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      std::unique_ptr<objects::ObjectReader> objects,
+      objects::NewObjectReader(SourcesOf(settings.options), &Clock::System()));
+  auto daemon =
+      std::make_unique<DaemonImpl>(std::move(settings), *std::move(store),
+                                   std::move(sealer), std::move(objects));
   SALLYPORT_RETURN_IF_ERROR(daemon->Start());
   return daemon;
 }

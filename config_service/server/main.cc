@@ -60,6 +60,16 @@ int Run(int argc, char** argv) {
       options.ownership_verification,
       "off, or required: an imported certificate of a domain with mutual TLS "
       "needs one that proves whose the domain is. Default: off");
+  add("source-folders", "SOURCE_FOLDERS", options.source_folders,
+      "folders, with commas, below which file:// truststores may be");
+  add("s3-region", "S3_REGION", options.s3_region,
+      "the region of s3:// truststores. Default: AWS_REGION; credentials are "
+      "taken from the environment");
+  add("s3-endpoint", "S3_ENDPOINT", options.s3_endpoint,
+      "https://HOST:PORT of another S3 than Amazon's. Default: "
+      "AWS_ENDPOINT_URL_S3");
+  app.add_flag("--s3-path-style", options.s3_path_style,
+               "the bucket is in the path and not in the host");
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "config_service/api/limits.h"
@@ -128,6 +129,19 @@ void LoadXds(const Options& options, Problems& problems, Settings& out) {
 
 }  // namespace
 
+objects::Options SourcesOf(const Options& options) {
+  objects::Options out;
+  out.s3 = objects::S3OptionsFromEnvironment();
+  if (!options.s3_region.empty()) out.s3.region = options.s3_region;
+  if (!options.s3_endpoint.empty()) out.s3.endpoint = options.s3_endpoint;
+  out.s3.path_style = options.s3_path_style;
+  for (absl::string_view folder :
+       absl::StrSplit(options.source_folders, ',', absl::SkipWhitespace())) {
+    out.files.folders.emplace_back(absl::StripAsciiWhitespace(folder));
+  }
+  return out;
+}
+
 absl::StatusOr<Settings> Load(const Options& options) {
   Problems problems;
   Settings out;
@@ -142,6 +156,9 @@ absl::StatusOr<Settings> Load(const Options& options) {
     problems.Add("admin-address", admin.status().message());
   }
   LoadXds(options, problems, out);
+  const absl::Status sources =
+      objects::NewObjectReader(SourcesOf(options), &Clock::System()).status();
+  if (!sources.ok()) problems.Add("source-folders, --s3-*", sources.message());
   absl::StatusOr<Address> http = ParseAddress(options.http_address);
   if (!http.ok()) {
     problems.Add("http-address", http.status().message());

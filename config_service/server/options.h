@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/credentials.h"
+#include "config_service/objects/objects.h"
 
 namespace sallyport::server {
 
@@ -34,6 +35,13 @@ struct Options {
   // "off" or "required": whether an imported server certificate of a domain
   // with mutual TLS needs an ownership verification certificate.
   std::string ownership_verification = "off";
+  // Folders below which file:// sources may be, with commas; empty: none.
+  std::string source_folders;
+  // Where s3:// sources are; what is empty is taken from the environment, as
+  // the AWS CLI takes it (objects/objects.h). Credentials always are.
+  std::string s3_region;
+  std::string s3_endpoint;
+  bool s3_path_style = false;
   bool allow_loopback_without_credentials = false;
   bool check_config = false;
 };
@@ -62,6 +70,9 @@ struct Settings {
   std::string tls_key;
   std::string client_ca;
 };
+
+// How truststores' sources are read: the options, and the environment.
+objects::Options SourcesOf(const Options& options);
 
 // Reads the files and checks everything: the errors of all options at once, a
 // line for each.
