@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/completion.h"
 #include "cli/crl_command.h"
+#include "cli/online_commands.h"
 #include "cli/truststore_command.h"
 #include "cli/verify_command.h"
 #include "cli/version.h"
@@ -82,10 +83,27 @@ void Polish(CLI::App& app) {
   }
 }
 
+// For the help and for completion: main() hands these on before anything is
+// parsed.
+void AddOnlineCommands(CLI::App& app, Command& selected) {
+  for (const OnlineCommand& online : kOnlineCommands) {
+    app.add_subcommand(online.name, online.help)
+        ->group("Commands that talk to the config service")
+        ->prefix_command()
+        ->callback([&selected] {
+          selected = [](Context& context) {
+            context.err << "sallyportctl: this needs sallyportctl-online\n";
+            return ExitCode::kError;
+          };
+        });
+  }
+}
+
 ExitCode ParseAndRun(const std::vector<std::string>& args, Context& context) {
   CLI::App app(
       "Checks client-certificate truststores and chains by the rules "
-      "that Sallyport's Envoy module enforces.",
+      "that Sallyport's Envoy module enforces, and talks to the config "
+      "service.",
       "sallyportctl");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("sallyportctl ") + kVersion,
@@ -99,6 +117,7 @@ ExitCode ParseAndRun(const std::vector<std::string>& args, Context& context) {
   AddVersionCommand(app, selected);
   AddCompletionCommand(app, selected);
   Polish(app);
+  AddOnlineCommands(app, selected);
 
   try {
     // CLI11 takes them from the back.

@@ -21,6 +21,7 @@ constexpr size_t kMaxTokenBytes = 4096;
 constexpr int kMaxAnswerBytes = 64 << 20;
 constexpr char kTokenVariable[] = "SALLYPORT_TOKEN";
 constexpr size_t kUuidBytes = 16;
+constexpr std::chrono::seconds kGrace(10);
 
 absl::StatusOr<std::string> Read(const std::string& path, size_t max_bytes) {
   if (path.empty()) return std::string();
@@ -97,10 +98,15 @@ absl::StatusOr<Client> Client::Make(const ClientOptions& options) {
   return out;
 }
 
-std::unique_ptr<grpc::ClientContext> Client::NewContext() const {
+std::unique_ptr<grpc::ClientContext> Client::NewContext(
+    Deadline deadline) const {
   auto context = std::make_unique<grpc::ClientContext>();
-  context->set_deadline(std::chrono::system_clock::now() +
-                        std::chrono::seconds(timeout_seconds_));
+  if (deadline != Deadline::kNone) {
+    context->set_deadline(
+        std::chrono::system_clock::now() +
+        std::chrono::seconds(timeout_seconds_) +
+        (deadline == Deadline::kLater ? kGrace : std::chrono::seconds(0)));
+  }
   if (!token_.empty()) {
     context->AddMetadata("authorization", absl::StrCat("Bearer ", token_));
   }

@@ -34,8 +34,11 @@ class Client {
   static absl::StatusOr<Client> Make(const ClientOptions& options);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-  // The context of one call.
-  std::unique_ptr<grpc::ClientContext> NewContext() const;
+  // The context of one call, which ends after the options' time, a little later
+  // (for calls that end by themselves after that time), or never.
+  enum class Deadline { kOptions, kLater, kNone };
+  std::unique_ptr<grpc::ClientContext> NewContext(
+      Deadline deadline = Deadline::kOptions) const;
 
  private:
   std::shared_ptr<grpc::Channel> channel_;

@@ -104,8 +104,11 @@ THIRD_PARTY = {
     "pki": {"absl", "boringssl_crypto", "boringssl_pki"},
     "settings": {"absl"},
     "filters": {"absl", "protobuf"},
-    # gRPC is for cli/online alone: HEADERS says so.
-    "cli": {"absl", "nlohmann_json", "cli11", "protobuf", "google_rpc_cc_proto", "grpc"},
+    # gRPC and YAML are for cli/online alone: HEADERS says so.
+    "cli": {
+        "absl", "nlohmann_json", "cli11", "protobuf", "google_api_cc_proto",
+        "google_rpc_cc_proto", "grpc", "yaml_cpp",
+    },
     "config_service": {
         "absl", "protobuf", "well_known_protos", "google_api_cc_proto", "google_rpc_cc_proto", "grpc",
         "grpc_reflection", "nlohmann_json", "cli11", "sqlite", "curl", "yaml_cpp", "httplib",
@@ -134,7 +137,8 @@ HEADERS = (
     (r"httplib\.h$", ()),
     (r"third_party/", ("config_service",)),
     (r"sqlite3\.h", ("config_service/store/sqlite",)),
-    (r"curl/|yaml-cpp/", ("config_service",)),
+    (r"curl/", ("config_service",)),
+    (r"yaml-cpp/", ("config_service", "cli/online")),
     (r"nlohmann/|CLI/", ("cli", "config_service")),
     # pki/ has no I/O and no clock of its own.
     (r"(fstream|iostream|ctime|chrono|filesystem|sys/stat\.h|fcntl\.h|unistd\.h)$",

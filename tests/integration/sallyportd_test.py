@@ -116,44 +116,45 @@ class TruststoreTest(unittest.TestCase):
     def test_lives_through_its_life(self):
         with self.demo() as daemon:
             daemon.ctl(
-                "truststore", "create", "partners", "--file", self.a.certificate,
-                "--description", "All partners", "--label", "team=edge",
+                "create", "truststores/partners",
+                "--from-file", f"pem={self.a.certificate}",
+                "--set", "description=All partners", "--set", "labels.team=edge",
             )
-            self.assertIn("partners", daemon.ctl("truststore", "list"))
-            added = daemon.json("truststore", "add-version", "partners", self.bundle)[0]
+            self.assertIn("truststores/partners", daemon.ctl("list", "truststores"))
+            added = daemon.json(
+                "upload", "truststores/partners/versions", self.bundle
+            )[0]
             self.assertEqual(added["name"], "truststores/partners/versions/2")
             self.assertEqual(added["state"], "CANDIDATE")
             self.assertEqual(
                 added["sha256"], hashlib.sha256(self.bundle.read_bytes()).hexdigest()
             )
-            diff = daemon.ctl("truststore", "diff", "partners", 1, 2)
+            versions = [f"truststores/partners/versions/{n}" for n in (1, 2)]
+            diff = daemon.ctl("diff", *versions)
             self.assertIn("+ CN=Root B,O=Partner", diff)
             self.assertIn("1 added, 0 removed, 0 changed", diff)
+            daemon.ctl("diff", *versions, "--exit-code", code=1)
+            self.assertIn("CN=Root B", daemon.ctl("list", versions[1] + "/certificates"))
 
-            daemon.ctl("truststore", "activate", "partners", 2)
-            self.assertEqual(
-                daemon.json("truststore", "get", "partners")[0]["active_version"],
-                "truststores/partners/versions/2",
-            )
-            daemon.ctl("truststore", "rollback", "partners")
-            self.assertEqual(
-                daemon.json("truststore", "get", "partners")[0]["active_version"],
-                "truststores/partners/versions/1",
-            )
+            daemon.ctl("activate", versions[1])
+            self.assertEqual(self.active(daemon), versions[1])
+            daemon.ctl("rollback", "truststores/partners")
+            self.assertEqual(self.active(daemon), versions[0])
             states = {
                 version["name"][-1]: version["state"]
-                for version in daemon.json("truststore", "versions", "partners")
+                for version in daemon.json("list", "truststores/partners/versions")
             }
             self.assertEqual(states, {"1": "ACTIVE", "2": "SUPERSEDED"})
             self.assertEqual(
-                daemon.ctl("truststore", "read", "partners", 2), self.bundle.read_text()
+                daemon.ctl("read", versions[1]), self.bundle.read_text()
             )
-            daemon.ctl("truststore", "update", "partners", "--description", "Fewer")
-            shown = daemon.json("truststore", "get", "partners")[0]
+            daemon.ctl("update", "truststores/partners", "--set", "description=Fewer",
+                       "--set", "labels.tier=1")
+            shown = daemon.json("get", "truststores/partners")[0]
             self.assertEqual(shown["description"], "Fewer")
-            self.assertEqual(shown["labels"], {"team": "edge"})
+            self.assertEqual(shown["labels"], {"team": "edge", "tier": "1"})
 
-            audit = daemon.json("audit", "list")
+            audit = daemon.json("list", "auditEntries")
             self.assertEqual(
                 [entry["method"].split("/")[1] for entry in reversed(audit)],
                 [
@@ -162,62 +163,73 @@ class TruststoreTest(unittest.TestCase):
                 ],
             )
             self.assertEqual({entry["principal"] for entry in audit}, {"loopback"})
-            self.assertEqual(audit[0]["changes"][0]["changed_fields"], ["description"])
-
-            daemon.ctl("truststore", "delete", "partners")
-            self.assertIn(
-                "RESOURCE_NOT_FOUND",
-                daemon.ctl("truststore", "get", "partners", code=1),
+            self.assertEqual(
+                audit[0]["changes"][0]["changed_fields"], ["description", "labels.tier"]
             )
 
+            daemon.ctl("delete", "truststores/partners")
+            self.assertIn(
+                "RESOURCE_NOT_FOUND",
+                daemon.ctl("get", "truststores/partners", code=1),
+            )
+
+    def active(self, daemon):
+        return daemon.json("get", "truststores/partners")[0]["active_version"]
+
     def test_keeps_everything_over_a_restart_and_a_crash(self):
+        def state(daemon):
+            return [
+                daemon.json(*arguments) for arguments in (
+                    ("get", "truststores/one"), ("list", "truststores/one/versions"),
+                    ("list", "auditEntries"),
+                )
+            ]
+
+        create = ("create", "truststores/one", "--from-file", f"pem={self.a.certificate}")
         with self.demo() as daemon:
-            daemon.ctl("truststore", "create", "one", "--file", self.a.certificate)
-            before = daemon.json("truststore", "get", "one")
+            daemon.ctl(*create)
+            before = state(daemon)
             self.assertEqual(daemon.stop(), 0)
         with self.demo() as daemon:
-            self.assertEqual(daemon.json("truststore", "get", "one"), before)
-            daemon.ctl("truststore", "add-version", "one", self.bundle, "--activate")
-            before = daemon.json("truststore", "get", "one")
-            versions = daemon.json("truststore", "versions", "one")
-            audit = daemon.json("audit", "list")
+            self.assertEqual(state(daemon), before)
+            daemon.ctl(
+                "create", "truststores/one/versions", "--from-file", f"pem={self.bundle}",
+                "--set", "activate=true",
+            )
+            before = state(daemon)
             daemon.kill()
         with self.demo() as daemon:
-            self.assertEqual(daemon.json("truststore", "get", "one"), before)
-            self.assertEqual(daemon.json("truststore", "versions", "one"), versions)
-            self.assertEqual(daemon.json("audit", "list"), audit)
+            self.assertEqual(state(daemon), before)
 
     def test_says_what_is_wrong_and_changes_nothing(self):
         key = self.folder / "key.pem"
         key.write_text(self.a.key.read_text(encoding="ascii"), encoding="ascii")
+        create = ("create", "truststores/one", "--from-file", f"pem={self.a.certificate}")
+        update = ("update", "truststores/one", "--set")
         with self.demo() as daemon:
             error = daemon.ctl(
-                "truststore", "create", "Bad_Id", "--file", key,
-                "--description", "x" * 2000, code=1,
+                "create", "truststores/Bad_Id", "--from-file", f"pem={key}",
+                "--set", "description=" + "x" * 2000, code=1,
             )
             for part in ("truststore_id: ", "truststore.description: ", "pem: ",
                          "TRUSTSTORE_NOT_A_CERTIFICATE"):
                 self.assertIn(part, error)
-            self.assertEqual(daemon.json("truststore", "list"), [])
+            self.assertEqual(daemon.json("list", "truststores"), [])
+            daemon.ctl(*create, "--validate-only")
+            self.assertEqual(daemon.json("list", "truststores"), [])
 
-            daemon.ctl("truststore", "create", "one", "--file", self.a.certificate)
+            daemon.ctl(*create)
+            self.assertIn("RESOURCE_ALREADY_EXISTS", daemon.ctl(*create, code=1))
+            etag = daemon.json("get", "truststores/one")[0]["etag"]
+            daemon.ctl(*update, "description=1", "--etag", etag)
             self.assertIn(
-                "RESOURCE_ALREADY_EXISTS", daemon.ctl("truststore", "create", "one", code=1)
-            )
-            etag = daemon.json("truststore", "get", "one")[0]["etag"]
-            daemon.ctl("truststore", "update", "one", "--description", "1", "--etag", etag)
-            self.assertIn(
-                "ETAG_MISMATCH",
-                daemon.ctl(
-                    "truststore", "update", "one", "--description", "2", "--etag", etag,
-                    code=1,
-                ),
+                "ETAG_MISMATCH", daemon.ctl(*update, "description=2", "--etag", etag, code=1)
             )
             self.assertIn(
-                "NO_EARLIER_VERSION", daemon.ctl("truststore", "rollback", "one", code=1)
+                "NO_EARLIER_VERSION", daemon.ctl("rollback", "truststores/one", code=1)
             )
-            daemon.ctl("truststore", "delete", "one", "--validate-only")
-            daemon.ctl("truststore", "get", "one")
+            daemon.ctl("delete", "truststores/one", "--validate-only")
+            daemon.ctl("get", "truststores/one")
             daemon.stop()
             # A key that was sent is not in the log, nor in the store.
             secret = "".join(key.read_text(encoding="ascii").splitlines()[1:2])
@@ -226,8 +238,68 @@ class TruststoreTest(unittest.TestCase):
                 if path.is_file():
                     self.assertNotIn(secret.encode(), path.read_bytes(), path)
         self.assertIn(
-            "sallyportctl: ", daemon.ctl("truststore", "list", "--timeout", 2, code=2)
+            "sallyportctl: ", daemon.ctl("list", "truststores", "--timeout", 2, code=2)
         )
+
+    def test_applies_what_files_say(self):
+        state = self.folder / "state.yaml"
+        bundle = self.folder / "in.pem"
+        bundle.write_text(self.a.pem(), encoding="ascii")
+
+        def write(description, labels):
+            # What names another comes first in the file, and second in the doing.
+            state.write_text(
+                "name: truststores/partners\n"
+                f"description: {description}\n"
+                f"labels: {labels}\n"
+                "pem_file: in.pem\n"
+                "revocation_lists: [revocationLists/ca]\n"
+                "---\n"
+                "name: revocationLists/ca\n"
+                "content_file: ca.crl\n",
+                encoding="ascii",
+            )
+
+        (self.folder / "ca.crl").write_bytes(self.a.crl().read_bytes())
+        write("First", "{team: edge}")
+        with self.demo() as daemon:
+            shown = daemon.ctl("diff", "-f", state)
+            self.assertLess(
+                shown.index("create revocationLists/ca"),
+                shown.index("create truststores/partners"),
+            )
+            daemon.ctl("diff", "-f", state, "--exit-code", code=1)
+            self.assertEqual(daemon.json("list", "truststores"), [])
+            # Nobody said yes.
+            self.assertIn("nothing was changed", daemon.ctl("apply", "-f", state, code=2))
+            self.assertEqual(daemon.json("list", "truststores"), [])
+            daemon.ctl("apply", "-f", state, "--yes")
+            self.assertEqual(self.active(daemon), "truststores/partners/versions/1")
+            self.assertEqual(daemon.ctl("apply", "-f", state), "2 unchanged\n")
+
+            write("Second", "{}")
+            bundle.write_text(self.bundle.read_text(), encoding="ascii")
+            shown = daemon.ctl("diff", "-f", state)
+            for line in ("- description: First", "+ description: Second",
+                         "- labels[team]: edge", "activate a new version of"):
+                self.assertIn(line, shown)
+            daemon.ctl("apply", "-f", state, "--yes")
+            self.assertEqual(self.active(daemon), "truststores/partners/versions/2")
+            self.assertEqual(daemon.ctl("apply", "-f", state), "2 unchanged\n")
+            # What is shown can be applied.
+            whole = self.folder / "whole.yaml"
+            whole.write_text(daemon.ctl("get", "truststores/partners"), encoding="ascii")
+            self.assertEqual(daemon.ctl("apply", "-f", whole), "1 unchanged\n")
+
+            write("x" * 2000, "{Bad Key: x}")
+            error = daemon.ctl("apply", "-f", state, "--yes", code=1)
+            self.assertIn("state.yaml:1", error)
+            self.assertIn("truststore.description: ", error)
+            self.assertIn("truststore.labels", error)
+            state.write_text("name: truststores/partners\nnothing: 1\npin_leaf: x\n")
+            error = daemon.ctl("apply", "-f", state, code=2)
+            self.assertIn("state.yaml:2: nothing: ", error)
+            self.assertIn("state.yaml:3: pin_leaf: ", error)
 
     def test_asks_who_calls(self):
         credentials = self.folder / "credentials"
@@ -241,12 +313,12 @@ class TruststoreTest(unittest.TestCase):
             encoding="ascii",
         )
         with Daemon(self.data, "--admin-credentials", credentials) as daemon:
-            create = ("truststore", "create", "one", "--file", self.a.certificate)
+            create = ("create", "truststores/one", "--from-file", f"pem={self.a.certificate}")
             self.assertIn("CREDENTIALS_MISSING", daemon.ctl(*create, code=1))
             self.assertIn("CREDENTIALS_MISSING", daemon.ctl(*create, token="wrong", code=1))
             self.assertIn("ROLE_MISSING", daemon.ctl(*create, token="token-v", code=1))
             daemon.ctl(*create, token="token-o")
-            audit = daemon.json("audit", "list", token="token-v")
+            audit = daemon.json("list", "auditEntries", token="token-v")
             self.assertEqual(audit[0]["principal"], "token:o")
 
             self.assertEqual(daemon.get("/healthz")[0], 200)

@@ -1,0 +1,29 @@
+#include "cli/online/command.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace sallyport::cli::online {
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name,
+                     const std::string& help, ClientOptions& options,
+                     Command& selected, Run run) {
+  CLI::App* const command = app.add_subcommand(name, help);
+  AddClientOptions(*command, options);
+  command->callback([&options, &selected, run = std::move(run)] {
+    selected = [&options, run](Context& context) {
+      const absl::StatusOr<Client> client = Client::Make(options);
+      if (!client.ok()) return CannotDo(client.status(), context);
+      return run(*client, options, context);
+    };
+  });
+  return command;
+}
+
+ExitCode CannotDo(const absl::Status& status, Context& context) {
+  context.err << "sallyportctl: " << status.message() << "\n";
+  return ExitCode::kError;
+}
+
+}  // namespace sallyport::cli::online

@@ -1,0 +1,78 @@
+// Documents: messages as YAML, for people to write and to read.
+//
+// Names are those of the .proto files. Text need not be quoted, bytes are plain
+// text (PEM, say), enum values may be written "any-anchor" for ANY_ANCHOR,
+// times are RFC 3339, durations "90s" or "5m". For any text or bytes field X,
+// X_file names a file that has its value, relative to the document's folder.
+
+#ifndef SALLYPORT_CLI_ONLINE_DOCUMENT_H_
+#define SALLYPORT_CLI_ONLINE_DOCUMENT_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "yaml-cpp/yaml.h"
+
+namespace sallyport::cli::online {
+
+// What is wrong with a document: all of it, a line for each.
+class Problems {
+ public:
+  // `where` is the file; empty: what was typed.
+  explicit Problems(std::string where) : where_(std::move(where)) {}
+  void Add(const YAML::Node& node, absl::string_view path,
+           absl::string_view what);
+  bool empty() const { return lines_.empty(); }
+  std::string ToString() const;
+
+ private:
+  const std::string where_;
+  std::vector<std::string> lines_;
+};
+
+// Where X_file is looked for.
+struct DocumentOptions {
+  std::string folder = ".";
+};
+
+// Sets `field` of `message` to what `node` says: null clears it.
+void SetField(const google::protobuf::FieldDescriptor& field,
+              const YAML::Node& node, const std::string& path,
+              const DocumentOptions& options,
+              google::protobuf::Message& message, Problems& problems);
+
+// The field that a key of a mapping means; `from_file` when it is X_file.
+const google::protobuf::FieldDescriptor* FieldOfKey(
+    const google::protobuf::Descriptor& message, const std::string& key,
+    bool* from_file);
+
+// Sets the fields that the mapping `node` has.
+void ReadMessage(const YAML::Node& node, const std::string& path,
+                 const DocumentOptions& options,
+                 google::protobuf::Message& message, Problems& problems);
+
+// Sets what the path "a.b" or "labels.KEY" leads to. Returns the path for an
+// update mask: up to the first map or list.
+std::string SetPath(absl::string_view path, const YAML::Node& value,
+                    const DocumentOptions& options,
+                    google::protobuf::Message& message, Problems& problems);
+
+// The fields of `message` that are set. Everything is printable: what comes
+// from outside can forge no line and no terminal sequence.
+std::string WriteYaml(const google::protobuf::Message& message);
+
+// One value on one line, for tables: names of enums, times, counts.
+std::string CellOf(const google::protobuf::Message& message,
+                   absl::string_view path);
+
+// Every leaf of `message` as "path: value", in order, values on one line. For
+// comparing.
+std::vector<std::pair<std::string, std::string>> LeavesOf(
+    const google::protobuf::Message& message);
+
+}  // namespace sallyport::cli::online
+
+#endif  // SALLYPORT_CLI_ONLINE_DOCUMENT_H_
