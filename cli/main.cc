@@ -33,7 +33,8 @@ void RunOnline(char** argv) {
   if (size <= 0 || size == static_cast<ssize_t>(path.size())) return;
   std::string folder(path.data(), static_cast<size_t>(size));
   folder.erase(folder.rfind('/') + 1);
-  for (const char* place : {"sallyportctl-online", "online/sallyportctl-online"}) {
+  for (const char* place :
+       {"sallyportctl-online", "online/sallyportctl-online"}) {
     execv((folder + place).c_str(), argv);
   }
 }

@@ -155,7 +155,8 @@ class Planner {
 
   const Client& client_;
   Context& context_;
-  std::vector<Document> documents_;
+  // By pointer: to assign to a YAML::Node is to change what it refers to.
+  std::vector<std::unique_ptr<const Document>> documents_;
   // Names that will be there.
   std::set<std::string> creates_;
   // APIs whose routes change.
@@ -225,16 +226,16 @@ bool Planner::ReadFiles(const std::vector<std::string>& files) {
     if (!ReadOne(file)) return false;
   }
   std::map<std::string, const Document*> seen;
-  for (const Document& document : documents_) {
-    if (document.target.is_collection()) continue;
-    if (!seen.emplace(document.target.name, &document).second) {
-      return Refuse(document, "there are two documents for it");
+  for (const auto& document : documents_) {
+    if (document->target.is_collection()) continue;
+    if (!seen.emplace(document->target.name, document.get()).second) {
+      return Refuse(*document, "there are two documents for it");
     }
   }
   // What is named comes before what names it.
   std::stable_sort(documents_.begin(), documents_.end(),
-                   [](const Document& a, const Document& b) {
-                     return a.target.order < b.target.order;
+                   [](const auto& a, const auto& b) {
+                     return a->target.order < b->target.order;
                    });
   return true;
 }
@@ -248,9 +249,10 @@ bool Planner::ReadOne(const std::string& file) {
   try {
     for (const YAML::Node& node : YAML::LoadAll(*text)) {
       if (node.IsNull()) continue;
-      Document document;
+      auto owned = std::make_unique<Document>();
+      Document& document = *owned;
       document.file = file;
-      document.node = node;
+      document.node.reset(node);
       const auto say = [&](absl::string_view what) {
         context_.err << "sallyportctl: " << Printable(file) << ":"
                      << node.Mark().line + 1 << ": " << what << "\n";
@@ -273,7 +275,7 @@ bool Planner::ReadOne(const std::string& file) {
                          "apis/ID/deployments"
                        : "the name is that of a collection; add an id");
       }
-      documents_.push_back(std::move(document));
+      documents_.push_back(std::move(owned));
     }
   } catch (const YAML::Exception& error) {
     context_.err << "sallyportctl: " << Printable(file)
@@ -285,8 +287,8 @@ bool Planner::ReadOne(const std::string& file) {
 }
 
 bool Planner::Make() {
-  for (const Document& document : documents_) {
-    if (!PlanDocument(document)) return false;
+  for (const auto& document : documents_) {
+    if (!PlanDocument(*document)) return false;
   }
   return true;
 }
@@ -423,8 +425,10 @@ bool Planner::PlanUpdate(const Document& document, const Message& current) {
   std::vector<std::string> extra;
   if (collection.create == nullptr) {
     // "key_type" and "common_name" of one that is generated say nothing more.
-    Document rest = document;
-    rest.node = YAML::Clone(document.node);
+    Document rest;
+    rest.file = document.file;
+    rest.target = document.target;
+    rest.node.reset(YAML::Clone(document.node));
     rest.node.remove("key_type");
     rest.node.remove("common_name");
     if (!Fill(rest, resource, *create, mask, extra)) return false;

@@ -15,7 +15,7 @@ struct BootstrapOptions {
   // HOST:PORT of the xDS port.
   std::string xds_address = "127.0.0.1:9441";
   // The service's name in its certificate: spiffe://TRUST_DOMAIN/xds.
-  std::string trust_domain = "sallyport.internal";
+  std::string trust_domain = "sallyport";
   // Files on the node, PEM. All three or none; none is for a service that
   // trusts its loopback interface.
   std::string ca;

@@ -44,7 +44,7 @@ TEST(Bootstrap, ChecksThatTheServiceIsTheService) {
   EXPECT_EQ(context["validation_context"]["match_typed_subject_alt_names"][0]
                    ["matcher"]["exact"]
                        .Scalar(),
-            "spiffe://sallyport.internal/xds");
+            "spiffe://sallyport/xds");
   EXPECT_EQ(context["tls_certificates"][0]["private_key"]["filename"].Scalar(),
             "/etc/a.key");
 }

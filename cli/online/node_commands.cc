@@ -292,8 +292,7 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
                       "on the node: its certificate");
   command->add_option("--node-key", b.node_key, "on the node: its private key");
   command->add_option("--trust-domain", b.trust_domain,
-                      "the service's --trust-domain. Default: "
-                      "sallyport.internal");
+                      "the service's --trust-domain. Default: sallyport");
   command->add_option("--admin-address", b.admin_address,
                       "HOST:PORT of Envoy's admin port. Default: none");
   command->add_option("--system-trust", b.system_trust,

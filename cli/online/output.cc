@@ -80,7 +80,12 @@ ExitCode Fail(const grpc::Status& status, Context& context) {
       }
     }
   }
-  context.err << "sallyportctl: " << Printable(status.error_message(), 2048);
+  context.err << "sallyportctl: "
+              << (status.error_code() == grpc::StatusCode::UNIMPLEMENTED &&
+                          status.error_message().empty()
+                      ? "the service has no such method; it may be older than "
+                        "this program"
+                      : Printable(status.error_message(), 2048));
   if (!reason.empty()) context.err << " (" << Printable(reason) << ")";
   context.err << "\n" << fields;
   // Without our details it is gRPC that could not ask.

@@ -40,6 +40,7 @@ constexpr size_t kMaxDocumentBytes = size_t{16} << 20;
 
 // What a command can be given; each uses some of it.
 struct Arguments {
+  std::string name;
   std::vector<std::string> names;
   std::string file;
   std::string content;
@@ -180,7 +181,7 @@ absl::StatusOr<std::vector<std::string>> Assign(const Arguments& arguments,
 }
 
 absl::StatusOr<Target> OneTarget(const Arguments& arguments) {
-  return ParseTarget(arguments.names.front());
+  return ParseTarget(arguments.name);
 }
 
 absl::Status NoMethod(absl::string_view verb, const Target& target,
@@ -266,11 +267,10 @@ ExitCode List(const Client& client, const ClientOptions& options,
   if (!target.ok()) return CannotDo(target.status(), context);
   const Collection& collection = *target->collection;
   if (!target->is_collection() || collection.list == nullptr) {
-    return CannotDo(
-        Invalid(absl::StrCat("\"", Printable(arguments.names.front()),
-                             "\" is no collection; one is ",
-                             collection.Form(false))),
-        context);
+    return CannotDo(Invalid(absl::StrCat("\"", Printable(arguments.name),
+                                         "\" is no collection; one is ",
+                                         collection.Form(false))),
+                    context);
   }
   const auto request = NewMessage(*collection.list->input_type());
   if (!target->parent.empty()) SetText(*request, "parent", target->parent);
@@ -526,11 +526,11 @@ ExitCode Do(const Verb& verb, const Client& client,
 
 ExitCode CallMethod(const Client& client, const ClientOptions& options,
                     const Arguments& arguments, Context& context) {
-  const MethodDescriptor* method = FindMethod(arguments.names.front());
+  const MethodDescriptor* method = FindMethod(arguments.name);
   if (method == nullptr || method->client_streaming() ||
       method->server_streaming()) {
     return CannotDo(
-        Invalid(absl::StrCat("\"", Printable(arguments.names.front()),
+        Invalid(absl::StrCat("\"", Printable(arguments.name),
                              "\" is no method with one request and one "
                              "answer; one is Fleets/GetRollout")),
         context);
@@ -683,29 +683,31 @@ void AddResourceCommands(CLI::App& app, ClientOptions& options,
                    });
     return arguments;
   };
-  const auto names = [&](const std::shared_ptr<Arguments>& arguments,
-                         const std::string& title, int count,
-                         const std::string& help) {
-    command->add_option(title, arguments->names, help)
-        ->required()
-        ->expected(count);
+  const auto name = [&](const std::shared_ptr<Arguments>& arguments,
+                        const std::string& title, const std::string& help) {
+    command->add_option(title, arguments->name, help)->required();
+  };
+  const auto names = [&](const std::shared_ptr<Arguments>& arguments) {
+    command
+        ->add_option("NAME", arguments->names, "such as truststores/partners")
+        ->required();
   };
 
   auto get = add("get", "Show resources", Get);
-  names(get, "NAME", -1, "such as truststores/partners");
+  names(get);
   auto list = add("list", "List resources of a kind", List);
-  names(list, "COLLECTION", 1, "such as truststores, apis/ID/routes");
+  name(list, "COLLECTION", "such as truststores, apis/ID/routes");
   command->add_option("--filter", list->filter,
                       "such as: description : \"partner\"");
   command->add_option("--limit", list->limit, "no more than so many");
   auto create = add("create", "Make a resource", Create);
-  names(create, "NAME", 1, "such as truststores/partners");
+  name(create, "NAME", "such as truststores/partners");
   AddWriteOptions(*command, *create);
   auto update = add("update", "Change fields of a resource", Update);
-  names(update, "NAME", 1, "such as truststores/partners");
+  name(update, "NAME", "such as truststores/partners");
   AddWriteOptions(*command, *update);
   auto remove = add("delete", "Delete resources", Delete);
-  names(remove, "NAME", -1, "such as truststores/partners");
+  names(remove);
   command->add_option("--etag", remove->etag,
                       "only if this is the current one");
   command->add_flag("--force", remove->force,
@@ -721,7 +723,7 @@ void AddResourceCommands(CLI::App& app, ClientOptions& options,
                            Context& context) {
           return Do(verb, client, o, *arguments, context);
         });
-    names(arguments, "NAME", 1, "of the resource");
+    name(arguments, "NAME", "of the resource");
     AddWriteOptions(*command, *arguments);
   }
 
@@ -729,17 +731,16 @@ void AddResourceCommands(CLI::App& app, ClientOptions& options,
                     "Send a large file: a version of a truststore, or a "
                     "revocation list",
                     Upload);
-  names(upload, "NAME", 1,
-        "such as truststores/ID/versions, revocationLists/ID");
+  name(upload, "NAME", "such as truststores/ID/versions, revocationLists/ID");
   command
       ->add_option("CONTENT", upload->content,
                    "the file to send; - for standard input")
       ->required();
   AddWriteOptions(*command, *upload);
   auto read = add("read", "Print the PEM text of a truststore's version", Read);
-  names(read, "NAME", 1, "such as truststores/ID/versions/2");
+  name(read, "NAME", "such as truststores/ID/versions/2");
   auto call = add("call", "Call a method of the API by its name", CallMethod);
-  names(call, "METHOD", 1, "such as Fleets/GetRollout");
+  name(call, "METHOD", "such as Fleets/GetRollout");
   AddWriteOptions(*command, *call);
 }
 

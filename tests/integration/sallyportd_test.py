@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -15,7 +16,10 @@ import urllib.request
 from harness import certificates, processes
 
 DAEMON = os.path.abspath(os.environ["SALLYPORTD"])
+CALL_ALL = os.path.abspath(os.environ["CALL_ALL"])
 CTL = os.path.abspath(os.environ["SALLYPORTCTL"])
+
+ROLES = {"token-v": "viewer", "token-o": "operator", "token-a": "admin"}
 
 
 class Daemon:
@@ -26,6 +30,7 @@ class Daemon:
             DAEMON,
             "--data-dir", str(data_dir),
             "--admin-address", "127.0.0.1:0",
+            "--xds-address", "127.0.0.1:0",
             "--http-address", "127.0.0.1:0",
             *arguments,
         ]
@@ -44,7 +49,13 @@ class Daemon:
             event = json.loads(line)
             if event["message"] == "ready":
                 self.admin = "127.0.0.1:" + event["admin_port"]
+                self.xds = "127.0.0.1:" + event["xds_port"]
                 self.http = "http://127.0.0.1:" + event["http_port"]
+                # Whoever does not read the log holds the service up.
+                self.reader = threading.Thread(
+                    target=self.lines.extend, args=(self.process.stderr,), daemon=True
+                )
+                self.reader.start()
                 return self
         raise AssertionError("not ready: " + "".join(self.lines))
 
@@ -55,13 +66,17 @@ class Daemon:
         """Ends it as an operator would; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.lines += self.process.stderr.read().splitlines(keepends=True)
-        self.process.stderr.close()
-        return self.process.wait(timeout=20)
+        return self.end()
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        self.end()
+
+    def end(self):
+        code = self.process.wait(timeout=30)
+        self.reader.join()
+        self.process.stderr.close()
+        return code
 
     def get(self, path, **headers):
         """Status and text of an HTTP answer."""
@@ -104,9 +119,9 @@ class TruststoreTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         self.data = self.folder / "data"
-        workshop = certificates.Workshop(self.folder / "pki")
-        self.a = workshop.authority("a", "/O=Partner/CN=Root A")
-        self.b = workshop.authority("b", "/O=Partner/CN=Root B")
+        self.workshop = certificates.Workshop(self.folder / "pki")
+        self.a = self.workshop.authority("a", "/O=Partner/CN=Root A")
+        self.b = self.workshop.authority("b", "/O=Partner/CN=Root B")
         self.bundle = self.folder / "bundle.pem"
         self.bundle.write_text(self.a.pem() + self.b.pem(), encoding="ascii")
 
@@ -249,25 +264,41 @@ class TruststoreTest(unittest.TestCase):
         def write(description, labels):
             # What names another comes first in the file, and second in the doing.
             state.write_text(
+                "name: domainNames/api.example.com\n"
+                "server_certificate: serverCertificates/api\n"
+                "mutual_tls: {truststores: [{truststore: truststores/partners}]}\n"
+                "---\n"
+                "name: serverCertificates/api\n"
+                "material:\n"
+                "  certificate_chain_pem_file: api.pem\n"
+                "  private_key_pem_file: api.key\n"
+                "---\n"
                 "name: truststores/partners\n"
                 f"description: {description}\n"
                 f"labels: {labels}\n"
-                "pem_file: in.pem\n"
-                "revocation_lists: [revocationLists/ca]\n"
-                "---\n"
-                "name: revocationLists/ca\n"
-                "content_file: ca.crl\n",
+                "pem_file: in.pem\n",
                 encoding="ascii",
             )
 
-        (self.folder / "ca.crl").write_bytes(self.a.crl().read_bytes())
+        def issue(name):
+            made = self.workshop.make(
+                name, "/CN=api.example.com", self.a,
+                extensions=("subjectAltName = DNS:api.example.com",),
+            )
+            (self.folder / "api.pem").write_text(made.pem(), encoding="ascii")
+            (self.folder / "api.key").write_text(
+                made.key.read_text(encoding="ascii"), encoding="ascii"
+            )
+
+        issue("api-1")
         write("First", "{team: edge}")
         with self.demo() as daemon:
             shown = daemon.ctl("diff", "-f", state)
             self.assertLess(
-                shown.index("create revocationLists/ca"),
-                shown.index("create truststores/partners"),
+                shown.index("create serverCertificates/api"),
+                shown.index("create domainNames/api.example.com"),
             )
+            self.assertNotIn("PRIVATE", shown)
             daemon.ctl("diff", "-f", state, "--exit-code", code=1)
             self.assertEqual(daemon.json("list", "truststores"), [])
             # Nobody said yes.
@@ -275,17 +306,19 @@ class TruststoreTest(unittest.TestCase):
             self.assertEqual(daemon.json("list", "truststores"), [])
             daemon.ctl("apply", "-f", state, "--yes")
             self.assertEqual(self.active(daemon), "truststores/partners/versions/1")
-            self.assertEqual(daemon.ctl("apply", "-f", state), "2 unchanged\n")
+            self.assertEqual(daemon.ctl("apply", "-f", state), "3 unchanged\n")
 
             write("Second", "{}")
             bundle.write_text(self.bundle.read_text(), encoding="ascii")
+            issue("api-2")
             shown = daemon.ctl("diff", "-f", state)
             for line in ("- description: First", "+ description: Second",
-                         "- labels[team]: edge", "activate a new version of"):
+                         "- labels[team]: edge", "activate a new version of",
+                         "import again serverCertificates/api"):
                 self.assertIn(line, shown)
             daemon.ctl("apply", "-f", state, "--yes")
             self.assertEqual(self.active(daemon), "truststores/partners/versions/2")
-            self.assertEqual(daemon.ctl("apply", "-f", state), "2 unchanged\n")
+            self.assertEqual(daemon.ctl("apply", "-f", state), "3 unchanged\n")
             # What is shown can be applied.
             whole = self.folder / "whole.yaml"
             whole.write_text(daemon.ctl("get", "truststores/partners"), encoding="ascii")
@@ -293,7 +326,7 @@ class TruststoreTest(unittest.TestCase):
 
             write("x" * 2000, "{Bad Key: x}")
             error = daemon.ctl("apply", "-f", state, "--yes", code=1)
-            self.assertIn("state.yaml:1", error)
+            self.assertIn("state.yaml:10: truststores/partners", error)
             self.assertIn("truststore.description: ", error)
             self.assertIn("truststore.labels", error)
             state.write_text("name: truststores/partners\nnothing: 1\npin_leaf: x\n")
@@ -302,16 +335,7 @@ class TruststoreTest(unittest.TestCase):
             self.assertIn("state.yaml:3: pin_leaf: ", error)
 
     def test_asks_who_calls(self):
-        credentials = self.folder / "credentials"
-        credentials.write_text(
-            "".join(
-                f"token {name} {role} {hashlib.sha256(token.encode()).hexdigest()}\n"
-                for name, role, token in (
-                    ("v", "viewer", "token-v"), ("o", "operator", "token-o"),
-                )
-            ),
-            encoding="ascii",
-        )
+        credentials = self.credentials()
         with Daemon(self.data, "--admin-credentials", credentials) as daemon:
             create = ("create", "truststores/one", "--from-file", f"pem={self.a.certificate}")
             self.assertIn("CREDENTIALS_MISSING", daemon.ctl(*create, code=1))
@@ -319,7 +343,7 @@ class TruststoreTest(unittest.TestCase):
             self.assertIn("ROLE_MISSING", daemon.ctl(*create, token="token-v", code=1))
             daemon.ctl(*create, token="token-o")
             audit = daemon.json("list", "auditEntries", token="token-v")
-            self.assertEqual(audit[0]["principal"], "token:o")
+            self.assertEqual(audit[0]["principal"], "token:token-o")
 
             self.assertEqual(daemon.get("/healthz")[0], 200)
             self.assertEqual(daemon.get("/readyz"), (200, "ok\n"))
@@ -327,7 +351,7 @@ class TruststoreTest(unittest.TestCase):
             self.assertEqual(daemon.get("/metrics", Authorization="Bearer wrong")[0], 401)
             status, metrics = daemon.get("/metrics", Authorization="Bearer token-v")
             self.assertEqual(status, 200)
-            self.assertIn("sallyport_store_revision 1\n", metrics)
+            self.assertRegex(metrics, r"\nsallyport_store_revision [1-9][0-9]*\n")
             self.assertIn(
                 'sallyport_api_calls_total{method="sallyport.config.v1.Truststores/'
                 'CreateTruststore",code="OK"} 1\n',
@@ -338,6 +362,61 @@ class TruststoreTest(unittest.TestCase):
             for token in ("token-v", "token-o", "wrong"):
                 self.assertNotIn(f'"{token}', log)
                 self.assertNotIn("Bearer " + token, log)
+
+    def credentials(self):
+        """A file of credentials: a token for each role, token-v, token-o, token-a."""
+        path = self.folder / "credentials"
+        path.write_text(
+            "".join(
+                f"token {token} {role} {hashlib.sha256(token.encode()).hexdigest()}\n"
+                for token, role in ROLES.items()
+            ),
+            encoding="ascii",
+        )
+        return path
+
+    def test_asks_for_the_role_of_every_method(self):
+        def call_all(daemon, *token):
+            done = subprocess.run(
+                [CALL_ALL, daemon.admin, *token],
+                capture_output=True, text=True, timeout=60, check=True,
+            )
+            return [line.split() for line in done.stdout.splitlines()]
+
+        def role_of(method):
+            name = method.split("/")[1]
+            if method in ("Fleets/IssueNodeCertificate", "State/ExportState",
+                          "State/ImportState"):
+                return "admin"
+            reads = ("Get", "List", "Read", "Diff", "Watch", "WaitFor")
+            return "viewer" if name.startswith(reads) else "operator"
+
+        order = ["viewer", "operator", "admin"]
+        with Daemon(self.data, "--admin-credentials", self.credentials()) as daemon:
+            served = set()
+            # Nobody, and whoever has a token that is none.
+            for token in ((), ("wrong",), ("",)):
+                for method, code, reason in call_all(daemon, *token):
+                    if code != "UNIMPLEMENTED":
+                        served.add(method)
+                        self.assertEqual(
+                            (code, reason), ("UNAUTHENTICATED", "CREDENTIALS_MISSING"), method
+                        )
+            self.assertGreater(len(served), 15)
+            for token, role in ROLES.items():
+                for method, code, reason in call_all(daemon, token):
+                    if method not in served:
+                        continue
+                    allowed = order.index(role) >= order.index(role_of(method))
+                    self.assertEqual(
+                        (code, reason) != ("PERMISSION_DENIED", "ROLE_MISSING"),
+                        allowed,
+                        f"{method} as {role}: {code} {reason}",
+                    )
+                    if allowed:
+                        self.assertNotIn(code, ("UNAUTHENTICATED", "INTERNAL"), method)
+            # Nothing was made by all that.
+            self.assertEqual(daemon.json("list", "truststores", token="token-v"), [])
 
     def test_does_not_start_unsafely(self):
         def start(*arguments):
@@ -363,7 +442,8 @@ class TruststoreTest(unittest.TestCase):
             # A second one does not touch it.
             second = start(
                 "--allow-loopback-without-credentials",
-                "--admin-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0",
+                "--admin-address", "127.0.0.1:0", "--xds-address", "127.0.0.1:0",
+                "--http-address", "127.0.0.1:0",
             )
             self.assertEqual(second.returncode, 1)
 
