@@ -24,6 +24,10 @@ class Carriers {
   void Remove(const std::string& name, std::set<size_t>& touched);
 
   const xds::Carried* Find(const std::string& name) const;
+  // The number of the carrier that has, or would have, the name.
+  size_t IndexOf(absl::string_view name) const {
+    return xds::CarrierOf(name, carriers_.size());
+  }
   size_t size() const { return size_; }
   // In order of names; empty: there is no such carrier.
   std::vector<xds::Carried> Of(size_t index) const;

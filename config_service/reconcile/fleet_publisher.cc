@@ -35,13 +35,14 @@ std::string DomainOf(const ResourceKey& key) {
 FleetPublisher::FleetPublisher(std::string fleet, FleetChange first,
                                xds::Cache* cache, const xds::Ledger* ledger,
                                const Clock* clock, absl::Duration max_wait,
-                               Log log)
+                               Log log, Held held)
     : fleet_name_(std::move(fleet)),
       cache_(cache),
       ledger_(ledger),
       clock_(clock),
       max_wait_(max_wait),
-      log_(std::move(log)) {
+      log_(std::move(log)),
+      on_held_(std::move(held)) {
   PublishFirst(std::move(first));
   worker_ = std::thread([this] { Run(); });
 }
@@ -111,6 +112,13 @@ size_t FleetPublisher::num_held() const {
   return num_held_;
 }
 
+std::vector<FleetPublisher::NodeRefusal> FleetPublisher::HeldRefusals() const {
+  std::vector<NodeRefusal> all;
+  absl::MutexLock lock(&mu_);
+  for (const auto& [key, refusal] : held_refusals_) all.push_back(refusal);
+  return all;
+}
+
 absl::Time FleetPublisher::busy_since() const {
   absl::MutexLock lock(&mu_);
   return std::min(pending_since_, round_since_);
@@ -119,6 +127,7 @@ absl::Time FleetPublisher::busy_since() const {
 void FleetPublisher::Run() {
   while (true) {
     Round round;
+    std::set<std::string> released;
     {
       absl::MutexLock lock(&mu_);
       round_since_ = absl::InfiniteFuture();
@@ -138,13 +147,41 @@ void FleetPublisher::Run() {
       pending_.reset();
       pending_is_new_ = false;
     }
-    if (!held_.empty()) {
+    if (!held_.empty() && Releases(round.change)) {
       FleetChange all = std::exchange(held_, FleetChange());
+      released = std::exchange(held_domains_, {});
+      held_keys_.clear();
+      absl::MutexLock lock(&mu_);
+      held_refusals_.clear();
       Merge(std::move(round.change), all);
       round.change = std::move(all);
     }
     PublishRound(std::move(round));
+    for (const std::string& domain : released) {
+      if (held_domains_.count(domain) == 0) on_held_(domain, "");
+    }
   }
+}
+
+bool FleetPublisher::Releases(const FleetChange& next) const {
+  if (clock_->Now() >= held_since_ + kTryHeldAgain) return true;
+  const auto touches = [](const auto& a, const auto& b) {
+    return std::any_of(a.begin(), a.end(), [&b](const auto& one) {
+      return b.count(one.first) != 0;
+    });
+  };
+  const auto is_put = [&next](const ResourceKey& key) {
+    return next.put.count(key) != 0;
+  };
+  return std::any_of(held_keys_.begin(), held_keys_.end(), is_put) ||
+         std::any_of(held_.remove.begin(), held_.remove.end(), is_put) ||
+         std::any_of(held_.put.begin(), held_.put.end(),
+                     [&next](const auto& put) {
+                       return next.remove.count(put.first) != 0;
+                     }) ||
+         touches(held_.put, next.put) || touches(held_.domains, next.domains) ||
+         touches(held_.carried, next.carried) ||
+         next.default_endpoints.has_value();
 }
 
 void FleetPublisher::Publish(Publication publication) {
@@ -225,7 +262,13 @@ void FleetPublisher::PublishRound(Round round) {
       now.validation_secret = before->validation_secret;
       round.last_carried[name] = *carried;
     }
+    round.carried_before[name] =
+        before == nullptr ? std::nullopt : std::make_optional(*before);
     carriers_.Put(now, touched);
+    keys.push_back({ResourceType::kSecret, now.certificate_secret});
+    if (!now.validation_secret.empty()) {
+      keys.push_back({ResourceType::kSecret, now.validation_secret});
+    }
   }
   AddCarriers(touched, needed);
   for (const size_t index : touched) {
@@ -247,13 +290,24 @@ void FleetPublisher::PublishRound(Round round) {
 
   // 2. What is shown.
   if (shows) {
-    std::set<ResourceKey> checked = std::exchange(held_keys_, {});
-    const bool was_held = !checked.empty();
-    checked.insert(keys.begin(), keys.end());
-    if (WaitForNodes(port_sequence_, std::move(keys), round) || was_held) {
-      HoldBack(checked, round);
+    // Once more for those that were held up by what is held back now, and once
+    // for carriers that are refused still.
+    constexpr int kAttempts = 3;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      std::set<ResourceKey> checked;
+      for (const ResourceKey& key : keys) {
+        if (held_keys_.count(key) == 0) checked.insert(key);
+      }
+      if (!WaitForNodes(
+              port_sequence_,
+              std::vector<ResourceKey>(checked.begin(), checked.end()),
+              round) ||
+          !HoldBack(checked, round)) {
+        break;
+      }
     }
-    takes_away = takes_away && held_.empty();
+    takes_away = !change.remove.empty() || !round.last.empty() ||
+                 !round.last_carried.empty();
     Publication chains;
     for (const auto& [key, put] : change.put) {
       if (!IsNeeded(key.type)) chains.put.push_back(put.resource);
@@ -302,7 +356,6 @@ void FleetPublisher::PublishRound(Round round) {
   }
   absl::MutexLock lock(&mu_);
   revision_ = std::max(revision_, change.revision);
-  if (held_.empty()) held_domains_.clear();
   num_held_ = held_domains_.size();
 }
 
@@ -384,6 +437,7 @@ bool FleetPublisher::IsUrgent(const FleetChange::Put& put,
   const ResourceType type = put.resource->type();
   if (type != ResourceType::kSecret || put.meanwhile != nullptr) return false;
   const ResourceKey key = {type, put.resource->name()};
+  if (held_keys_.count(key) != 0) return false;
   if (round.last.count(key) != 0 || round.change.remove.count(key) != 0) {
     return false;
   }
@@ -425,16 +479,55 @@ void FleetPublisher::PublishUrgent(const Round& round) {
   Publish(std::move(urgent));
 }
 
-void FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
-  std::set<ResourceKey> refused;
-  for (const xds::NodeStatus& node :
-       ledger_->Nodes(fleet_name_, xds::Ledger::Departed::kLeaveOut)) {
+bool FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
+  std::map<ResourceKey, size_t> refusals;
+  std::map<ResourceKey, NodeRefusal> details;
+  const std::vector<xds::NodeStatus> nodes =
+      ledger_->Nodes(fleet_name_, xds::Ledger::Departed::kLeaveOut);
+  for (const xds::NodeStatus& node : nodes) {
     for (const xds::Refusal& refusal : node.refusals) {
-      if (keys.count(refusal.resource) != 0) refused.insert(refusal.resource);
+      if (keys.count(refusal.resource) == 0) continue;
+      ++refusals[refusal.resource];
+      details[refusal.resource] = {node.info.name, refusal};
     }
   }
-  if (refused.empty()) return;
+  // What only some refuse is theirs to mend: one broken node must not keep a
+  // fleet from changing.
+  std::set<ResourceKey> refused;
+  bool only_carriers = true;
+  for (const auto& [key, count] : refusals) {
+    if (count != nodes.size()) continue;
+    refused.insert(key);
+    only_carriers = only_carriers && key.type == ResourceType::kListener;
+  }
+  if (refused.empty()) return false;
   FleetChange& change = round.change;
+
+  // Envoy refuses a whole carrier because of one secret that it refuses. Unless
+  // it is known which, whatever is new in the carrier is suspect.
+  std::map<std::string, ResourceKey> domains;  // and because of what
+  std::set<std::string> names;
+  for (const auto& [name, before] : round.carried_before) {
+    const xds::Carried& now = *change.carried.at(name);
+    const ResourceKey carrier = {ResourceType::kListener,
+                                 xds::CarrierName(carriers_.IndexOf(name))};
+    if (only_carriers && refused.count(carrier) != 0) {
+      names.insert(name);
+      const std::string domain = DomainOf({ResourceType::kFilterChain, name});
+      if (!domain.empty()) domains.emplace(domain, carrier);
+      if (now.validation_secret == name) {
+        refused.insert({ResourceType::kSecret, name});
+        details[{ResourceType::kSecret, name}] = details[carrier];
+      }
+    }
+    for (const std::string* secret :
+         {&now.certificate_secret, &now.validation_secret}) {
+      if (refused.count({ResourceType::kSecret, *secret}) != 0) {
+        names.insert(name);
+      }
+    }
+  }
+
   // Everything that `key` names, as far as it came with this change.
   const std::function<void(const ResourceKey&, std::set<ResourceKey>&)> follow =
       [&](const ResourceKey& key, std::set<ResourceKey>& all) {
@@ -443,36 +536,38 @@ void FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
         if (put == change.put.end()) return;
         for (const ResourceKey& r : put->second.references) follow(r, all);
       };
-  std::set<std::string> domains;
-  for (auto& [key, put] : change.put) {
+  for (const auto& [key, put] : change.put) {
     if (IsNeeded(key.type)) continue;
     std::set<ResourceKey> all;
     follow(key, all);
-    all.erase(key);
-    // The next round may know only this resource of all that came with it.
-    put.references.assign(all.begin(), all.end());
     for (const ResourceKey& one : refused) {
-      if (all.count(one) == 0) continue;
-      domains.insert(DomainOf(key));
-      held_keys_.insert(one);
+      if (all.count(one) != 0) domains.emplace(DomainOf(key), one);
     }
   }
-  if (domains.empty()) return;
   for (auto at = change.put.begin(); at != change.put.end();) {
     const bool is_last = round.last.count(at->first) != 0;
     const bool is_held =
         !IsNeeded(at->first.type) && domains.count(DomainOf(at->first)) != 0;
-    if (is_last || is_held) {
+    if (!domains.empty() && (is_last || is_held)) {
       held_.put.insert(change.put.extract(at++));
     } else {
       ++at;
     }
   }
-  for (const std::string& domain : domains) {
-    if (held_domains_.count(domain) == 0) {
-      log_(absl::StrCat("fleet ", fleet_name_, ": ",
-                        domain.empty() ? "the default endpoints" : domain,
-                        " stays as it is: a node refuses what it needs"));
+  for (const auto& [domain, key] : domains) {
+    const NodeRefusal& detail = details[key];
+    const std::string reason =
+        absl::StrCat("node ", detail.node, " refuses ",
+                     detail.refusal.resource.name, ": ", detail.refusal.reason);
+    log_(absl::StrCat("fleet ", fleet_name_, ": ",
+                      domain.empty() ? "the default endpoints" : domain,
+                      " stays as it is: ", reason));
+    if (!domain.empty()) on_held_(domain, reason);
+    held_domains_.insert(domain);
+    held_keys_.insert(key);
+    {
+      absl::MutexLock lock(&mu_);
+      held_refusals_[key] = detail;
     }
     const auto at = change.domains.find(domain);
     if (at != change.domains.end()) {
@@ -483,11 +578,35 @@ void FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
       change.default_endpoints.reset();
     }
   }
-  held_domains_ = std::move(domains);
-  // What stays in force may need what is to be taken away.
-  held_.remove = std::exchange(change.remove, {});
-  held_.carried = std::exchange(round.last_carried, {});
-  round.last.clear();
+  held_since_ = clock_->Now();
+  if (!domains.empty()) {
+    // What stays in force may need what is to be taken away.
+    FleetChange later;
+    later.remove = std::exchange(change.remove, {});
+    Merge(std::move(later), held_);
+    for (auto& [name, carried] : std::exchange(round.last_carried, {})) {
+      held_.carried[name] = std::move(carried);
+    }
+    round.last.clear();
+  }
+
+  Publication back;
+  std::set<size_t> touched;
+  for (const std::string& name : names) {
+    const std::optional<xds::Carried>& before = round.carried_before.at(name);
+    held_.carried[name] = change.carried.at(name);
+    if (before.has_value()) {
+      carriers_.Put(*before, touched);
+    } else {
+      carriers_.Remove(name, touched);
+    }
+    change.carried.erase(name);
+    round.carried_before.erase(name);
+  }
+  if (touched.empty()) return false;
+  AddCarriers(touched, back);
+  Publish(std::move(back));
+  return true;
 }
 
 }  // namespace sallyport::reconcile

@@ -43,7 +43,7 @@ namespace sallyport::reconcile {
 constexpr absl::Duration kMaxStepWait = absl::Seconds(5);
 // How long after it was held back a change is tried again, if nothing else
 // happens.
-constexpr absl::Duration kTryHeldAgain = absl::Seconds(2);
+constexpr absl::Duration kTryHeldAgain = absl::Seconds(60);
 
 // What a change of the state means for one fleet.
 struct FleetChange {
@@ -79,11 +79,15 @@ class FleetPublisher {
  public:
   // Called from any thread; must not call back.
   using Log = std::function<void(absl::string_view)>;
+  // A domain stays as it is, and why; empty: not any more. Called from the
+  // publisher's thread; must not call back.
+  using Held = std::function<void(const std::string& domain,
+                                  const std::string& message)>;
 
   // All outlive it. `first` is the whole, and published before this returns.
   FleetPublisher(std::string fleet, FleetChange first, xds::Cache* cache,
                  const xds::Ledger* ledger, const Clock* clock,
-                 absl::Duration max_wait, Log log);
+                 absl::Duration max_wait, Log log, Held held);
   FleetPublisher(const FleetPublisher&) = delete;
   FleetPublisher& operator=(const FleetPublisher&) = delete;
   // Stops, wherever it is.
@@ -94,7 +98,14 @@ class FleetPublisher {
 
   // The revision that is wholly published.
   uint64_t revision() const;
-  // Domains that stay as they are, since a node refuses what they need now.
+  // What made domains stay as they are: nodes and what they refused, one for
+  // each resource.
+  struct NodeRefusal {
+    std::string node;
+    xds::Refusal refusal;
+  };
+  std::vector<NodeRefusal> HeldRefusals() const;
+  // Domains that stay as they are, since all nodes refuse what they need now.
   size_t num_held() const;
   // Waits that ended because their time was over.
   uint64_t num_timeouts() const;
@@ -109,6 +120,8 @@ class FleetPublisher {
     std::map<xds::ResourceKey, xds::ResourcePtr> last;
     // What carriers have from the last step on; nothing: no longer.
     std::map<std::string, std::optional<xds::Carried>> last_carried;
+    // What carriers had before, of what is another now.
+    std::map<std::string, std::optional<xds::Carried>> carried_before;
   };
 
   void Run();
@@ -126,9 +139,12 @@ class FleetPublisher {
   bool WaitForNodes(xds::Sequence sequence, std::vector<xds::ResourceKey> keys,
                     const Round& round);
   void PublishUrgent(const Round& round);
-  // Takes chains and routes out of `round` that need one of `keys` which a node
-  // refuses: what is in force stays.
-  void HoldBack(const std::set<xds::ResourceKey>& keys, Round& round);
+  // Takes out of `round` what needs one of `keys` that all nodes refuse: what
+  // is in force stays. Whether carriers were changed back for it, so that the
+  // nodes may take now what else is in them.
+  bool HoldBack(const std::set<xds::ResourceKey>& keys, Round& round);
+  // Whether `next` may be what was waited for, or touches what is held.
+  bool Releases(const FleetChange& next) const;
   static void Merge(FleetChange newer, FleetChange& into);
   bool IsUrgent(const FleetChange::Put& put, const Round& round) const;
   xds::ResourcePtr Make(const xds::Translated& translated);
@@ -139,6 +155,7 @@ class FleetPublisher {
   const Clock* const clock_;
   const absl::Duration max_wait_;
   const Log log_;
+  const Held on_held_;
 
   // The worker's own.
   domain::Fleet fleet_;
@@ -148,11 +165,12 @@ class FleetPublisher {
   xds::Sequence sequence_ = 0;
   xds::Sequence port_sequence_ = 0;
   uint64_t shown_revision_ = 0;
-  // What was held back: tried again with every round.
+  // What was held back, because of these. Tried again when they change, and
+  // from time to time.
   FleetChange held_;
-  // Because of these.
   std::set<xds::ResourceKey> held_keys_;
   std::set<std::string> held_domains_;
+  absl::Time held_since_ = absl::InfinitePast();
 
   mutable absl::Mutex mu_;
   absl::CondVar wake_;
@@ -164,6 +182,7 @@ class FleetPublisher {
   absl::Time round_since_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   uint64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
   size_t num_held_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<xds::ResourceKey, NodeRefusal> held_refusals_ ABSL_GUARDED_BY(mu_);
   uint64_t timeouts_ ABSL_GUARDED_BY(mu_) = 0;
   // Of the wait that is under way.
   xds::WaitCancel* cancel_ ABSL_GUARDED_BY(mu_) = nullptr;

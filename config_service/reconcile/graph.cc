@@ -317,7 +317,7 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
   const std::string problem_before = unit.problem;
   const std::set<UnitId> before = std::exchange(unit.tried, {});
   if (built.problems.empty()) {
-    unit.problem.clear();
+    unit.problem = absl::StrJoin(built.warnings, "; ");
     unit.state.problem.clear();
     std::set<std::pair<std::string, int64_t>> pins = built.pins;
     Accept(id, unit, std::move(built), std::move(made), std::move(meanwhile),

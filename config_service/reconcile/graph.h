@@ -147,6 +147,8 @@ class Graph {
   struct Built {
     std::vector<xds::Translated> resources;
     std::vector<std::string> problems;
+    // What is left out, while the rest is shown.
+    std::vector<std::string> warnings;
     bool exists = true;
     // Domains and default endpoints.
     std::set<std::string> fleets;

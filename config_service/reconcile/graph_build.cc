@@ -8,6 +8,8 @@
 #include "base/status_macros.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/server_certificate.h"
+#include "config_service/domain/truststore.h"
+#include "config_service/domain/violations.h"
 #include "config_service/reconcile/graph.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/domain_records.h"
@@ -15,6 +17,7 @@
 #include "config_service/store/list_records.h"
 #include "config_service/store/records.h"
 #include "config_service/xds/translate/names.h"
+#include "pki/keys/private_key.h"
 
 namespace sallyport::reconcile {
 namespace {
@@ -64,6 +67,23 @@ void AddProblems(const xds::DomainOutput& output, const std::string& resource,
         problem.resource == resource
             ? problem.message
             : absl::StrCat(problem.resource, ": ", problem.message));
+  }
+}
+
+// That Envoy will take the pair: it refuses a key that is another's, and with
+// it every carrier that has the secret.
+void CheckPair(absl::string_view chain_pem, const Secret& key_pem,
+               std::vector<std::string>& problems) {
+  const auto chain = domain::ReadStoredChain(chain_pem);
+  if (!chain.ok() || chain->empty()) {
+    problems.emplace_back("its certificate cannot be read");
+    return;
+  }
+  const pki::PrivateKey::ReadResult key = pki::PrivateKey::FromPem(key_pem);
+  if (key.key == nullptr) {
+    problems.emplace_back("its private key cannot be read");
+  } else if (!key.key->BelongsTo(*chain->front())) {
+    problems.emplace_back("its private key is another certificate's");
   }
 }
 
@@ -144,6 +164,7 @@ absl::Status Graph::BuildProvider(const UnitId& id, Reader& reader,
                                  store::Decode(name, *record));
       SALLYPORT_ASSIGN_OR_RETURN(
           const Secret key, store::OpenPrivateKey(name, *record, *sealer_));
+      CheckPair(certificate.certificate_chain_pem, key, built.problems);
       built.resources.push_back(xds::TranslateClientCertificate(
           name, certificate.certificate_chain_pem, key));
       return absl::OkStatus();
@@ -181,6 +202,7 @@ absl::Status Graph::BuildServerCertificate(
   SALLYPORT_ASSIGN_OR_RETURN(const Secret key,
                              store::OpenPrivateKey(name, *record, *sealer_));
   const std::string& chain = version.certificate_chain_pem;
+  CheckPair(chain, key, built.problems);
   built.resources.push_back(
       is_active ? xds::TranslateServerCertificate(name.parent(), chain, key)
                 : xds::TranslateServerCertificate(name, chain, key));
@@ -224,8 +246,18 @@ absl::Status Graph::BuildTruststore(const UnitId& id, Reader& reader,
     content.sha256 = version->sha256;
     SALLYPORT_ASSIGN_OR_RETURN(content.pem,
                                reader.Blob(store::BlobOf(*version)));
+    // The module reads it in the same way, and refuses what cannot be read.
+    std::string text;
+    for (const auto& piece : content.pem) text += *piece;
+    domain::Violations violations;
+    if (domain::ReadBundle(version_name.ToString(), text, truststore->Limits(),
+                           violations) == nullptr) {
+      built.problems.push_back(
+          absl::StrCat(version_name.ToString(), " cannot be read"));
+    }
     contents.push_back(std::move(content));
   }
+  if (!built.problems.empty()) return absl::OkStatus();
   built.resources = xds::TranslateTruststore(*truststore, contents, pinned);
   return absl::OkStatus();
 }
@@ -357,11 +389,12 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
         const std::vector<std::string> stages,
         reader.Keys(store::ChildrenPrefix<domain::StageName>(api_name)));
     for (const std::string& stage : stages) {
+      const size_t num_warnings = built.warnings.size();
       SALLYPORT_ASSIGN_OR_RETURN(
           StageParts loaded,
           LoadStage(domain::StageName(api_name, store::IdOfKey(stage)), reader,
-                    built.problems));
-      if (loaded.stage == nullptr) continue;
+                    built.warnings));
+      if (built.warnings.size() != num_warnings) continue;
       one.stages.push_back(loaded.input());
       parts.push_back(std::move(loaded));
     }
@@ -369,9 +402,19 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
     one.api = api.get();
     input.apis.push_back(std::move(one));
   }
-  if (!built.problems.empty()) return absl::OkStatus();
   xds::DomainOutput output = xds::TranslateDefaultEndpoints(input);
-  AddProblems(output, name.ToString(), built.problems);
+  if (!output.problems.empty()) {
+    // One API must not keep the others from changing: it answers 403.
+    AddProblems(output, name.ToString(), built.warnings);
+    for (xds::DefaultEndpointsInput::Api& api : input.apis) {
+      const xds::DefaultEndpointsInput alone = {input.fleet, {api}};
+      if (!xds::TranslateDefaultEndpoints(alone).problems.empty()) {
+        api.stages.clear();
+      }
+    }
+    output = xds::TranslateDefaultEndpoints(input);
+    AddProblems(output, name.ToString(), built.problems);
+  }
   built.resources = std::move(output.resources);
   domain::DomainName shown;
   shown.server_certificate = fleet->default_endpoint_certificate;

@@ -74,8 +74,12 @@ Reconciler::~Reconciler() {
     wake_.SignalAll();
   }
   if (thread_.joinable()) thread_.join();
-  absl::MutexLock lock(&publishers_mu_);
-  publishers_.clear();
+  std::map<std::string, std::unique_ptr<FleetPublisher>> publishers;
+  {
+    absl::MutexLock lock(&publishers_mu_);
+    publishers.swap(publishers_);
+  }
+  publishers.clear();
 }
 
 void Reconciler::Run() {
@@ -155,13 +159,15 @@ absl::Status Reconciler::Follow() {
 }
 
 absl::Status Reconciler::Update(store::Revision at) {
+  std::vector<std::string> gone;
   {
     absl::MutexLock lock(&mu_);
     Reader reader(store_, at);
     SALLYPORT_RETURN_IF_ERROR(graph_->Update(reader));
     read_revision_ = static_cast<uint64_t>(at.value());
-    Deliver(graph_->TakeChanges(read_revision_));
+    gone = Deliver(graph_->TakeChanges(read_revision_));
   }
+  EndPublishers(std::move(gone));
   LogProblems();
   return WriteStatus();
 }
@@ -175,33 +181,41 @@ absl::Status Reconciler::WriteStatus() {
   }
   while (!domain_problems_.empty()) {
     const auto& [domain, problem] = *domain_problems_.begin();
-    const std::string resource = domain::DomainNameName(domain).ToString();
-    const std::string key = store::StatusKey(resource);
-    store::Commit commit;
-    if (problem.empty()) {
-      commit.deletes.push_back(key);
-    } else {
-      const std::optional<DomainState> state = Domain(domain);
-      store::ResourceStatus status;
-      status.domain_status = domain::DomainName::Status::kFailed;
-      status.message =
-          state.has_value() && state->served
-              ? absl::StrCat(problem, "; what was in force before stays")
-              : problem;
-      domain::Condition condition;
-      condition.type = "Programmed";
-      condition.status = domain::Condition::Status::kFalse;
-      condition.reason = "CANNOT_BE_SHOWN";
-      condition.message = status.message;
-      condition.observed_revision = seen_.value();
-      condition.transition_time = clock_->Now();
-      status.conditions.push_back(std::move(condition));
-      commit.puts.push_back({key, store::Encode(status), {}});
-    }
-    SALLYPORT_RETURN_IF_ERROR(store_->Apply(commit).status());
+    SALLYPORT_RETURN_IF_ERROR(PutStatus(domain, problem));
     domain_problems_.erase(domain_problems_.begin());
   }
   return absl::OkStatus();
+}
+
+absl::Status Reconciler::PutStatus(const std::string& domain,
+                                   const std::string& problem) {
+  const std::string resource = domain::DomainNameName(domain).ToString();
+  const std::string key = store::StatusKey(resource);
+  store::Commit commit;
+  if (problem.empty()) {
+    commit.deletes.push_back(key);
+    return store_->Apply(commit).status();
+  }
+  const std::optional<DomainState> state = Domain(domain);
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const store::GetResult got,
+      store_->Get(store::KeyOf(domain::DomainNameName(domain))));
+  store::ResourceStatus status;
+  status.domain_status = domain::DomainName::Status::kFailed;
+  status.message =
+      state.has_value() && state->served
+          ? absl::StrCat(problem, "; what was in force before stays")
+          : problem;
+  domain::Condition condition;
+  condition.type = "Programmed";
+  condition.status = domain::Condition::Status::kFalse;
+  condition.reason = "CANNOT_BE_SHOWN";
+  condition.message = status.message;
+  condition.observed_revision = got.revision.value();
+  condition.transition_time = clock_->Now();
+  status.conditions.push_back(std::move(condition));
+  commit.puts.push_back({key, store::Encode(status), {}});
+  return store_->Apply(commit).status();
 }
 
 absl::Status Reconciler::ForgetOldStatus() {
@@ -219,25 +233,12 @@ absl::Status Reconciler::ForgetOldStatus() {
   return WriteStatus();
 }
 
-void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {
-  std::vector<std::unique_ptr<FleetPublisher>> ended;
+std::vector<std::string> Reconciler::Deliver(
+    std::map<std::string, FleetChange> changes) {
   absl::MutexLock lock(&publishers_mu_);
-  for (auto at = publishers_.begin(); at != publishers_.end();) {
-    if (changes.count(at->first) != 0) {
-      ++at;
-      continue;
-    }
-    // The fleet is gone. Its nodes, if any, are to have nothing.
-    const std::string name = at->first;
-    ended.push_back(std::move(at->second));
-    at = publishers_.erase(at);
-    ended.clear();
-    xds::Publication nothing;
-    nothing.kind = xds::Publication::Kind::kWhole;
-    nothing.store_revision = read_revision_;
-    const absl::Status status = cache_->Publish(name, nothing).status();
-    if (!status.ok())
-      log_(absl::StrCat("fleet ", name, ": ", status.ToString()));
+  std::vector<std::string> gone;
+  for (const auto& [name, publisher] : publishers_) {
+    if (changes.count(name) == 0) gone.push_back(name);
   }
   for (auto& [name, change] : changes) {
     std::unique_ptr<FleetPublisher>& publisher = publishers_[name];
@@ -245,9 +246,45 @@ void Reconciler::Deliver(std::map<std::string, FleetChange> changes) {
       publisher->Add(std::move(change));
       continue;
     }
-    publisher = std::make_unique<FleetPublisher>(name, std::move(change),
-                                                 cache_, ledger_, clock_,
-                                                 options_.max_step_wait, log_);
+    publisher = std::make_unique<FleetPublisher>(
+        name, std::move(change), cache_, ledger_, clock_,
+        options_.max_step_wait, log_,
+        [this](const std::string& domain, const std::string& message) {
+          Held(domain, message);
+        });
+  }
+  return gone;
+}
+
+void Reconciler::EndPublishers(std::vector<std::string> fleets) {
+  for (const std::string& name : fleets) {
+    std::unique_ptr<FleetPublisher> ended;
+    {
+      absl::MutexLock lock(&publishers_mu_);
+      ended = std::move(publishers_[name]);
+      publishers_.erase(name);
+    }
+    // Its thread may be about to say something.
+    ended.reset();
+    // Its nodes, if any, are to have nothing.
+    xds::Publication nothing;
+    nothing.kind = xds::Publication::Kind::kWhole;
+    nothing.store_revision = static_cast<uint64_t>(seen_.value());
+    const absl::Status status = cache_->Publish(name, nothing).status();
+    if (!status.ok()) {
+      log_(absl::StrCat("fleet ", name, ": ", status.ToString()));
+    }
+  }
+}
+
+void Reconciler::Held(const std::string& domain, const std::string& message) {
+  const std::optional<DomainState> state = Domain(domain);
+  // What cannot be translated has its own word.
+  if (!state.has_value() || !state->problem.empty()) return;
+  const absl::Status status = PutStatus(domain, message);
+  if (!status.ok()) {
+    log_(
+        absl::StrCat(domain, ": cannot write its status: ", status.ToString()));
   }
 }
 
@@ -282,6 +319,14 @@ bool Reconciler::Needs(const std::string& domain,
                        const xds::ResourceKey& key) const {
   absl::MutexLock lock(&mu_);
   return graph_->Needs(domain, key);
+}
+
+std::vector<FleetPublisher::NodeRefusal> Reconciler::HeldRefusals(
+    const std::string& fleet) const {
+  absl::MutexLock lock(&publishers_mu_);
+  const auto found = publishers_.find(fleet);
+  if (found == publishers_.end()) return {};
+  return found->second->HeldRefusals();
 }
 
 ReconcilerStats Reconciler::Stats() const {

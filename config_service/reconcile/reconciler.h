@@ -51,7 +51,7 @@ struct ReconcilerStats {
   uint64_t num_translated = 0;
   // Waits for nodes that ended because their time was over.
   uint64_t num_timeouts = 0;
-  // Domains that stay as they were, since a node refuses what they need.
+  // Domains that stay as they were, since all nodes refuse what they need.
   size_t num_held = 0;
   size_t num_problems = 0;
   // Of these kMaxListedProblems: "serverCertificates/web: ...".
@@ -85,6 +85,9 @@ class Reconciler {
   // Whether `key` is made from the domain, or is needed by what is.
   bool Needs(const std::string& domain, const xds::ResourceKey& key) const;
   ReconcilerStats Stats() const;
+  // What keeps domains of the fleet as they were.
+  std::vector<FleetPublisher::NodeRefusal> HeldRefusals(
+      const std::string& fleet) const;
 
  private:
   Reconciler(store::Store* store, const store::Sealer* sealer,
@@ -97,12 +100,17 @@ class Reconciler {
   // Waits for changes and marks what they touch.
   absl::Status Follow();
   absl::Status Update(store::Revision at);
-  void Deliver(std::map<std::string, FleetChange> changes)
+  // Returns the fleets that are gone.
+  std::vector<std::string> Deliver(std::map<std::string, FleetChange> changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A domain of a fleet stays as it is, and why; or not any more.
+  void Held(const std::string& domain, const std::string& message);
+  void EndPublishers(std::vector<std::string> fleets);
   uint64_t PublishedIn(const std::string& fleet) const;
   void LogProblems();
   // Writes what became of domains beside them into the store.
   absl::Status WriteStatus();
+  absl::Status PutStatus(const std::string& domain, const std::string& problem);
   absl::Status ForgetOldStatus();
 
   store::Store* const store_;

@@ -27,8 +27,10 @@ using xds::ResourceKey;
 using xds::ResourcePtr;
 using xds::ResourceType;
 
-const char kPem[] =
-    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const std::string& Pem() {
+  static const auto* const pem = new std::string(State::Certificate());
+  return *pem;
+}
 
 bool Mentions(const ResourcePtr& resource, absl::string_view text) {
   return resource != nullptr && absl::StrContains(resource->message(), text);
@@ -125,7 +127,7 @@ class ReconcilerTest : public testing::Test {
   }
 
   void Simple() {
-    state_.Truststore("partners", kPem);
+    state_.Truststore("partners", Pem());
     state_.ServerCertificate("web", {"*.example.com"});
     state_.MockApi("orders", "one");
     state_.Put(State::Domain("api.example.com", "web", {"partners"}));
@@ -219,7 +221,7 @@ TEST_F(ReconcilerTest, ARestartPublishesTheSameVersions) {
 }
 
 TEST_F(ReconcilerTest, ANewTruststoreVersionIsOneResourceHoweverManyDomains) {
-  state_.Truststore("partners", kPem);
+  state_.Truststore("partners", Pem());
   state_.ServerCertificate("web", {"*.example.com"});
   state_.MockApi("orders", "one");
   for (int i = 0; i < 200; ++i) {
@@ -230,7 +232,7 @@ TEST_F(ReconcilerTest, ANewTruststoreVersionIsOneResourceHoweverManyDomains) {
   Start();
   const uint64_t translated = reconciler_->Stats().num_translated;
   const xds::Sequence sequence = cache_.FindFleet("default")->sequence();
-  state_.Truststore("partners", std::string(kPem) + "\n");
+  state_.Truststore("partners", Pem() + "\n");
   Settle();
   EXPECT_LE(reconciler_->Stats().num_translated - translated, 2u);
   EXPECT_EQ(cache_.FindFleet("default")->sequence(), sequence + 1);
@@ -252,7 +254,7 @@ TEST_F(ReconcilerTest, NoFleetSeesWhatIsAnothers) {
   EXPECT_NE(Find(ResourceType::kListener, "https", "edge"), nullptr);
   EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
 
-  state_.Truststore("others", kPem);
+  state_.Truststore("others", Pem());
   state_.ServerCertificate("other", {"other.example.org"});
   domain::DomainName other =
       State::Domain("other.example.org", "other", {"others"});
@@ -293,7 +295,7 @@ TEST_F(ReconcilerTest, WhatIsMissingKeepsANewDomainOutAndSaysWhy) {
   EXPECT_EQ(reconciler_->Domain("api.example.com")->problem,
             "truststores/partners has no active version");
   // It comes by itself once it can.
-  state_.Truststore("partners", kPem);
+  state_.Truststore("partners", Pem());
   Settle();
   EXPECT_TRUE(Serves("api.example.com"));
   EXPECT_EQ(reconciler_->Domain("api.example.com")->problem, "");
@@ -338,7 +340,7 @@ TEST_F(ReconcilerTest, AKeyThatCannotBeOpenedIsNotShown) {
   const auto other = *store::Sealer::FromKeys(std::move(keys));
   State foreign(store_.get(), other.get());
   foreign.ServerCertificate("web", {"*.example.com"});
-  state_.Truststore("partners", kPem);
+  state_.Truststore("partners", Pem());
   state_.Put(State::Domain("api.example.com", "web", {"partners"}));
   Start();
   EXPECT_FALSE(Serves("api.example.com"));
@@ -358,7 +360,7 @@ TEST_F(ReconcilerTest, APinnedVersionIsCarriedForAsLongAsItIsPinned) {
   EXPECT_TRUE(HasSecret("truststores/partners/versions/1"));
   EXPECT_TRUE(Carried("truststores/partners/versions/1"));
   // It stays when another becomes active.
-  state_.Truststore("partners", std::string(kPem) + "\n");
+  state_.Truststore("partners", Pem() + "\n");
   Settle();
   EXPECT_TRUE(HasSecret("truststores/partners/versions/1"));
   pinned.mutual_tls->truststores[0].version =
@@ -446,7 +448,7 @@ TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
     return absl::StrFormat("d%02d.example.com", i);
   };
   for (int i = 0; i < kOthers; ++i) {
-    state_.Truststore(absl::StrFormat("t%02d", i), kPem);
+    state_.Truststore(absl::StrFormat("t%02d", i), Pem());
     state_.ServerCertificate(absl::StrFormat("c%02d", i), {"*.example.com"});
     state_.MockApi(absl::StrFormat("a%02d", i), "body");
     state_.CertificateList(absl::StrFormat("l%02d", i), State::ListKind::kAllow,
@@ -546,7 +548,7 @@ TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
         break;
       case 6:
         state_.Truststore(absl::StrFormat("t%02d", any(kOthers)),
-                          absl::StrCat(kPem, step));
+                          absl::StrCat(Pem(), step));
         break;
       default:
         state_.ServerCertificate(absl::StrFormat("c%02d", any(kOthers)),

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 
 namespace sallyport::reconcile {
 namespace {
@@ -17,6 +18,7 @@ using ::sallyport::service::RolloutView;
 
 // How often a wait asks whether it is cancelled.
 constexpr absl::Duration kLookAgain = absl::Milliseconds(200);
+constexpr absl::Duration kPause = absl::Milliseconds(10);
 
 domain::NodeName NameOf(absl::string_view fleet, absl::string_view node) {
   return domain::NodeName(domain::FleetName(fleet), node);
@@ -66,6 +68,13 @@ NodeView ToView(const xds::NodeStatus& status, absl::Time now) {
     view.types.push_back(std::move(out));
   }
   return view;
+}
+
+// Whether it is still what is published.
+bool IsCurrent(const xds::Fleet& published, const xds::Refusal& refusal) {
+  const xds::ResourcePtr now =
+      published.Find(refusal.resource.type, refusal.resource.name);
+  return now != nullptr && now->version() == refusal.version;
 }
 
 }  // namespace
@@ -165,14 +174,34 @@ RolloutView LedgerRollouts::Get(int64_t revision,
           view.pending.push_back(node_name);
         }
       }
-      if (node.num_refusals > 0) view.complete = false;
       for (const xds::Refusal& refusal : node.refusals) {
+        if (!IsCurrent(*published, refusal)) continue;
+        view.complete = false;
         if (view.refusals.size() == kMaxListedNodes) break;
         view.refusals.push_back({node_name, ToDomain(refusal)});
       }
     }
+    for (const HeldRefusal& held : held_(name)) {
+      view.complete = false;
+      if (view.refusals.size() == kMaxListedNodes) break;
+      view.refusals.push_back(
+          {NameOf(name, held.node), ToDomain(held.refusal)});
+    }
   }
   return view;
+}
+
+bool LedgerRollouts::IsRefused(const std::string& fleet) const {
+  const std::shared_ptr<xds::Fleet> published = cache_->FindFleet(fleet);
+  if (published == nullptr) return false;
+  if (!held_(fleet).empty()) return true;
+  for (const xds::NodeStatus& node :
+       ledger_->Nodes(fleet, xds::Ledger::Departed::kLeaveOut)) {
+    for (const xds::Refusal& refusal : node.refusals) {
+      if (IsCurrent(*published, refusal)) return true;
+    }
+  }
+  return false;
 }
 
 RolloutView LedgerRollouts::Wait(int64_t revision,
@@ -188,9 +217,14 @@ RolloutView LedgerRollouts::Wait(int64_t revision,
           name, static_cast<uint64_t>(revision),
           std::min(deadline, now + kLookAgain), xds::Ledger::AtRefusal::kStop);
       if (result.done) break;
-      if (result.num_refusing > 0 || clock_->Now() >= deadline || cancelled()) {
+      const bool is_published =
+          published->SequenceOf(static_cast<uint64_t>(revision)).has_value();
+      if ((is_published && IsRefused(name)) || clock_->Now() >= deadline ||
+          cancelled()) {
         return Get(revision, fleet);
       }
+      // What is refused was replaced; the answer to that is on its way.
+      if (result.num_refusing > 0) absl::SleepFor(kPause);
     }
   }
   return Get(revision, fleet);

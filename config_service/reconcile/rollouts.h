@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -25,10 +27,18 @@ std::string CauseOf(const xds::ResourceKey& key);
 // Thread-safe.
 class LedgerRollouts : public service::Rollouts {
  public:
+  // What nodes of a fleet refused, so that a change was not shown to them.
+  struct HeldRefusal {
+    std::string node;
+    xds::Refusal refusal;
+  };
+  using HeldRefusals =
+      std::function<std::vector<HeldRefusal>(const std::string& fleet)>;
+
   // All outlive it.
   LedgerRollouts(xds::Ledger* ledger, const xds::Cache* cache,
-                 const Clock* clock)
-      : ledger_(ledger), cache_(cache), clock_(clock) {}
+                 const Clock* clock, HeldRefusals held)
+      : ledger_(ledger), cache_(cache), clock_(clock), held_(std::move(held)) {}
 
   std::vector<service::NodeView> Nodes(const domain::FleetName& fleet) override;
   std::optional<service::NodeView> Node(const domain::NodeName& name) override;
@@ -48,11 +58,14 @@ class LedgerRollouts : public service::Rollouts {
   uint64_t LastEvent() override;
 
  private:
+  // Whether a node refuses something as it is published now.
+  bool IsRefused(const std::string& fleet) const;
   std::vector<std::string> FleetsOf(const domain::FleetName& fleet) const;
 
   xds::Ledger* const ledger_;
   const xds::Cache* const cache_;
   const Clock* const clock_;
+  const HeldRefusals held_;
 };
 
 }  // namespace sallyport::reconcile

@@ -24,7 +24,18 @@ XdsPort::XdsPort(store::Store* store, const store::Sealer* sealer,
       sealer_(sealer),
       clock_(clock),
       ledger_(*clock, cache_),
-      rollouts_(&ledger_, &cache_, clock) {}
+      rollouts_(&ledger_, &cache_, clock,
+                [this](const std::string& fleet) { return Held(fleet); }) {}
+
+std::vector<reconcile::LedgerRollouts::HeldRefusal> XdsPort::Held(
+    const std::string& fleet) const {
+  std::vector<reconcile::LedgerRollouts::HeldRefusal> all;
+  if (!started_) return all;
+  for (const auto& one : reconciler_->HeldRefusals(fleet)) {
+    all.push_back({one.node, one.refusal});
+  }
+  return all;
+}
 
 XdsPort::~XdsPort() { Stop(absl::ZeroDuration()); }
 
@@ -53,11 +64,13 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
   SALLYPORT_ASSIGN_OR_RETURN(
       server_, xds::Server::Start(std::move(server), cache_, ledger_,
                                   *authenticator_, *clock_));
+  started_ = true;
   return absl::OkStatus();
 }
 
 void XdsPort::Stop(absl::Duration grace) {
   if (server_ != nullptr) server_->Stop(grace);
+  started_ = false;
   server_.reset();
   reconciler_.reset();
 }
@@ -106,7 +119,8 @@ std::string XdsPort::MetricsText() const {
   gauge("sallyport_xds_problems", "Resources that cannot be shown as they are.",
         stats.num_problems);
   gauge("sallyport_xds_held_domains",
-        "Domains that stay as they were, since a node refuses what they need.",
+        "Domains that stay as they were, since all nodes refuse what they "
+        "need.",
         stats.num_held);
   Metric("sallyport_xds_step_timeouts_total", "counter",
          "Steps of a rollout that went on without all nodes.",

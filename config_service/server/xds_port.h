@@ -4,6 +4,7 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVER_XDS_PORT_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVER_XDS_PORT_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,7 +47,8 @@ class XdsPort {
   // Publishes what the store says, then listens. `ca` signs the port's
   // certificate, and signed those of the nodes. Once.
   absl::Status Start(const Config& config, const service::ProxyCa& ca);
-  // Ends all streams; nodes go on with what they have. Once.
+  // Ends all streams; nodes go on with what they have. Nothing may ask
+  // rollouts() any more. Once.
   void Stop(absl::Duration grace);
 
   // What the service asks; before Start() there are no nodes.
@@ -58,6 +60,9 @@ class XdsPort {
   std::string MetricsText() const;
 
  private:
+  std::vector<reconcile::LedgerRollouts::HeldRefusal> Held(
+      const std::string& fleet) const;
+
   store::Store* const store_;
   const store::Sealer* const sealer_;
   const Clock* const clock_;
@@ -67,6 +72,7 @@ class XdsPort {
   std::unique_ptr<xds::Authenticator> authenticator_;
   std::unique_ptr<reconcile::Reconciler> reconciler_;
   std::unique_ptr<xds::Server> server_;
+  std::atomic<bool> started_{false};
 };
 
 }  // namespace sallyport::server

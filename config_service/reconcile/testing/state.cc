@@ -46,10 +46,32 @@ void State::Apply(const store::Commit& commit) {
   revision_ = Must(store_->Apply(commit));
 }
 
-void State::Truststore(const std::string& id, const std::string& pem) {
+void State::RevocationList(const std::string& id, const std::string& content) {
+  domain::RevocationList list;
+  list.name = domain::RevocationListName(id);
+  const store::BlobDigest digest = Blob(content);
+  list.sha256 = digest.array();
+  list.size_bytes = content.size();
+  list.list_count = 1;
+  store::Commit commit;
+  commit.puts.push_back(
+      {store::KeyOf(list.name), store::Encode(list), {digest}});
+  Apply(commit);
+}
+
+void State::Truststore(const std::string& id, const std::string& pem,
+                       const std::vector<std::string>& revocation_lists) {
   domain::Truststore truststore;
   truststore.name = domain::TruststoreName(id);
-  truststore.active_version = ++versions_["truststores/" + id];
+  const std::string key = store::KeyOf(truststore.name);
+  if (const auto record = Must(store_->Get(key)).record; record.has_value()) {
+    truststore = Must(store::Decode(truststore.name, *record));
+  }
+  truststore.revocation_lists.clear();
+  for (const std::string& list : revocation_lists) {
+    truststore.revocation_lists.emplace_back(list);
+  }
+  truststore.active_version = truststore.next_version;
   truststore.next_version = truststore.active_version + 1;
   domain::TruststoreVersion version;
   version.name =
@@ -112,7 +134,11 @@ void State::ServerCertificate(const std::string& id,
                               const std::string& key_pem) {
   domain::ServerCertificate certificate;
   certificate.name = domain::ServerCertificateName(id);
-  certificate.active_version = ++versions_["serverCertificates/" + id];
+  const std::string key = store::KeyOf(certificate.name);
+  if (const auto record = Must(store_->Get(key)).record; record.has_value()) {
+    certificate = Must(store::Decode(certificate.name, *record));
+  }
+  certificate.active_version = certificate.next_version;
   certificate.next_version = certificate.active_version + 1;
   domain::ServerCertificateVersion version;
   version.name = domain::ServerCertificateVersionName(
@@ -132,8 +158,8 @@ void State::MockApi(const std::string& id, const std::string& body) {
   domain::Api api;
   api.name = domain::ApiName(id);
   domain::Deployment deployment;
-  deployment.name = domain::DeploymentName(
-      api.name, absl::StrCat("d", ++versions_["apis/" + id]));
+  deployment.name =
+      domain::DeploymentName(api.name, absl::StrCat("d", revision_.value()));
   domain::Route route;
   route.name = domain::RouteName(api.name, "all");
   route.method = "ANY";
@@ -191,6 +217,18 @@ void State::PutRaw(const std::string& key, const std::string& value) {
   store::Commit commit;
   commit.puts.push_back({key, value, {}});
   Apply(commit);
+}
+
+std::string State::Certificate() {
+  const auto key = pki::PrivateKey::Generate(pki::PrivateKey::Kind::kEcP256);
+  pki::NewCertificate certificate;
+  certificate.subject = {{"CN", "nobody"}};
+  certificate.not_before = absl::Now() - absl::Hours(1);
+  certificate.not_after = absl::Now() + absl::Hours(1000);
+  certificate.ca = true;
+  return pki::WritePem(
+      "CERTIFICATE",
+      Must(pki::Issue(certificate, key->spki_der(), *key, nullptr)));
 }
 
 domain::DomainName State::Domain(const std::string& name,

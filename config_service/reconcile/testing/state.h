@@ -4,7 +4,6 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_RECONCILE_TESTING_STATE_H_
 #define SALLYPORT_CONFIG_SERVICE_RECONCILE_TESTING_STATE_H_
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -31,7 +30,10 @@ class State {
   store::Revision revision() const { return revision_; }
 
   // A new version with that text, active.
-  void Truststore(const std::string& id, const std::string& pem);
+  void Truststore(const std::string& id, const std::string& pem,
+                  const std::vector<std::string>& revocation_lists = {});
+  // With that content, whatever it is.
+  void RevocationList(const std::string& id, const std::string& content);
   void Put(const domain::Truststore& truststore);
   // An allow list, or a deny list of every domain.
   enum class ListKind { kAllow, kDenyEverywhere };
@@ -53,6 +55,8 @@ class State {
   void Delete(const std::string& key);
   void PutRaw(const std::string& key, const std::string& value);
 
+  // A certificate of nobody's, PEM.
+  static std::string Certificate();
   // A domain with mutual TLS, if there are truststores.
   static domain::DomainName Domain(const std::string& name,
                                    const std::string& certificate,
@@ -65,7 +69,6 @@ class State {
   store::Store* const store_;
   const store::Sealer* const sealer_;
   store::Revision revision_;
-  std::map<std::string, int64_t> versions_;
 };
 
 }  // namespace sallyport::reconcile
