@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "config_service/xds/translate/names.h"
 
 namespace sallyport::reconcile {
 namespace {
@@ -151,6 +152,7 @@ void FleetPublisher::Run() {
       FleetChange all = std::exchange(held_, FleetChange());
       released = std::exchange(held_domains_, {});
       held_keys_.clear();
+      held_closure_.clear();
       absl::MutexLock lock(&mu_);
       held_refusals_.clear();
       Merge(std::move(round.change), all);
@@ -165,23 +167,35 @@ void FleetPublisher::Run() {
 
 bool FleetPublisher::Releases(const FleetChange& next) const {
   if (clock_->Now() >= held_since_ + kTryHeldAgain) return true;
-  const auto touches = [](const auto& a, const auto& b) {
-    return std::any_of(a.begin(), a.end(), [&b](const auto& one) {
-      return b.count(one.first) != 0;
-    });
+  const auto is_held = [this](const ResourceKey& key) {
+    return held_closure_.count(key) != 0 || held_.remove.count(key) != 0;
   };
-  const auto is_put = [&next](const ResourceKey& key) {
-    return next.put.count(key) != 0;
-  };
-  return std::any_of(held_keys_.begin(), held_keys_.end(), is_put) ||
-         std::any_of(held_.remove.begin(), held_.remove.end(), is_put) ||
-         std::any_of(held_.put.begin(), held_.put.end(),
-                     [&next](const auto& put) {
-                       return next.remove.count(put.first) != 0;
+  return std::any_of(next.put.begin(), next.put.end(),
+                     [&](const auto& put) { return is_held(put.first); }) ||
+         std::any_of(next.remove.begin(), next.remove.end(), is_held) ||
+         std::any_of(next.domains.begin(), next.domains.end(),
+                     [&](const auto& domain) {
+                       return held_.domains.count(domain.first) != 0;
                      }) ||
-         touches(held_.put, next.put) || touches(held_.domains, next.domains) ||
-         touches(held_.carried, next.carried) ||
+         std::any_of(next.carried.begin(), next.carried.end(),
+                     [&](const auto& carried) {
+                       return held_.carried.count(carried.first) != 0;
+                     }) ||
          next.default_endpoints.has_value();
+}
+
+std::set<ResourceKey> FleetPublisher::Closure(const ResourceKey& key) const {
+  std::set<ResourceKey> all;
+  std::vector<ResourceKey> open = {key};
+  while (!open.empty()) {
+    const ResourceKey one = std::move(open.back());
+    open.pop_back();
+    if (!all.insert(one).second) continue;
+    const auto found = references_.find(one);
+    if (found == references_.end()) continue;
+    open.insert(open.end(), found->second.begin(), found->second.end());
+  }
+  return all;
 }
 
 void FleetPublisher::Publish(Publication publication) {
@@ -214,6 +228,7 @@ void FleetPublisher::PublishFirst(FleetChange first) {
   publication.store_revision = first.revision;
   for (const auto& [key, put] : first.put) {
     publication.put.push_back(put.resource);
+    references_[key] = put.references;
   }
   AddCarriers(touched, publication);
   publication.remove.clear();
@@ -235,6 +250,8 @@ void FleetPublisher::PublishRound(Round round) {
                          : shown->Find(resource->type(), resource->name());
     return now != nullptr && now->version() == resource->version();
   };
+
+  for (const auto& [key, put] : change.put) references_[key] = put.references;
 
   // 1. What others need.
   Publication needed;
@@ -298,13 +315,11 @@ void FleetPublisher::PublishRound(Round round) {
       for (const ResourceKey& key : keys) {
         if (held_keys_.count(key) == 0) checked.insert(key);
       }
-      if (!WaitForNodes(
-              port_sequence_,
-              std::vector<ResourceKey>(checked.begin(), checked.end()),
-              round) ||
-          !HoldBack(checked, round)) {
-        break;
-      }
+      const bool refused = WaitForNodes(
+          port_sequence_,
+          std::vector<ResourceKey>(checked.begin(), checked.end()), round);
+      if (!refused && held_keys_.empty()) break;
+      if (!HoldBack(checked, round)) break;
     }
     takes_away = !change.remove.empty() || !round.last.empty() ||
                  !round.last_carried.empty();
@@ -329,15 +344,32 @@ void FleetPublisher::PublishRound(Round round) {
         chains.put.push_back(std::move(port));
       }
     }
-    chains.store_revision = takes_away ? before : change.revision;
+    // A node asks for a new domain's routes when it has the chain: until it has
+    // them too, it does not serve the domain.
+    std::vector<ResourceKey> comes;
+    for (const auto& [domain, served] : change.domains) {
+      if (!served) continue;
+      const std::string name = xds::DomainResource(domain);
+      comes.push_back({ResourceType::kFilterChain, name});
+      comes.push_back({ResourceType::kRouteConfiguration, name});
+    }
+    chains.store_revision =
+        takes_away || !comes.empty() ? before : change.revision;
     // Every matcher waits until the nodes have the one before.
     Publish(std::move(chains));
     port_sequence_ = sequence_;
+    if (takes_away || !comes.empty()) {
+      WaitForNodes(port_sequence_, std::move(comes), round);
+    }
+    if (!takes_away) {
+      Publication done;
+      done.store_revision = change.revision;
+      Publish(std::move(done));
+    }
   }
 
   // 3. What nothing needs any more.
   if (takes_away) {
-    if (shows) WaitForNodes(port_sequence_, {}, round);
     Publication rest;
     for (auto& [key, resource] : round.last) rest.put.push_back(resource);
     std::set<size_t> emptied;
@@ -349,8 +381,10 @@ void FleetPublisher::PublishRound(Round round) {
       }
     }
     AddCarriers(emptied, rest);
-    rest.remove.insert(rest.remove.end(), change.remove.begin(),
-                       change.remove.end());
+    for (const ResourceKey& key : change.remove) {
+      rest.remove.push_back(key);
+      references_.erase(key);
+    }
     rest.store_revision = change.revision;
     Publish(std::move(rest));
   }
@@ -462,7 +496,9 @@ void FleetPublisher::PublishUrgent(const Round& round) {
   }
   Publication urgent;
   for (const auto& [key, put] : secrets) {
-    if (IsUrgent(put, round)) urgent.put.push_back(put.resource);
+    if (!IsUrgent(put, round)) continue;
+    urgent.put.push_back(put.resource);
+    references_[key] = put.references;
   }
   if (urgent.put.empty()) return;
   {
@@ -494,13 +530,13 @@ bool FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
   // What only some refuse is theirs to mend: one broken node must not keep a
   // fleet from changing.
   std::set<ResourceKey> refused;
-  bool only_carriers = true;
+  bool only_carriers = held_keys_.empty();
   for (const auto& [key, count] : refusals) {
     if (count != nodes.size()) continue;
     refused.insert(key);
     only_carriers = only_carriers && key.type == ResourceType::kListener;
   }
-  if (refused.empty()) return false;
+  if (refused.empty() && held_keys_.empty()) return false;
   FleetChange& change = round.change;
 
   // Envoy refuses a whole carrier because of one secret that it refuses. Unless
@@ -528,20 +564,13 @@ bool FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
     }
   }
 
-  // Everything that `key` names, as far as it came with this change.
-  const std::function<void(const ResourceKey&, std::set<ResourceKey>&)> follow =
-      [&](const ResourceKey& key, std::set<ResourceKey>& all) {
-        if (!all.insert(key).second) return;
-        const auto put = change.put.find(key);
-        if (put == change.put.end()) return;
-        for (const ResourceKey& r : put->second.references) follow(r, all);
-      };
   for (const auto& [key, put] : change.put) {
     if (IsNeeded(key.type)) continue;
-    std::set<ResourceKey> all;
-    follow(key, all);
-    for (const ResourceKey& one : refused) {
-      if (all.count(one) != 0) domains.emplace(DomainOf(key), one);
+    const std::set<ResourceKey> all = Closure(key);
+    for (const std::set<ResourceKey>* bad : {&refused, &held_keys_}) {
+      for (const ResourceKey& one : *bad) {
+        if (all.count(one) != 0) domains.emplace(DomainOf(key), one);
+      }
     }
   }
   for (auto at = change.put.begin(); at != change.put.end();) {
@@ -549,10 +578,16 @@ bool FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
     const bool is_held =
         !IsNeeded(at->first.type) && domains.count(DomainOf(at->first)) != 0;
     if (!domains.empty() && (is_last || is_held)) {
-      held_.put.insert(change.put.extract(at++));
+      held_closure_.merge(Closure(at->first));
+      held_.put.insert_or_assign(at->first, at->second);
+      change.put.erase(at++);
     } else {
       ++at;
     }
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    details.insert(held_refusals_.begin(), held_refusals_.end());
   }
   for (const auto& [domain, key] : domains) {
     const NodeRefusal& detail = details[key];
@@ -571,7 +606,8 @@ bool FleetPublisher::HoldBack(const std::set<ResourceKey>& keys, Round& round) {
     }
     const auto at = change.domains.find(domain);
     if (at != change.domains.end()) {
-      held_.domains.insert(change.domains.extract(at));
+      held_.domains[domain] = at->second;
+      change.domains.erase(at);
     }
     if (domain.empty() && change.default_endpoints.has_value()) {
       held_.default_endpoints = change.default_endpoints;

@@ -143,6 +143,8 @@ class FleetPublisher {
   // is in force stays. Whether carriers were changed back for it, so that the
   // nodes may take now what else is in them.
   bool HoldBack(const std::set<xds::ResourceKey>& keys, Round& round);
+  // `key`, what it names, what that names, and so on.
+  std::set<xds::ResourceKey> Closure(const xds::ResourceKey& key) const;
   // Whether `next` may be what was waited for, or touches what is held.
   bool Releases(const FleetChange& next) const;
   static void Merge(FleetChange newer, FleetChange& into);
@@ -165,11 +167,15 @@ class FleetPublisher {
   xds::Sequence sequence_ = 0;
   xds::Sequence port_sequence_ = 0;
   uint64_t shown_revision_ = 0;
+  // What each resource of the fleet names.
+  std::map<xds::ResourceKey, std::vector<xds::ResourceKey>> references_;
   // What was held back, because of these. Tried again when they change, and
   // from time to time.
   FleetChange held_;
   std::set<xds::ResourceKey> held_keys_;
   std::set<std::string> held_domains_;
+  // What is held back, and all that it needs.
+  std::set<xds::ResourceKey> held_closure_;
   absl::Time held_since_ = absl::InfinitePast();
 
   mutable absl::Mutex mu_;

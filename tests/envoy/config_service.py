@@ -10,6 +10,7 @@ from harness import certificates
 from harness import client
 from harness import envoy
 from harness import processes
+from harness import wait
 
 TYPE = "type.googleapis.com/envoy."
 ADS = {"ads": {}, "resource_api_version": "V3"}
@@ -236,6 +237,14 @@ class ConfigServiceTest(gateway.unittest.TestCase):
         return client.Connection(
             node.port("https"), (server or self.web).certificate, identity, server_name=domain
         )
+
+    def expect(self, node, identity, answer, domain="a.example.com", server=None):
+        """That this is the answer; Envoy's workers hear of a change a moment
+        after it was acknowledged."""
+        try:
+            wait.until(lambda: self.ask(node, identity, domain, server) == answer, "x", 3)
+        except TimeoutError:
+            self.assertEqual(self.ask(node, identity, domain, server), answer)
 
     def ask(self, node, identity, domain="a.example.com", server=None):
         """(status, body), or "refused" when TLS ends it."""
