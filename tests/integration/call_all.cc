@@ -1,5 +1,6 @@
 // Calls every method of the API with an empty request, and prints what came
-// back, a line for each: METHOD CODE REASON.
+// back, a line for each: METHOD CODE REASON. Then the method that says whether
+// the service is in health.
 //
 //   call_all ADDRESS [TOKEN]
 
@@ -102,5 +103,11 @@ int main(int argc, char** argv) {
       }
     }
   }
+  const grpc::Status health =
+      CallEmpty(stub, "/grpc.health.v1.Health/Check", token, kDeadline);
+  std::cout << "Health/Check "
+            << absl::StatusCodeToString(
+                   static_cast<absl::StatusCode>(health.error_code()))
+            << " " << ReasonOf(health) << "\n";
   return 0;
 }

@@ -284,7 +284,10 @@ class TruststoreTest(unittest.TestCase):
                 [CALL_ALL, daemon.admin, *token],
                 capture_output=True, text=True, timeout=60, check=True,
             )
-            return [line.split() for line in done.stdout.splitlines()]
+            lines = [line.split() for line in done.stdout.splitlines()]
+            # That it runs is no secret.
+            self.assertEqual(lines[-1], ["Health/Check", "OK", "-"])
+            return lines[:-1]
 
         def role_of(method):
             name = method.split("/")[1]
@@ -320,6 +323,53 @@ class TruststoreTest(unittest.TestCase):
                         self.assertNotIn(code, ("UNAUTHENTICATED", "INTERNAL"), method)
             # Nothing was made by all that.
             self.assertEqual(daemon.json("list", "truststores", token="token-v"), [])
+
+    def test_takes_certificates_and_tokens_over_tls(self):
+        server = self.workshop.make(
+            "server", "/CN=sallyportd", self.a,
+            extensions=("subjectAltName = IP:127.0.0.1",),
+        )
+        caller = self.workshop.client(
+            "caller", "/CN=ci", self.a, sans="URI:spiffe://example.test/ci"
+        )
+        nobody = self.workshop.client(
+            "nobody", "/CN=ci", self.a, sans="URI:spiffe://example.test/other"
+        )
+        stranger = self.workshop.client(
+            "stranger", "/CN=ci", self.b, sans="URI:spiffe://example.test/ci"
+        )
+        credentials = self.credentials()
+        with open(credentials, "a", encoding="ascii") as file:
+            file.write("certificate spiffe://example.test/ci operator\n")
+        with Daemon(
+            self.data, "--admin-credentials", credentials,
+            "--admin-tls-certificate", server.certificate, "--admin-tls-key", server.key,
+            "--admin-client-ca", self.a.certificate,
+        ) as daemon:
+            create = ("create", "truststores/one", "--from-file", f"pem={self.a.certificate}")
+            tls = ("--ca", self.a.certificate)
+
+            def by(identity):
+                return (*tls, "--certificate", identity.certificate, "--key", identity.key)
+
+            daemon.ctl(*create, *by(caller))
+            self.assertEqual(
+                daemon.json("list", "auditEntries", *tls, token="token-v")[0]["principal"],
+                "certificate:spiffe://example.test/ci",
+            )
+            for arguments in (tls, by(nobody)):
+                self.assertIn(
+                    "CREDENTIALS_MISSING", daemon.ctl("list", "truststores", *arguments, code=1)
+                )
+            # A token says who it is, whatever the certificate says.
+            self.assertIn("ROLE_MISSING", daemon.ctl(*create, *by(caller), token="token-v", code=1))
+            daemon.ctl("list", "truststores", *by(stranger), "--timeout", 5, code=2)
+            # Without TLS, and with another CA, nobody is asked.
+            daemon.ctl("list", "truststores", "--timeout", 5, token="token-v", code=2)
+            daemon.ctl(
+                "list", "truststores", "--ca", self.b.certificate, "--timeout", 5,
+                token="token-v", code=2,
+            )
 
     def test_does_not_start_unsafely(self):
         def start(*arguments):
