@@ -210,6 +210,12 @@ void Convert(const domain::DomainName& from, proto::DomainName& to) {
   if (from.mutual_tls.has_value()) {
     ConvertMutualTls(*from.mutual_tls, *to.mutable_mutual_tls());
   }
+  if (from.held_certificate_version != 0) {
+    to.set_served_certificate_version(
+        domain::ServerCertificateVersionName(from.server_certificate,
+                                             from.held_certificate_version)
+            .ToString());
+  }
   filter::v1::Forwarding forwarding = ToFilter(from.forwarding);
   if (forwarding.ByteSizeLong() != 0) {
     *to.mutable_forwarding() = std::move(forwarding);

@@ -97,9 +97,11 @@ class DaemonImpl : public Daemon {
         context_(ContextOf()),
         objects_(std::move(objects)),
         truststores_(context_, objects_.get(), &sources_),
-        server_certificates_(context_),
-        client_certificates_(context_),
         served_certificates_(store_.get()),
+        server_certificates_(
+            context_, &served_certificates_,
+            DomainNameSettingsOf(settings_).ownership_required),
+        client_certificates_(context_),
         domain_names_(context_, truststores_.bundles(), &served_certificates_,
                       DomainNameSettingsOf(settings_)),
         api_mappings_(context_),
@@ -261,9 +263,9 @@ class DaemonImpl : public Daemon {
   const std::unique_ptr<objects::ObjectReader> objects_;
   service::SourceStates sources_;
   service::Truststores truststores_;
+  service::ServedCertificates served_certificates_;
   service::ServerCertificates server_certificates_;
   service::ClientCertificates client_certificates_;
-  service::ServedCertificates served_certificates_;
   service::DomainNames domain_names_;
   service::ApiMappings api_mappings_;
   service::Apis apis_;

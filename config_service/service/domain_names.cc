@@ -143,24 +143,6 @@ FilterValue ValueOf(const DomainNameView& view, absl::string_view field) {
   return MetadataValue(domain_name, field);
 }
 
-std::vector<std::string> ReferencesOf(const DomainName& domain_name) {
-  std::vector<std::string> out;
-  const auto add = [&](const auto& name) {
-    if (!name.empty()) out.push_back(name.ToString());
-  };
-  for (const domain::FleetName& fleet : domain_name.fleets) add(fleet);
-  add(domain_name.server_certificate);
-  add(domain_name.ownership_verification_certificate);
-  if (!domain_name.mutual_tls.has_value()) return out;
-  for (const auto& binding : domain_name.mutual_tls->truststores) {
-    add(binding.truststore);
-    add(binding.version);
-  }
-  for (const auto& list : domain_name.mutual_tls->deny_lists) add(list);
-  for (const auto& list : domain_name.mutual_tls->allow_lists) add(list);
-  return out;
-}
-
 const domain::TruststoreBinding* BindingOf(const DomainName* domain_name,
                                            const domain::TruststoreName& name) {
   if (domain_name == nullptr || !domain_name->mutual_tls.has_value()) {

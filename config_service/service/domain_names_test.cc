@@ -86,8 +86,8 @@ class DomainNamesTest : public testing::Test {
         }()),
         context_{store_.get(), &clock_, &format_, sealer_.get()},
         truststores_(context_),
-        certificates_(context_),
         served_(store_.get()),
+        certificates_(context_, &served_, /*ownership_required=*/false),
         domains_(context_, truststores_.bundles(), &served_, {}),
         strict_(context_, truststores_.bundles(), &served_, {true}),
         apis_(context_),
@@ -185,8 +185,8 @@ class DomainNamesTest : public testing::Test {
   std::unique_ptr<store::Sealer> sealer_;
   Context context_;
   Truststores truststores_;
-  ServerCertificates certificates_;
   ServedCertificates served_;
+  ServerCertificates certificates_;
   DomainNames domains_;
   DomainNames strict_;
   Apis apis_;
@@ -436,6 +436,72 @@ TEST_F(DomainNamesTest, RefusesCertificatesOfOneSubjectFromTwoIssuers) {
   EXPECT_TRUE(Create(api_, Mutual("other")).ok());
 }
 
+TEST_F(DomainNamesTest, GoesOnWithAVersionThatCoversIt) {
+  AddCertificate("both", Leaf(ca_, {api_, "b.example.com"}));
+  ASSERT_TRUE(Create(api_, Mutual("both")).ok());
+  ASSERT_TRUE(Create("b.example.com", Plain("both")).ok());
+  const auto import = [&](const std::vector<std::string>& hosts) {
+    ServerCertificates::ImportRequest request;
+    request.name = ServerCertificateName("both");
+    const pki::TestCertificate leaf = Leaf(ca_, hosts);
+    request.material.certificate_chain_pem = leaf.pem;
+    request.material.private_key_pem = Secret(leaf.key.Pem());
+    clock_.Advance(absl::Milliseconds(1));
+    return certificates_.Import(caller_, write_, request).status();
+  };
+  ASSERT_TRUE(import({"b.example.com", "c.example.com"}).ok());
+  auto held = domains_.Get(DomainNameName(api_));
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(held->domain_name.status, Status::kPendingCertificateReimport);
+  EXPECT_EQ(held->served_version.number(), 1);
+  EXPECT_EQ(
+      domains_.Get(DomainNameName("b.example.com"))->served_version.number(),
+      2);
+  EXPECT_EQ(audit_.List({})->items[0].changes[0].resource,
+            "domainNames/api.example.com");
+  EXPECT_EQ(Keys("refs/serverCertificates/both/versions/1/").size(), 1u);
+  // It may be changed, and goes on with what it has.
+  DomainName changed;
+  changed.metadata.description = "x";
+  EXPECT_EQ(Update(api_, changed, {"description"})->served_version.number(), 1);
+  ASSERT_TRUE(import({"c.example.com"}).ok());
+  EXPECT_EQ(domains_.Get(DomainNameName(api_))->served_version.number(), 1);
+  ASSERT_TRUE(import({api_, "b.example.com", "c.example.com"}).ok());
+  EXPECT_EQ(domains_.Get(DomainNameName(api_))->served_version.number(), 4);
+  EXPECT_EQ(
+      domains_.Get(DomainNameName("b.example.com"))->served_version.number(),
+      4);
+  EXPECT_TRUE(Keys("refs/serverCertificates/both/versions/").empty());
+
+  // Another certificate in its place ends it too.
+  ASSERT_TRUE(import({"b.example.com"}).ok());
+  EXPECT_EQ(domains_.Get(DomainNameName(api_))->served_version.number(), 4);
+  ASSERT_TRUE(Update(api_, Mutual("api"), {"server_certificate"}).ok());
+  EXPECT_TRUE(Keys("refs/serverCertificates/both/versions/").empty());
+}
+
+TEST_F(DomainNamesTest, RefusesAnImportThatIsInConflict) {
+  ASSERT_TRUE(Create(api_, Mutual()).ok());
+  const pki::TestCertificate other = Ca("Issuer B");
+  AddCertificate("other", Leaf(other, {"b.example.com"}));
+  ServerCertificates::ImportRequest request;
+  request.name = ServerCertificateName("other");
+  const pki::TestCertificate leaf = Leaf(other, {"b.example.com", api_});
+  request.material.certificate_chain_pem = leaf.pem;
+  const auto import = [&] {
+    request.material.private_key_pem = Secret(leaf.key.Pem());
+    clock_.Advance(absl::Milliseconds(1));
+    return certificates_.Import(caller_, write_, request).status();
+  };
+  ASSERT_TRUE(Create("b.example.com", Mutual("other")).ok());
+  EXPECT_EQ(ReasonOf(import()), Reason::kCertificateIssuerConflict);
+  caller_.role = Role::kAdmin;
+  request.issuer_conflict = ServerCertificates::IssuerConflict::kOverride;
+  ASSERT_TRUE(import().ok());
+  EXPECT_EQ(audit_.List({})->items[0].overrides,
+            std::vector<std::string>{"override_issuer_conflict"});
+}
+
 TEST_F(DomainNamesTest, WantsProofOfOwnershipWhereTheInstallationDoes) {
   EXPECT_TRUE(HasViolation(Create(api_, Mutual(), {}, &strict_).status(),
                            "domain_name.ownership_verification_certificate",
@@ -530,6 +596,30 @@ TEST_F(DomainNamesTest, LooksAtItsMappingsWhenItsMutualTlsComesOrGoes) {
   EXPECT_TRUE(Keys("domainNames").empty());
   EXPECT_TRUE(Keys("refs/").empty());
   EXPECT_EQ(audit_.List({})->items[0].changes.size(), 2u);
+}
+
+TEST_F(DomainNamesTest, RefusesMoreThanARecordHolds) {
+  DomainName domain_name = Mutual();
+  domain::PathRule path;
+  path.exact = true;
+  domain::ClientRule rule;
+  rule.kind = domain::ClientRule::Kind::kSanDns;
+  for (int i = 0; i < 100; ++i) {
+    rule.values.push_back(
+        absl::StrCat("a-host-of-some-length-", i, ".example"));
+  }
+  path.allow = rule;
+  for (int i = 0; i < 200; ++i) {
+    path.path = absl::StrCat("/", i);
+    domain_name.mutual_tls->paths.push_back(path);
+  }
+  ASSERT_TRUE(Create(api_, domain_name).ok());
+  for (int i = 200; i < 500; ++i) {
+    path.path = absl::StrCat("/", i);
+    domain_name.mutual_tls->paths.push_back(path);
+  }
+  EXPECT_EQ(ReasonOf(Update(api_, domain_name, {"mutual_tls.paths"}).status()),
+            Reason::kRequestTooLarge);
 }
 
 TEST_F(DomainNamesTest, CarriesWarnings) {

@@ -33,6 +33,10 @@ constexpr size_t kMaxVersionsOfTruststore = 500;
 // Versions of one server certificate; then the oldest that nobody shows goes.
 constexpr size_t kMaxVersionsOfServerCertificate = 100;
 
+// Domains that one import of a server certificate changes, because they are to
+// go on with the version before, or no longer.
+constexpr size_t kMaxHeldDomainsOfImport = 500;
+
 // Stages that a client certificate lists.
 constexpr size_t kMaxListedStages = 100;
 

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "config_service/domain/violations.h"
 #include "config_service/service/errors.h"
+#include "config_service/service/limits.h"
 #include "config_service/service/resources.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/keys.h"
@@ -260,6 +262,105 @@ absl::StatusOr<domain::CertificatePtr> ServedCertificates::LeafOf(
       const std::vector<domain::CertificatePtr> chain,
       domain::ReadStoredChain(version->certificate_chain_pem));
   return chain.front();
+}
+
+std::vector<std::string> ReferencesOf(const DomainName& domain_name) {
+  std::vector<std::string> out;
+  const auto add = [&](const auto& name) {
+    if (!name.empty()) out.push_back(name.ToString());
+  };
+  for (const domain::FleetName& fleet : domain_name.fleets) add(fleet);
+  add(domain_name.server_certificate);
+  if (domain_name.held_certificate_version != 0) {
+    add(ServerCertificateVersionName(domain_name.server_certificate,
+                                     domain_name.held_certificate_version));
+  }
+  add(domain_name.ownership_verification_certificate);
+  if (!domain_name.mutual_tls.has_value()) return out;
+  for (const auto& binding : domain_name.mutual_tls->truststores) {
+    add(binding.truststore);
+    add(binding.version);
+  }
+  for (const auto& list : domain_name.mutual_tls->deny_lists) add(list);
+  for (const auto& list : domain_name.mutual_tls->allow_lists) add(list);
+  return out;
+}
+
+namespace {
+
+// Whether `domain_name` cannot show the new version.
+absl::StatusOr<bool> MustHold(store::Store& store,
+                              const DomainName& domain_name,
+                              const NewVersion& version, absl::Time now) {
+  domain::OwnershipInputs inputs;
+  inputs.domain_name = &domain_name;
+  inputs.server_leaf = version.leaf;
+  inputs.server_origin = version.before->origin;
+  inputs.required = version.ownership_required;
+  domain::CertificatePtr ownership;
+  const ServerCertificateName& name =
+      domain_name.ownership_verification_certificate;
+  if (!name.empty()) {
+    SALLYPORT_ASSIGN_OR_RETURN(const ServerCertificate certificate,
+                               ReadResource(store, name));
+    SALLYPORT_ASSIGN_OR_RETURN(
+        const auto proof,
+        ReadResource(store, ServerCertificateVersionName(
+                                name, certificate.active_version)));
+    SALLYPORT_ASSIGN_OR_RETURN(
+        const std::vector<domain::CertificatePtr> chain,
+        domain::ReadStoredChain(proof.certificate_chain_pem));
+    ownership = chain.front();
+    inputs.ownership_leaf = ownership.get();
+    inputs.ownership_origin = certificate.origin;
+  }
+  return domain::StatusFromCertificates(inputs, now).status ==
+         DomainName::Status::kPendingCertificateReimport;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> HoldVersions(Transaction& transaction, store::Store& store,
+                                  const NewVersion& version) {
+  const ServerCertificateName& name = version.before->name;
+  // Whoever comes to name it meanwhile is not missed.
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<store::Record> references,
+      transaction.List(store::ReferencesPrefix(name.ToString()),
+                       store::ListRequest::What::kKeysOnly));
+  absl::flat_hash_set<std::string> seen;
+  bool shown_with_mutual_tls = false;
+  size_t num_changed = 0;
+  for (const store::Record& reference : references) {
+    const auto domain =
+        DomainNameName::Parse(store::ReferrerOfKey(reference.key));
+    if (!domain.ok() || !seen.insert(domain->id()).second) continue;
+    const absl::StatusOr<DomainName> read = ReadResource(store, *domain);
+    if (absl::IsNotFound(read.status())) continue;
+    if (!read.ok()) return read.status();
+    if (read->server_certificate != name) continue;
+    SALLYPORT_ASSIGN_OR_RETURN(
+        const bool hold, MustHold(store, *read, version, transaction.now()));
+    if (!hold && read->mutual_tls.has_value()) shown_with_mutual_tls = true;
+    if (hold == (read->held_certificate_version != 0)) continue;
+    if (++num_changed > kMaxHeldDomainsOfImport) {
+      return domain::MakeError(
+          domain::Reason::kQuotaExceeded,
+          absl::StrCat("more than ", kMaxHeldDomainsOfImport,
+                       " domains would have to go on with the version before; "
+                       "import one that covers them"),
+          {{"limit", absl::StrCat(kMaxHeldDomainsOfImport)}});
+    }
+    SALLYPORT_ASSIGN_OR_RETURN(const DomainName before,
+                               transaction.Load(*domain));
+    DomainName after = before;
+    after.held_certificate_version = hold ? version.before->active_version : 0;
+    after.metadata.update_time = transaction.now();
+    transaction.Update(before, after);
+    transaction.SetReferences(domain->ToString(), ReferencesOf(before),
+                              ReferencesOf(after));
+  }
+  return shown_with_mutual_tls;
 }
 
 }  // namespace sallyport::service

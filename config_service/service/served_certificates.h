@@ -119,6 +119,25 @@ class ServedCertificates {
       ABSL_GUARDED_BY(mu_);
 };
 
+// What `domain_name` names, as the store's references have it.
+std::vector<std::string> ReferencesOf(const domain::DomainName& domain_name);
+
+// A new version of a server certificate.
+struct NewVersion {
+  // The certificate as it was, its active version being the one that is shown.
+  const domain::ServerCertificate* before = nullptr;
+  const pki::Certificate* leaf = nullptr;
+  // As DomainNameSettings has it.
+  bool ownership_required = false;
+};
+// HoldVersions: has the domains that name the certificate, and that the new
+// version is not good for, go on with the one before
+// (DomainName::held_certificate_version), and those that it is good for follow
+// it again. Returns whether a domain with mutual TLS will show the new version.
+// QUOTA_EXCEEDED: more than kMaxHeldDomainsOfImport would change.
+absl::StatusOr<bool> HoldVersions(Transaction& transaction, store::Store& store,
+                                  const NewVersion& version);
+
 }  // namespace sallyport::service
 
 #endif  // SALLYPORT_CONFIG_SERVICE_SERVICE_SERVED_CERTIFICATES_H_

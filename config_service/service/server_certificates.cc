@@ -317,6 +317,22 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Import(
         SALLYPORT_ASSIGN_OR_RETURN(
             std::string value,
             store::Encode(version, material.private_key_pem, *context_.sealer));
+        SALLYPORT_ASSIGN_OR_RETURN(
+            const bool shown,
+            HoldVersions(
+                transaction, *context_.store,
+                {&before, material.chain.front().get(), ownership_required_}));
+        if (shown && served_ != nullptr) {
+          absl::Status conflict = served_->CheckIssuer(
+              transaction, *material.chain.front(), request.name);
+          if (!conflict.ok() &&
+              (request.issuer_conflict == IssuerConflict::kRefuse ||
+               domain::ErrorOf(conflict).value_or(domain::Error()).reason !=
+                   Reason::kCertificateIssuerConflict)) {
+            return conflict;
+          }
+          if (!conflict.ok()) transaction.Override("override_issuer_conflict");
+        }
         transaction.Update(before, after);
         transaction.CreateEncoded(version, std::move(value));
         return after;

@@ -13,6 +13,7 @@
 #include "config_service/domain/server_certificate.h"
 #include "config_service/service/caller.h"
 #include "config_service/service/paging.h"
+#include "config_service/service/served_certificates.h"
 #include "config_service/service/transaction.h"
 
 namespace sallyport::service {
@@ -58,8 +59,15 @@ class ServerCertificates {
     IssuerConflict issuer_conflict = IssuerConflict::kRefuse;
   };
 
-  // What `context` points to, its sealer too, outlives this.
-  explicit ServerCertificates(const Context& context) : context_(context) {}
+  // What `context` points to, its sealer too, and `served` outlive this.
+  // Without `served` issuers of domains are not compared. `ownership_required`:
+  // as DomainNameSettings.
+  explicit ServerCertificates(const Context& context,
+                              ServedCertificates* served = nullptr,
+                              bool ownership_required = false)
+      : context_(context),
+        served_(served),
+        ownership_required_(ownership_required) {}
 
   absl::StatusOr<ServerCertificateView> Create(const Caller& caller,
                                                const Write& write,
@@ -74,7 +82,10 @@ class ServerCertificates {
                       const domain::ServerCertificateName& name,
                       const domain::Etag& etag);
 
-  // A new version, in force at once; what is in force already makes none. The
+  // A new version, in force at once; what is in force already makes none. A
+  // domain that it is not good for goes on with the one before, until there is
+  // one that is. CERTIFICATE_ISSUER_CONFLICT, where a domain with mutual TLS
+  // would show it. The
   // oldest version that nobody shows goes when there are
   // kMaxVersionsOfServerCertificate.
   absl::StatusOr<ServerCertificateView> Import(const Caller& caller,
@@ -95,6 +106,8 @@ class ServerCertificates {
                         const domain::ServerCertificate& before);
 
   const Context context_;
+  ServedCertificates* const served_;
+  const bool ownership_required_;
 };
 
 }  // namespace sallyport::service

@@ -15,6 +15,10 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kAuditRandomBytes = 8;
+// What an audit entry has of one resource, before and after, in bytes each. Of
+// what is larger it says how large it was; all of an entry must fit one value
+// of the store.
+constexpr size_t kMaxAuditedBytes = size_t{256} << 10;
 // 8-4-4-4-12 hexadecimal digits (RFC 4122, 3).
 constexpr size_t kUuidLength = 36;
 
@@ -198,6 +202,11 @@ void Transaction::AddChange(std::string resource, std::string before,
   domain::AuditEntry::Change change;
   change.resource = std::move(resource);
   change.changed_fields = ChangedFields(before, after);
+  for (std::string* json : {&before, &after}) {
+    if (json->size() <= kMaxAuditedBytes) continue;
+    *json =
+        Json{{"name", change.resource}, {"omitted_bytes", json->size()}}.dump();
+  }
   change.before_json = std::move(before);
   change.after_json = std::move(after);
   changes_.push_back(std::move(change));
@@ -205,6 +214,15 @@ void Transaction::AddChange(std::string resource, std::string before,
 
 absl::StatusOr<store::Revision> Transaction::Commit(
     absl::string_view resource) {
+  for (const store::Put& put : commit_.puts) {
+    if (put.value.size() <= store::kMaxValueBytes) continue;
+    return domain::MakeError(
+        domain::Reason::kRequestTooLarge,
+        absl::StrCat("the resource would have ", put.value.size(),
+                     " bytes; at most ", store::kMaxValueBytes,
+                     ". Put what many have in common into one rule, or into a "
+                     "certificate list"));
+  }
   if (!changes_.empty()) {
     domain::AuditEntry entry;
     entry.time = now_;

@@ -379,6 +379,29 @@ class ConfigStoryTest(unittest.TestCase):
         entry = self.api("AuditLog/ListAuditEntries", page_size=1)["audit_entries"][0]
         self.assertEqual(entry["overrides"], ["override_issuer_conflict"])
 
+    def test_leaves_out_of_the_audit_log_what_is_too_large_for_it(self):
+        self.certificate("api", "api.example.com", issuer=self.issuer)
+        self.truststore("partners")
+        hosts = [f"a-host-of-some-length-{i}.example" for i in range(100)]
+        request = {
+            "domain_name_id": "api.example.com",
+            "domain_name": {
+                "server_certificate": "serverCertificates/api",
+                "mutual_tls": {
+                    "truststores": [{"truststore": "truststores/partners"}],
+                    "paths": [
+                        {"exact": f"/{i}", "allow": {"san_dns": {"patterns": hosts}}}
+                        for i in range(200)
+                    ],
+                },
+            },
+        }
+        self.api("DomainNames/CreateDomainName", **request)
+        entry = self.api("AuditLog/ListAuditEntries", page_size=1)["audit_entries"][0]
+        after = json.loads(entry["changes"][0]["after_json"])
+        self.assertEqual(after["name"], "domainNames/api.example.com")
+        self.assertGreater(after["omitted_bytes"], 500000)
+
     def test_changes_one_field_of_mutual_tls(self):
         self.certificate("api", "api.example.com", issuer=self.issuer)
         self.truststore("partners")
