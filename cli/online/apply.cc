@@ -40,7 +40,6 @@ namespace {
 namespace proto = sallyport::config::v1;
 using google::protobuf::FieldMask;
 using google::protobuf::Message;
-using google::protobuf::Reflection;
 using google::protobuf::util::MessageDifferencer;
 
 constexpr size_t kMaxFileBytes = size_t{64} << 20;

@@ -82,7 +82,7 @@ grpc::Status CallPages(const Client& client, const MethodDescriptor& method,
   if (r.GetInt32(request, size) == 0) r.SetInt32(&request, size, kPageSize);
   while (true) {
     const std::unique_ptr<Message> response = NewMessage(*method.output_type());
-    const grpc::Status status = Call(client, method, request, *response);
+    grpc::Status status = Call(client, method, request, *response);
     if (!status.ok()) return status;
     if (!take(*response)) return status;
     const FieldDescriptor* next =
