@@ -251,19 +251,44 @@ void FleetPublisher::PublishRound(Round round) {
     return now != nullptr && now->version() == resource->version();
   };
 
-  for (const auto& [key, put] : change.put) references_[key] = put.references;
+  // What a resource named until now and names no longer: it is needed as it is
+  // until the nodes have the resource.
+  for (const auto& [key, put] : change.put) {
+    std::vector<ResourceKey>& references = references_[key];
+    for (const ResourceKey& before : references) {
+      if (std::find(put.references.begin(), put.references.end(), before) ==
+          put.references.end()) {
+        round.left.insert(before);
+      }
+    }
+    references = put.references;
+  }
 
   // 1. What others need.
   Publication needed;
   std::vector<ResourceKey> keys;
   for (const auto& [key, put] : change.put) {
     if (!IsNeeded(key.type)) continue;
+    if (round.left.count(key) != 0 && shown != nullptr &&
+        shown->Find(key.type, key.name) != nullptr) {
+      round.last[key] = put.resource;
+      continue;
+    }
     const ResourcePtr& now =
         put.meanwhile != nullptr ? put.meanwhile : put.resource;
     if (put.meanwhile != nullptr) round.last[key] = put.resource;
     if (is_shown(now)) continue;
     needed.put.push_back(now);
     keys.push_back(key);
+  }
+  // A node that still drains a domain which comes back has its routes of then,
+  // and would take the new chain with them. Nobody else asks for them yet.
+  for (const auto& [domain, served] : change.domains) {
+    if (!served) continue;
+    const auto routes = change.put.find(
+        {ResourceType::kRouteConfiguration, xds::DomainResource(domain)});
+    if (routes == change.put.end()) continue;
+    needed.put.push_back(routes->second.resource);
   }
   std::set<size_t> touched;
   for (const auto& [name, carried] : change.carried) {
@@ -370,6 +395,11 @@ void FleetPublisher::PublishRound(Round round) {
 
   // 3. What nothing needs any more.
   if (takes_away) {
+    if (!shows && !round.last.empty()) {
+      std::sort(keys.begin(), keys.end());
+      keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+      WaitForNodes(port_sequence_, std::move(keys), round);
+    }
     Publication rest;
     for (auto& [key, resource] : round.last) rest.put.push_back(resource);
     std::set<size_t> emptied;
@@ -471,7 +501,7 @@ bool FleetPublisher::IsUrgent(const FleetChange::Put& put,
   const ResourceType type = put.resource->type();
   if (type != ResourceType::kSecret || put.meanwhile != nullptr) return false;
   const ResourceKey key = {type, put.resource->name()};
-  if (held_keys_.count(key) != 0) return false;
+  if (held_keys_.count(key) != 0 || round.left.count(key) != 0) return false;
   if (round.last.count(key) != 0 || round.change.remove.count(key) != 0) {
     return false;
   }

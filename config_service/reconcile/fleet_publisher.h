@@ -118,6 +118,8 @@ class FleetPublisher {
     FleetChange change;
     // Contents that go out in the last step.
     std::map<xds::ResourceKey, xds::ResourcePtr> last;
+    // What was needed before, and is not any more.
+    std::set<xds::ResourceKey> left;
     // What carriers have from the last step on; nothing: no longer.
     std::map<std::string, std::optional<xds::Carried>> last_carried;
     // What carriers had before, of what is another now.
