@@ -140,7 +140,7 @@ domain::Forwarding FromFilter(absl::string_view field,
     out.rfc9440 = domain::Forwarding::Rfc9440{forwarding.rfc9440().chain()};
   }
   if (forwarding.has_alb()) {
-    out.alb.emplace();
+    out.alb = domain::Forwarding::Alb{};
     switch (forwarding.alb().mode()) {
       case v1::Forwarding::Alb::MODE_UNSPECIFIED:
       case v1::Forwarding::Alb::VERIFY:
