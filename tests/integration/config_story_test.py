@@ -402,6 +402,38 @@ class ConfigStoryTest(unittest.TestCase):
         self.assertEqual(after["name"], "domainNames/api.example.com")
         self.assertGreater(after["omitted_bytes"], 500000)
 
+    def test_asks_for_proof_of_ownership_where_it_is_told_to(self):
+        self.certificate("api", "api.example.com", issuer=self.issuer)
+        self.certificate("proof", "api.example.com", issuer=self.other_issuer)
+        self.truststore("partners")
+        self.stop(self.daemon)
+        self.api = self.start("--ownership-verification", "required")
+        domain_name = {
+            "server_certificate": "serverCertificates/api",
+            "mutual_tls": {"truststores": [{"truststore": "truststores/partners"}]},
+        }
+        self.refuse(
+            "OWNERSHIP_CERTIFICATE_REQUIRED",
+            "DomainNames/CreateDomainName",
+            domain_name_id="api.example.com",
+            domain_name=domain_name,
+        )
+        # What is imported itself proves nothing.
+        self.refuse(
+            "OWNERSHIP_CERTIFICATE_NOT_ISSUED",
+            "DomainNames/CreateDomainName",
+            domain_name_id="api.example.com",
+            domain_name={
+                **domain_name,
+                "ownership_verification_certificate": "serverCertificates/proof",
+            },
+        )
+        self.api(
+            "DomainNames/CreateDomainName",
+            domain_name_id="api.example.com",
+            domain_name={"server_certificate": "serverCertificates/api"},
+        )
+
     def test_changes_one_field_of_mutual_tls(self):
         self.certificate("api", "api.example.com", issuer=self.issuer)
         self.truststore("partners")
