@@ -41,7 +41,7 @@ class OperatingTest(unittest.TestCase):
         work.mkdir()
         admin, xds, http = (f"127.0.0.1:{port}" for port in free_ports(3))
         # Whatever fails, the service goes with the shell.
-        script = "trap 'kill $(jobs -p) 2> /dev/null' EXIT\n" + "".join(blocks)
+        script = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + "".join(blocks)
         done = subprocess.run(
             ["bash", "-euxo", "pipefail", "-c", script],
             cwd=work,
