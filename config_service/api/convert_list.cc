@@ -114,4 +114,12 @@ void Convert(const domain::CertificateListEntry& from,
   to.set_comment(from.comment);
 }
 
+void Convert(const service::RevocationListView& from,
+             proto::RevocationList& to) {
+  Convert(from.list, to);
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
+}
+
 }  // namespace sallyport::api

@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "config_service/domain/revocation.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/revocation_lists.h"
 #include "proto/sallyport/config/v1/revocation.pb.h"
 
 namespace sallyport::api {
@@ -31,6 +32,9 @@ void Convert(const domain::CertificateList& from,
              sallyport::config::v1::CertificateList& to);
 void Convert(const domain::CertificateListEntry& from,
              sallyport::config::v1::CertificateListEntry& to);
+
+void Convert(const service::RevocationListView& from,
+             sallyport::config::v1::RevocationList& to);
 
 }  // namespace sallyport::api
 

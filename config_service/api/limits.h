@@ -14,6 +14,10 @@ constexpr size_t kMaxChunkBytes = size_t{1} << 20;
 // Uploads at one time: each may hold a truststore of the largest size.
 constexpr int kMaxUploads = 4;
 
+// Calls that wait for something to happen, at one time: each takes a thread of
+// those that the API has.
+constexpr int kMaxWaitingCalls = 32;
+
 // Calls of one principal: so many at once, and then so many each second.
 constexpr double kCallBurst = 400;
 constexpr double kCallsPerSecond = 200;

@@ -17,8 +17,10 @@
 #include "config_service/api/audit_log.h"
 #include "config_service/api/certificates.h"
 #include "config_service/api/domain_names.h"
+#include "config_service/api/fleets.h"
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
+#include "config_service/api/lists.h"
 #include "config_service/api/truststores.h"
 #include "config_service/objects/objects.h"
 #include "config_service/server/http.h"
@@ -29,9 +31,13 @@
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
+#include "config_service/service/certificate_lists.h"
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/domain_names.h"
+#include "config_service/service/events.h"
+#include "config_service/service/fleets.h"
 #include "config_service/service/proxy_ca.h"
+#include "config_service/service/revocation_lists.h"
 #include "config_service/service/roles.h"
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/transaction.h"
@@ -106,6 +112,10 @@ class DaemonImpl : public Daemon {
                       DomainNameSettingsOf(settings_)),
         api_mappings_(context_),
         apis_(context_),
+        revocation_lists_(context_),
+        certificate_lists_(context_),
+        fleets_(context_),
+        events_(context_),
         audit_log_(store_.get()) {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(
@@ -115,12 +125,22 @@ class DaemonImpl : public Daemon {
     services_.push_back(api::NewDomainNamesService(&domain_names_, &gate_));
     services_.push_back(api::NewApiMappingsService(&api_mappings_, &gate_));
     services_.push_back(api::NewApisService(&apis_, &gate_));
+    services_.push_back(
+        api::NewRevocationListsService(&revocation_lists_, &gate_));
+    services_.push_back(
+        api::NewCertificateListsService(&certificate_lists_, &gate_));
     services_.push_back(api::NewAuditLogService(&audit_log_, &gate_));
   }
 
   ~DaemonImpl() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start() {
+    // A store that takes no changes is still there to be read.
+    const absl::Status fleet = fleets_.EnsureDefault();
+    if (!fleet.ok()) {
+      LogError("the fleet \"default\" cannot be made",
+               {{"details", fleet.ToString()}});
+    }
     SALLYPORT_ASSIGN_OR_RETURN(
         proxy_ca_, service::ProxyCa::Open(*store_, *sealer_, Clock::System(),
                                           settings_.options.trust_domain));
@@ -130,6 +150,11 @@ class DaemonImpl : public Daemon {
                          settings_.xds.loopback;
     xds.hosts = settings_.xds_hosts;
     SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
+    node_certificates_ =
+        std::make_unique<service::NodeCertificates>(context_, proxy_ca_.get());
+    services_.push_back(api::NewFleetsService(
+        &fleets_, &events_, node_certificates_.get(),
+        [this]() -> bool { return stopping_; }, &gate_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -240,9 +265,10 @@ class DaemonImpl : public Daemon {
     while (!stop_cleaning_.WaitForNotificationWithTimeout(kCleaningInterval)) {
       const auto forgotten =
           service::ForgetRequests(*store_, Clock::System().Now());
+      const auto orphans = service::RemoveOrphanedEntries(*store_);
       const auto removed = store_->CollectGarbage();
       for (const absl::Status& status :
-           {forgotten.status(), removed.status()}) {
+           {forgotten.status(), orphans.status(), removed.status()}) {
         if (!status.ok()) {
           LogError("cleaning failed", {{"details", status.ToString()}});
         }
@@ -269,10 +295,15 @@ class DaemonImpl : public Daemon {
   service::DomainNames domain_names_;
   service::ApiMappings api_mappings_;
   service::Apis apis_;
+  service::RevocationLists revocation_lists_;
+  service::CertificateLists certificate_lists_;
+  service::Fleets fleets_;
+  service::Events events_;
   service::AuditLog audit_log_;
+  std::unique_ptr<service::ProxyCa> proxy_ca_;
+  std::unique_ptr<service::NodeCertificates> node_certificates_;
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
-  std::unique_ptr<service::ProxyCa> proxy_ca_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};

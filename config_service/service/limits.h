@@ -51,6 +51,15 @@ constexpr size_t kMaxStagesOfApi = 100;
 constexpr size_t kMaxDeploymentsOfApi = 300;
 constexpr size_t kMaxMappingsOfDomain = 500;
 
+// How long a call may wait for a rollout, and does unless it says.
+constexpr absl::Duration kMaxRolloutWait = absl::Minutes(10);
+constexpr absl::Duration kDefaultRolloutWait = absl::Seconds(60);
+
+// Names that a watch of events may have, and how long events of nodes may be
+// kept back.
+constexpr size_t kMaxWatchedResources = 100;
+constexpr absl::Duration kEventInterval = absl::Milliseconds(100);
+
 // Warnings that one resource lists; the rest is counted.
 constexpr size_t kMaxListedWarnings = 100;
 
