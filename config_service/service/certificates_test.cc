@@ -104,6 +104,21 @@ class CertificatesTest : public testing::Test {
     request.key_kind = pki::PrivateKey::Kind::kEcP256;
     return clients_.Generate(caller_, write_, request);
   }
+  // A domain that shows the certificate `certificate`, without further ado.
+  void PutDomain(const std::string& host, const std::string& certificate) {
+    domain::DomainName domain_name;
+    domain_name.name = domain::DomainNameName(host);
+    domain_name.server_certificate = ServerCertificateName(certificate);
+    store::Commit commit;
+    commit.puts.push_back(
+        {store::KeyOf(domain_name.name), store::Encode(domain_name), {}});
+    commit.puts.push_back(
+        {store::ReferenceKey(domain_name.server_certificate.ToString(),
+                             domain_name.name.ToString()),
+         "",
+         {}});
+    ASSERT_TRUE(store_->Apply(commit).ok());
+  }
   // That `by` names `target`, as a resource's own commit would say.
   void Refer(const std::string& target, const std::string& by) {
     store::Commit commit;
@@ -268,6 +283,33 @@ TEST_F(ServerCertificatesTest, DropsTheOldestVersionThatNobodyShows) {
   EXPECT_TRUE(version(1).ok());
   EXPECT_EQ(ReasonOf(version(2)), Reason::kResourceNotFound);
   EXPECT_TRUE(version(3).ok());
+}
+
+TEST_F(ServerCertificatesTest, HoldsAsManyDomainsAsItSays) {
+  ASSERT_TRUE(Create("api", Leaf(ca_, "*.example.com")).ok());
+  for (size_t i = 0; i < kMaxHeldDomainsOfImport; ++i) {
+    PutDomain(absl::StrCat("d", i, ".example.com"), "api");
+  }
+  const auto num_held = [&] {
+    size_t held = 0;
+    for (size_t i = 0; i < kMaxHeldDomainsOfImport; ++i) {
+      const domain::DomainNameName name(absl::StrCat("d", i, ".example.com"));
+      const auto got = store_->Get(store::KeyOf(name));
+      const auto read = store::Decode(name, *got->record);
+      held += read->held_certificate_version != 0;
+    }
+    return held;
+  };
+  const auto held = Import("api", Leaf(ca_, "other.example.com"));
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(num_held(), kMaxHeldDomainsOfImport);
+  const auto released = Import("api", Leaf(ca_, "*.example.com"));
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(num_held(), 0u);
+  PutDomain("one-more.example.com", "api");
+  EXPECT_EQ(ReasonOf(Import("api", Leaf(ca_, "other.example.com")).status()),
+            Reason::kQuotaExceeded);
+  EXPECT_EQ(num_held(), 0u);
 }
 
 TEST_F(ServerCertificatesTest, ChangesNothingWhenItOnlyValidates) {

@@ -35,7 +35,8 @@ constexpr size_t kMaxVersionsOfServerCertificate = 100;
 
 // Domains that one import of a server certificate changes, because they are to
 // go on with the version before, or no longer.
-constexpr size_t kMaxHeldDomainsOfImport = 500;
+// Three operations of a commit each.
+constexpr size_t kMaxHeldDomainsOfImport = 300;
 
 // Stages that a client certificate lists.
 constexpr size_t kMaxListedStages = 100;
