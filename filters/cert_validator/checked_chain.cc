@@ -60,13 +60,13 @@ struct Memory {
     refusal->sent.clear();
     refusal->lists = nullptr;
     refusal->has_client_certificate = false;
-    for (std::string* text : {&refusal->subject, &refusal->issuer,
-                              &refusal->serial, &refusal->fingerprint}) {
-      text->clear();
+    size_t bytes = sizeof(CheckedChain);
+    for (const std::string* text :
+         {&refusal->verdict.detail, &refusal->truststore,
+          &refusal->truststore_name, &refusal->subject, &refusal->issuer,
+          &refusal->serial, &refusal->fingerprint}) {
+      bytes += text->size();
     }
-    const size_t bytes = sizeof(CheckedChain) + refusal->verdict.detail.size() +
-                         refusal->truststore.size() +
-                         refusal->truststore_name.size();
     refusals.Put(key, std::move(refusal), bytes);
   }
   // Null when that is not known or does not hold at `now`.
@@ -201,12 +201,16 @@ void AskShadow(const TrustState& state,
 
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
-    const pki::Sha256Digest& digest, absl::Time now) {
+    const pki::Sha256Digest& digest, absl::Time now,
+    Certificates certificates) {
   const Key key{state.id(), digest};
   Memory& memory = ThreadMemory();
   if (auto found = memory.Find(key, now)) return found;
   const std::shared_ptr<const CheckedChain> known =
       memory.FindRefusal(key, now);
+  if (known != nullptr && certificates == Certificates::kReadIfTrusted) {
+    return known;
+  }
   auto checked = known != nullptr ? std::make_shared<CheckedChain>(*known)
                                   : std::make_shared<CheckedChain>();
   checked->lineage = state.lineage();
@@ -243,6 +247,21 @@ std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
                                                 const pki::Sha256Digest& digest,
                                                 absl::Time now) {
   return ThreadMemory().Find(Key{state_id, digest}, now);
+}
+
+std::shared_ptr<const CheckedChain> RefusedUnread(
+    uint64_t state_id, absl::Span<const absl::string_view> chain,
+    const pki::Sha256Digest& digest, uint64_t lineage, pki::Verdict verdict,
+    absl::Time now) {
+  Memory& memory = ThreadMemory();
+  auto refused = std::make_shared<CheckedChain>();
+  refused->verdict = std::move(verdict);
+  refused->lineage = lineage;
+  refused->verified_at = now;
+  ReadSent(chain.subspan(0, 1), memory.verify, *refused);
+  NameLeaf(*refused);
+  memory.refused.Put(Key{state_id, digest}, refused, BytesOf(*refused));
+  return refused;
 }
 
 std::shared_ptr<const CheckedChain> UncheckedChain(

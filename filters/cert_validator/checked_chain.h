@@ -77,15 +77,29 @@ struct CheckedChain {
 // null. Truststores are asked in their order,
 // within one budget of signature checks; the shadow has a budget of its own,
 // and where it differs the log says so.
+enum class Certificates {
+  kRead,
+  // A refusal that is remembered may come without them; the texts are there.
+  kReadIfTrusted,
+};
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
-    const pki::Sha256Digest& digest, absl::Time now);
+    const pki::Sha256Digest& digest, absl::Time now,
+    Certificates certificates = Certificates::kRead);
 
 // FindChecked: what the calling thread remembers about the chain under the
 // state with that id, if it holds at `now`; null otherwise. No lock, no check.
 std::shared_ptr<const CheckedChain> FindChecked(uint64_t state_id,
                                                 const pki::Sha256Digest& digest,
                                                 absl::Time now);
+
+// RefusedUnread: `verdict`, a refusal that was given without reading the chain
+// and stays whatever the trust is; `chain` begins with the client's own
+// certificate, which is read. Remembered like the others.
+std::shared_ptr<const CheckedChain> RefusedUnread(
+    uint64_t state_id, absl::Span<const absl::string_view> chain,
+    const pki::Sha256Digest& digest, uint64_t lineage, pki::Verdict verdict,
+    absl::Time now);
 
 // UncheckedChain: CONFIGURATION_MISSING, for a domain without a trust. Only the
 // client's own certificate is read, for its names.

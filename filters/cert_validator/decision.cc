@@ -96,10 +96,21 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
     return Refused("the connection's record cannot be read");
   }
   if (record.cut_short) {
-    Repeat(head, decision);
-    if (decision.trusted()) {
+    if (head.reason == pki::Reason::kTrusted) {
       return Refused("the connection's record cannot be read");
     }
+    if (need == Need::kChain) {
+      pki::Verdict verdict;
+      verdict.reason = head.reason;
+      verdict.detail = Printable(head.detail);
+      verdict.depth = head.depth;
+      Apply(RefusedUnread(current_id, record.chain, head.chain_digest,
+                          head.lineage, std::move(verdict), now),
+            decision);
+      decision.shadow = head.shadow;
+      return decision;
+    }
+    Repeat(head, decision);
     decision.recheck_at = absl::InfiniteFuture();
     return decision;
   }
@@ -122,11 +133,15 @@ Decision Decide(const DomainTrust& domain, absl::string_view bytes,
 
 Decision DecideChain(const DomainTrust& domain,
                      absl::Span<const absl::string_view> chain,
-                     const pki::Sha256Digest& digest, absl::Time now) {
+                     const pki::Sha256Digest& digest, absl::Time now,
+                     Need need) {
   const auto states = domain.CurrentOfAll();
   if (states.empty()) return Refused(kNoTrust);
   Decision decision;
-  Apply(CheckChain(*states.front(), chain, digest, now), decision);
+  Apply(CheckChain(*states.front(), chain, digest, now,
+                   need == Need::kChain ? Certificates::kRead
+                                        : Certificates::kReadIfTrusted),
+        decision);
   for (size_t i = 1; i < states.size() && decision.trusted(); ++i) {
     AlsoNeeds(*states[i], chain, digest, now, decision);
   }

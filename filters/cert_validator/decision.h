@@ -65,13 +65,15 @@ Decision Decide(const DomainTrust& domain, absl::string_view record,
 
 // DecideChain: the same for a connection without a record, whose chain is known
 // from elsewhere (a resumed session). `chain` is not empty; `digest` is its
-// ChainDigest(). Decision::checked is set but for CONFIGURATION_MISSING.
+// ChainDigest(). Decision::checked is set but for CONFIGURATION_MISSING; of a
+// refusal it has the certificates only when they are needed (Need::kChain).
 //
 // Which of a domain's filter chains the session comes from is not known, so
 // where states of several lineages are bound, all must trust it.
 Decision DecideChain(const DomainTrust& domain,
                      absl::Span<const absl::string_view> chain,
-                     const pki::Sha256Digest& digest, absl::Time now);
+                     const pki::Sha256Digest& digest, absl::Time now,
+                     Need need = Need::kChain);
 
 }  // namespace sallyport::cert_validator
 

@@ -459,7 +459,8 @@ bool Filter::ServesHost(absl::string_view authority) const {
 }
 
 Filter::Identity Filter::IdentifyWithoutRecord(abi::HttpFilter* stream,
-                                               absl::Time now) const {
+                                               absl::Time now,
+                                               const RouteFilter* route) const {
   Identity identity;
   Decision& decision = identity.decision;
   if (domain_->current_id() == 0) {
@@ -495,7 +496,7 @@ Filter::Identity Filter::IdentifyWithoutRecord(abi::HttpFilter* stream,
   }
   identity.resumed = *std::move(resumed);
   decision = DecideChain(*domain_, identity.resumed->chain.certificates(),
-                         identity.resumed->digest, now);
+                         identity.resumed->digest, now, NeedOn(route));
   return identity;
 }
 
@@ -511,7 +512,7 @@ Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
   abi::EnvoyBuffer bytes{nullptr, 0};
   if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
           stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
-    return IdentifyWithoutRecord(stream, now);
+    return IdentifyWithoutRecord(stream, now, route);
   }
   Identity identity;
   identity.decision = Decide(*domain_, View(bytes), now, NeedOn(route));
@@ -682,8 +683,6 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     result.identity = Identify(stream, now, route);
   }
   const Decision& decision = result.identity.decision;
-  const Requirement requirement = RequirementFor(stream, route);
-
   if (!inbound.is_for_domain) {
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
       shim::Log(
@@ -696,6 +695,13 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     return result;
   }
 
+  // Not for those who are refused whatever the path: reading it costs more than
+  // their request.
+  Requirement requirement;
+  if (decision.trusted() || result.identity.without_certificate ||
+      rejection_ == v1::PASS) {
+    requirement = RequirementFor(stream, route);
+  }
   Reason reason = decision.reason;
   bool goes_on = decision.trusted();
   bool passed_on = false;
@@ -786,7 +792,7 @@ Decision Filter::DecideAgain(abi::HttpFilter* stream,
                              absl::Time now) const {
   if (resumed != nullptr) {
     return DecideChain(*domain_, resumed->chain.certificates(), resumed->digest,
-                       now);
+                       now, Need::kVerdict);
   }
   abi::EnvoyBuffer bytes{nullptr, 0};
   if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(

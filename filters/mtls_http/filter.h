@@ -228,7 +228,8 @@ class Filter {
   cert_validator::Need NeedOn(const RouteFilter* route) const;
   Identity Identify(abi::HttpFilter* stream, absl::Time now,
                     const RouteFilter* route) const;
-  Identity IdentifyWithoutRecord(abi::HttpFilter* stream, absl::Time now) const;
+  Identity IdentifyWithoutRecord(abi::HttpFilter* stream, absl::Time now,
+                                 const RouteFilter* route) const;
   Requirement RequirementFor(abi::HttpFilter* stream,
                              const RouteFilter* route) const;
   // Which rule does not let the client in, for the operator; "" when all do.

@@ -23,6 +23,11 @@ namespace v1 = ::sallyport::filter::v1;
 
 using Segments = std::vector<std::string>;
 
+// What one segment costs beside its bytes: a string of its own.
+constexpr size_t kSegmentCost = 32;
+// What looking one prefix up costs beside its bytes.
+constexpr size_t kLookupCost = 64;
+
 bool IsControl(char c) {
   const auto u = static_cast<unsigned char>(c);
   return u < 0x20 || u == 0x7f;
@@ -209,6 +214,12 @@ class PathRules::Met {
   void AddUncovered() { uncovered_ = true; }
   // Every rule has to be met.
   void SetDoubtful() { doubtful_ = true; }
+  // Takes `bytes` off the budget; false, and in doubt, when it is used up.
+  bool Spend(size_t bytes) {
+    if (bytes > budget_) doubtful_ = true;
+    budget_ -= std::min(bytes, budget_);
+    return !doubtful_;
+  }
 
   const absl::InlinedVector<uint32_t, 8>& rules() const { return rules_; }
   bool uncovered() const { return uncovered_; }
@@ -218,6 +229,7 @@ class PathRules::Met {
   absl::InlinedVector<uint32_t, 8> rules_;
   bool uncovered_ = false;
   bool doubtful_ = false;
+  size_t budget_ = kMaxPathWork;
 };
 
 absl::StatusOr<std::unique_ptr<const PathRules>> PathRules::Create(
@@ -304,6 +316,7 @@ void PathRules::Find(absl::string_view path, Met& met) const {
   for (size_t end = size;; --end) {
     const bool whole = end == path.size();
     if (whole || path[end] == '/') {
+      if (!met.Spend(end + kLookupCost)) return;
       const auto places = places_.find(absl::string_view(lower.data(), end));
       if (places != places_.end()) {
         // The path in its own case; without it, in any.
@@ -382,6 +395,7 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
     if (IsAscii(segment)) continue;
     if (beyond_ascii_ || HasAsciiInAnotherCase(segment)) return false;
   }
+  if (decoded->all.size() > kMaxUnusualPathSegments) return false;
   std::vector<Segments> readings = {decoded->all};
   if (decoded->needed != decoded->all) readings.push_back(decoded->needed);
   // Doubles `readings` where `change` changes one.
@@ -409,6 +423,7 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
                         std::vector<Segments>* hosts) {
     Segments rest;
     const auto one = [&](const Segments& reading) {
+      if (!met.Spend(path.size() + kSegmentCost * reading.size())) return false;
       ReadWithEnd(Join(reading), met);
       if (!has_host(reading, &rest)) return true;
       if (hosts == nullptr) return false;
@@ -428,7 +443,10 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
     return clear;
   };
   std::vector<Segments> hosts;
-  for (const Segments& segments : readings) read(segments, &hosts);
+  for (const Segments& segments : readings) {
+    read(segments, &hosts);
+    if (met.doubtful()) return false;
+  }
   for (const Segments& segments : hosts) {
     if (!read(segments, nullptr)) return false;
   }

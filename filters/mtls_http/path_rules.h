@@ -27,11 +27,13 @@
 //     control characters, blanks and bytes beyond ASCII as they are; '%'
 //     without two digits; what could be decoded twice ("%2561"); what is not
 //     UTF-8 when decoded; no '/' at the front ("*", absolute URLs, CONNECT);
-//     what is not plain and longer than limits::kMaxUnusualPathBytes; two '/'
-//     at the front of what follows a host; more than kMaxExtensions dots in the
-//     last segment; the four characters beyond ASCII that are ASCII letters in
-//     another case; and, where the list has paths beyond ASCII, whatever is
-//     beyond ASCII, since its case and its composition are not looked at.
+//     what is not plain and longer than limits::kMaxUnusualPathBytes or of
+//     more than kMaxUnusualPathSegments; what takes more than kMaxPathWork to
+//     read; two '/' at the front of what follows a host; more than
+//     kMaxExtensions dots in the last segment; the four characters beyond ASCII
+//     that are ASCII letters in another case; and, where the list has paths
+//     beyond ASCII, whatever is beyond ASCII, since its case and its
+//     composition are not looked at.
 //
 // Where several rules have to be met, all of their `allow` have to match, a
 // certificate is required if one of them requires one, and none is waived
@@ -58,6 +60,11 @@ namespace sallyport::mtls_http {
 
 // Dots in a request's last segment (as far as a path of the list is long).
 inline constexpr size_t kMaxExtensions = 16;
+// Segments of a path that can be read in several ways.
+inline constexpr size_t kMaxUnusualPathSegments = 128;
+// What reading one path may cost, in bytes that are looked at, about: some 0.1
+// ms. Paths that people and programs make take a hundredth.
+inline constexpr size_t kMaxPathWork = 65536;
 
 // What a request's path asks for beside the domain's own.
 struct PathRequirement {

@@ -385,6 +385,29 @@ TEST(PathRules, CoverAnExtensionOnlyOfTheirOwnLastSegment) {
   EXPECT_THAT(Met(*rules, "/login/"), ElementsAre("login"));
 }
 
+TEST(PathRules, HoldUnusualPathsOfManySegmentsToEveryRule) {
+  const auto rules = Rules(Prefix("/admin", "admin"));
+  std::string path = "/%61";
+  for (size_t i = 1; i < kMaxUnusualPathSegments; ++i) path += "/b";
+  EXPECT_FALSE(rules->For(path).doubtful);
+  EXPECT_TRUE(rules->For(path + "/b").doubtful);
+}
+
+TEST(PathRules, HoldPathsThatTakeLongToReadToEveryRule) {
+  // One rule as long as may be, so that whole paths are looked up.
+  const auto rules =
+      Rules(Prefix("/" + std::string(limits::kMaxPathRuleBytes - 1, 'a'), "a"));
+  // Each piece of it doubles the ways to read it.
+  std::string path = "/";
+  while (path.size() + 30 < limits::kMaxUnusualPathBytes) {
+    path += "/;/./a;/a;/a./%61 ";
+    path.pop_back();
+  }
+  EXPECT_TRUE(rules->For(path).doubtful);
+  std::string few = "//;/./a;/a;/a./%61";
+  EXPECT_FALSE(rules->For("/x" + few.substr(1)).doubtful);
+}
+
 TEST(PathRules, HoldLongUnusualPathsToEveryRule) {
   const auto rules = Rules(Prefix("/admin", "admin"));
   std::string path = "/x/%20";

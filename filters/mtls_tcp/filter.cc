@@ -325,7 +325,9 @@ Connection::Judgement Connection::JudgeWithoutRecord() const {
   }
   decision.reason = Reason::kNoCertificate;
   decision.detail = "the client sent no certificate";
-  judgement.allowed = filter_->certificate_is_optional_;
+  // A rule is about a certificate: without one, none lets anybody in.
+  judgement.allowed =
+      filter_->certificate_is_optional_ && filter_->allow_ == nullptr;
   return judgement;
 }
 

@@ -214,6 +214,22 @@ TEST_F(MtlsTcpHooks, CloseAConnectionWithoutACertificate) {
             "NO_CERTIFICATE");
 }
 
+TEST_F(MtlsTcpHooks, LetNobodyWithoutACertificatePassARule) {
+  const LoadedValidator validator(root_, kDomain);
+  auto config = Config();
+  config.set_client_certificate(v1::OPTIONAL);
+  config.mutable_allow()->mutable_subject()->add_attributes()->set_type("CN");
+  config.mutable_allow()->mutable_subject()->mutable_attributes(0)->add_exact(
+      "nobody");
+  LoadedFilter filter(config);
+  Client without(filter);
+  without.Arrive(validator, "");
+  EXPECT_EQ(without.ended_by(), "sallyport_denied{NO_CERTIFICATE}");
+  Client with(filter);
+  with.Arrive(validator, client_);
+  EXPECT_EQ(with.ended_by(), "sallyport_denied{NOT_ALLOWED}");
+}
+
 TEST_F(MtlsTcpHooks, LetOneWithoutACertificateInWhereItIsOptional) {
   const LoadedValidator validator(root_, kDomain);
   auto config = Config();

@@ -1,7 +1,10 @@
 #include "pki/chain/verify.h"
 
+#include <openssl/bytestring.h>
+
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -304,11 +307,48 @@ std::string DescribeCertificate(const Certificate& certificate) {
   return Printable(absl::StrCat("'", certificate.Subject(), "'"), 300);
 }
 
+// Of RSA keys that clients send: each bit of the public exponent costs a
+// multiplication, and CAs use 65537 (or 3).
+constexpr unsigned kMaxSentRsaExponentBits = 17;
+
+// Of an RSA key (RFC 8017, A.1.1); more than any when it cannot be read.
+unsigned RsaExponentBits(const Certificate& certificate) {
+  constexpr unsigned kUnknown = std::numeric_limits<unsigned>::max();
+  const absl::string_view der = certificate.spki_der();
+  CBS spki;
+  CBS_init(&spki, reinterpret_cast<const uint8_t*>(der.data()), der.size());
+  CBS info;
+  CBS algorithm;
+  CBS bits;
+  CBS key;
+  CBS modulus;
+  CBS exponent;
+  uint8_t unused = 0;
+  if (!CBS_get_asn1(&spki, &info, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&info, &algorithm, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&info, &bits, CBS_ASN1_BITSTRING) ||
+      !CBS_get_u8(&bits, &unused) ||
+      !CBS_get_asn1(&bits, &key, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&key, &modulus, CBS_ASN1_INTEGER) ||
+      !CBS_get_asn1(&key, &exponent, CBS_ASN1_INTEGER) ||
+      CBS_len(&exponent) == 0 || CBS_len(&exponent) > 8) {
+    return kUnknown;
+  }
+  uint64_t value = 0;
+  for (uint8_t byte = 0; CBS_get_u8(&exponent, &byte) == 1;) {
+    value = value << 8 | byte;
+  }
+  unsigned length = 0;
+  for (; value != 0; value >>= 1) ++length;
+  return length;
+}
+
 // Whether checks with this certificate's key have a bounded cost, though nobody
 // vouched for it.
 bool HasCheapKey(const Certificate& certificate) {
   return certificate.public_key().type != KeyType::kRsa ||
-         certificate.public_key().bits <= limits::kMaxSentRsaBits;
+         (certificate.public_key().bits <= limits::kMaxSentRsaBits &&
+          RsaExponentBits(certificate) <= kMaxSentRsaExponentBits);
 }
 
 // Name constraints hold whether or not they are marked critical. BoringSSL

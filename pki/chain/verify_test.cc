@@ -367,6 +367,22 @@ TEST(VerifyChain, ChecksNoSignatureWithAHugeKeyThatTheClientSent) {
   }
 }
 
+TEST(VerifyChain, ChecksNoSignatureWithALargeExponentThatTheClientSent) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate namesake =
+      MakeTestCertificate(TestCaSpec("middle"), TestKey::Rsa(2048), nullptr);
+  const TestCertificate leaf = Leaf("leaf", &namesake);
+  for (const uint64_t exponent : {3, 65537, 131071, 131073}) {
+    const TestCertificate sent = MakeTestCertificate(
+        TestCaSpec("middle"), TestKey::RsaPublicOnly(2048, exponent), &root);
+    const Verdict verdict = Check({root}, {leaf, sent}, AnyAnchor());
+    EXPECT_EQ(verdict.reason, Reason::kUntrustedIssuer);
+    EXPECT_EQ(verdict.signature_checks, exponent > 131071 ? 0u : 1u)
+        << exponent;
+    EXPECT_EQ(Check({root, sent}, {leaf}).signature_checks, 1u) << exponent;
+  }
+}
+
 TEST(VerifyChain, ChecksFewSignaturesWithKeysThatTheClientSent) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificateSpec spec = TestCaSpec("middle");

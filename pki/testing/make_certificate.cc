@@ -118,11 +118,11 @@ TestKey TestKey::Rsa(int bits) {
   return key;
 }
 
-TestKey TestKey::RsaPublicOnly(int bits) {
+TestKey TestKey::RsaPublicOnly(int bits, uint64_t exponent) {
   bssl::UniquePtr<BIGNUM> n(BN_new());
   bssl::UniquePtr<BIGNUM> e(BN_new());
   Check(BN_rand(n.get(), bits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) &&
-            BN_set_word(e.get(), RSA_F4),
+            BN_set_u64(e.get(), exponent),
         "RSA key");
   bssl::UniquePtr<RSA> rsa(RSA_new_public_key(n.get(), e.get()));
   TestKey key;

@@ -24,7 +24,7 @@ class TestKey {
   static TestKey Ed25519();
   // A public key of that size for which nobody has the private one: it can be
   // in a certificate and sign nothing. Made at once, whatever the size.
-  static TestKey RsaPublicOnly(int bits);
+  static TestKey RsaPublicOnly(int bits, uint64_t exponent = 65537);
 
   struct Rep;
   const std::shared_ptr<Rep>& rep() const { return rep_; }

@@ -197,6 +197,26 @@ class Emergency(ExamplesTest):
                     self.becomes(started, identity, 200, "it is allowed again")
 
 
+class Sessions(ExamplesTest):
+    def test_strangers_leave_no_sessions_behind(self):
+        """A session that the proxy keeps has the client's whole chain in it."""
+        started = self.start(self.copy("sessions"))
+        for who in (self.people.stranger, self.people.partner):
+            for tickets in (False, True):
+                with self.subTest(who=who.subject(), tickets=tickets):
+                    context = client.tls_context(
+                        self.server.certificate, who, "1.2", tickets=tickets
+                    )
+                    options = {"server_name": HTTP, "context": context}
+                    with client.Connection(started.port("https"), **options) as first:
+                        first.request()
+                        session = first.session
+                    with client.Connection(
+                        started.port("https"), session=session, **options
+                    ) as again:
+                        self.assertEqual(again.session_reused, tickets)
+
+
 class FirstStart(ExamplesTest):
     def failure(self, started):
         known = len(started.access_log())

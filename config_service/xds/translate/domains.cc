@@ -77,9 +77,11 @@ void SetTls(const ChainSpec& spec, DownstreamTlsContext& tls) {
       SecretByName(spec.certificate_secret);
   tls.mutable_require_client_certificate()->set_value(spec.require_certificate);
   if (spec.mutual_tls == nullptr) return;
+  // Envoy would keep the sessions of clients that take no tickets, with all
+  // that they sent: memory that a stranger fills.
+  tls.set_disable_stateful_session_resumption(true);
   if (spec.mutual_tls->strict_handshake) {
     tls.set_disable_stateless_session_resumption(true);
-    tls.set_disable_stateful_session_resumption(true);
   }
   // Never anything that changes with the trust: the chain would be replaced.
   v1::TruststoreValidator validator;
