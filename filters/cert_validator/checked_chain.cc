@@ -201,14 +201,13 @@ void AskShadow(const TrustState& state,
 
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
-    const pki::Sha256Digest& digest, absl::Time now,
-    Certificates certificates) {
+    const pki::Sha256Digest& digest, absl::Time now, ReadCertificates read) {
   const Key key{state.id(), digest};
   Memory& memory = ThreadMemory();
   if (auto found = memory.Find(key, now)) return found;
   const std::shared_ptr<const CheckedChain> known =
       memory.FindRefusal(key, now);
-  if (known != nullptr && certificates == Certificates::kReadIfTrusted) {
+  if (known != nullptr && read == ReadCertificates::kIfTrusted) {
     return known;
   }
   auto checked = known != nullptr ? std::make_shared<CheckedChain>(*known)

@@ -77,15 +77,15 @@ struct CheckedChain {
 // null. Truststores are asked in their order,
 // within one budget of signature checks; the shadow has a budget of its own,
 // and where it differs the log says so.
-enum class Certificates {
-  kRead,
+enum class ReadCertificates {
+  kAlways,
   // A refusal that is remembered may come without them; the texts are there.
-  kReadIfTrusted,
+  kIfTrusted,
 };
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, absl::Time now,
-    Certificates certificates = Certificates::kRead);
+    ReadCertificates read = ReadCertificates::kAlways);
 
 // FindChecked: what the calling thread remembers about the chain under the
 // state with that id, if it holds at `now`; null otherwise. No lock, no check.

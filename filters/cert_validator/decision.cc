@@ -139,8 +139,8 @@ Decision DecideChain(const DomainTrust& domain,
   if (states.empty()) return Refused(kNoTrust);
   Decision decision;
   Apply(CheckChain(*states.front(), chain, digest, now,
-                   need == Need::kChain ? Certificates::kRead
-                                        : Certificates::kReadIfTrusted),
+                   need == Need::kChain ? ReadCertificates::kAlways
+                                        : ReadCertificates::kIfTrusted),
         decision);
   for (size_t i = 1; i < states.size() && decision.trusted(); ++i) {
     AlsoNeeds(*states[i], chain, digest, now, decision);
