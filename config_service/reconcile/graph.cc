@@ -411,7 +411,7 @@ void Graph::Accept(const UnitId& id, Unit& unit, Built built,
               entry.resource->version() != made[i]->version();
     const bool is_new = entry.providers == 0;
     if (unit.provided.count(key) == 0) ++entry.providers;
-    SetContent(key, made[i], std::move(references));
+    SetContent(key, made[i], references);
     if (is_new) Fire(ResourceWord(key));
   }
   std::set<ResourceKey> before = std::exchange(unit.provided, provided);
@@ -451,7 +451,7 @@ bool Graph::IsThere(const ResourceKey& key) const {
 }
 
 void Graph::SetContent(const ResourceKey& key, ResourcePtr resource,
-                       std::vector<ResourceKey> references) {
+                       const std::vector<ResourceKey>& references) {
   Entry& entry = entries_[key];
   entry.meanwhile = nullptr;
   entry.resource = std::move(resource);

@@ -228,7 +228,7 @@ class Graph {
               uint64_t revision);
   bool IsThere(const xds::ResourceKey& key) const;
   void SetContent(const xds::ResourceKey& key, xds::ResourcePtr resource,
-                  std::vector<xds::ResourceKey> references);
+                  const std::vector<xds::ResourceKey>& references);
   void Withdraw(const xds::ResourceKey& key);
   void Want(const std::string& fleet, const xds::ResourceKey& key);
   void Unwant(const std::string& fleet, const xds::ResourceKey& key);

@@ -167,7 +167,7 @@ absl::Status Reconciler::Update(store::Revision at) {
     read_revision_ = static_cast<uint64_t>(at.value());
     gone = Deliver(graph_->TakeChanges(read_revision_));
   }
-  EndPublishers(std::move(gone));
+  EndPublishers(gone);
   LogProblems();
   return WriteStatus();
 }
@@ -240,14 +240,15 @@ std::vector<std::string> Reconciler::Deliver(
   for (const auto& [name, publisher] : publishers_) {
     if (changes.count(name) == 0) gone.push_back(name);
   }
-  for (auto& [name, change] : changes) {
+  for (auto& one : changes) {
+    const std::string& name = one.first;
     std::unique_ptr<FleetPublisher>& publisher = publishers_[name];
     if (publisher != nullptr) {
-      publisher->Add(std::move(change));
+      publisher->Add(std::move(one.second));
       continue;
     }
     publisher = std::make_unique<FleetPublisher>(
-        name, std::move(change), cache_, ledger_, clock_,
+        name, std::move(one.second), cache_, ledger_, clock_,
         options_.max_step_wait, log_,
         [this](const std::string& domain, const std::string& message) {
           Held(domain, message);
@@ -256,7 +257,7 @@ std::vector<std::string> Reconciler::Deliver(
   return gone;
 }
 
-void Reconciler::EndPublishers(std::vector<std::string> fleets) {
+void Reconciler::EndPublishers(const std::vector<std::string>& fleets) {
   for (const std::string& name : fleets) {
     std::unique_ptr<FleetPublisher> ended;
     {

@@ -105,7 +105,7 @@ class Reconciler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A domain of a fleet stays as it is, and why; or not any more.
   void Held(const std::string& domain, const std::string& message);
-  void EndPublishers(std::vector<std::string> fleets);
+  void EndPublishers(const std::vector<std::string>& fleets);
   uint64_t PublishedIn(const std::string& fleet) const;
   void LogProblems();
   // Writes what became of domains beside them into the store.
