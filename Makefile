@@ -3,7 +3,7 @@
 .PHONY: help setup demo test bench fuzz soak format format-check tidy clean
 
 help:
-	@echo "make demo          run the example; installs only what it needs"
+	@echo "make demo          run the examples; installs only what they need"
 	@echo "make test          everything that can fail a change; ends in a count"
 	@echo "make bench         measure"
 	@echo "make fuzz          each fuzz target for FUZZ_SECONDS (default 60)"
@@ -20,6 +20,7 @@ setup:
 demo:
 	@tools/setup demo
 	@examples/run-demo
+	@examples/fleet/run
 
 test:
 	@tools/setup test

@@ -107,12 +107,13 @@ inline void Stamp(domain::ServerCertificateVersion& version, int64_t revision) {
   version.revision = revision;
 }
 template <typename T>
-auto SetEtag(T& resource, domain::Etag etag)
+auto SetEtag(T& resource, const domain::Etag& etag)
     -> decltype(void(resource.metadata.etag)) {
-  resource.metadata.etag = std::move(etag);
+  resource.metadata.etag = etag;
 }
-inline void SetEtag(domain::TruststoreVersion& version, domain::Etag etag) {
-  version.etag = std::move(etag);
+inline void SetEtag(domain::TruststoreVersion& version,
+                    const domain::Etag& etag) {
+  version.etag = etag;
 }
 // Has none.
 inline void SetEtag(domain::ServerCertificateVersion&, const domain::Etag&) {}

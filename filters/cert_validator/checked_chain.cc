@@ -205,8 +205,7 @@ std::shared_ptr<const CheckedChain> CheckChain(
   const Key key{state.id(), digest};
   Memory& memory = ThreadMemory();
   if (auto found = memory.Find(key, now)) return found;
-  const std::shared_ptr<const CheckedChain> known =
-      memory.FindRefusal(key, now);
+  std::shared_ptr<const CheckedChain> known = memory.FindRefusal(key, now);
   if (known != nullptr && read == ReadCertificates::kIfTrusted) {
     return known;
   }
