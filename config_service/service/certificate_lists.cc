@@ -347,7 +347,7 @@ absl::StatusOr<CertificateList> CertificateLists::Update(
 absl::Status CertificateLists::Delete(const Caller& caller, const Write& write,
                                       const CertificateListName& name,
                                       const domain::Etag& etag) {
-  const absl::Status deleted =
+  absl::Status deleted =
       Mutate<Deleted>(
           context_, caller, write,
           [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
