@@ -194,6 +194,7 @@ std::vector<Translated> TranslateListeners(const FleetInput& input) {
   for (const Carried& carried : input.carried) {
     carriers[CarrierOf(carried.name, count)].push_back(carried);
   }
+  out.reserve(carriers.size() + 1);
   for (const auto& [index, carried] : carriers) {
     out.push_back(TranslateCarrier(index, carried));
   }
