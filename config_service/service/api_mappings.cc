@@ -263,32 +263,15 @@ absl::StatusOr<Page<ApiMappingView>> ApiMappings::List(
 absl::StatusOr<ApiMappingView> ApiMappings::Update(
     const Caller& caller, const Write& write, const ApiMapping& mapping,
     const std::vector<std::string>& mask) {
-  absl::StatusOr<ApiMapping> updated = Mutate<ApiMapping>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<ApiMapping> {
-        SALLYPORT_ASSIGN_OR_RETURN(const ApiMapping before,
-                                   transaction.Load(mapping.name));
-        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(mapping.metadata.etag,
-                                                    before.metadata.etag,
-                                                    mapping.name.ToString()));
-        ApiMapping after = before;
-        Violations violations;
-        ApplyMask<ApiMapping>(kFields, kOutputOnly, mask, mapping, after,
-                              violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        violations.AddAll("api_mapping", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
+  absl::StatusOr<ApiMapping> updated = UpdateResource<ApiMapping>(
+      context_, caller, write, {"api_mapping", kFields, kOutputOnly}, mapping,
+      mask, NothingElse(),
+      [&](Transaction& transaction, const ApiMapping& before,
+          ApiMapping& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(Check(transaction, after, /*is_new=*/false));
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
         transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
-        return after;
-      },
-      [&](const Replay& replay) {
-        return ReadResource(*context_.store, mapping.name, replay.revision);
+        return absl::OkStatus();
       });
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
@@ -297,20 +280,12 @@ absl::StatusOr<ApiMappingView> ApiMappings::Update(
 absl::Status ApiMappings::Delete(const Caller& caller, const Write& write,
                                  const ApiMappingName& name,
                                  const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const ApiMapping mapping,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, mapping.metadata.etag, name.ToString()));
-               transaction.Delete(mapping);
-               transaction.SetReferences(name.ToString(), ReferencesOf(mapping),
-                                         {});
-               return Deleted();
-             },
-             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const ApiMapping& mapping) {
+        transaction.SetReferences(name.ToString(), ReferencesOf(mapping), {});
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace sallyport::service

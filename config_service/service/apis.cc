@@ -397,94 +397,66 @@ absl::StatusOr<Page<ApiView>> Apis::ListApis(const PageRequest& request) {
 absl::StatusOr<ApiView> Apis::UpdateApi(const Caller& caller,
                                         const Write& write, const Api& api,
                                         const std::vector<std::string>& mask) {
-  absl::StatusOr<Api> updated = Mutate<Api>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<Api> {
-        SALLYPORT_ASSIGN_OR_RETURN(const Api before,
-                                   transaction.Load(api.name));
-        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-            api.metadata.etag, before.metadata.etag, api.name.ToString()));
-        Api after = before;
-        Violations violations;
-        ApplyMask<Api>(kApiFields, kApiOutputOnly, mask, api, after,
-                       violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        if (after.endpoint_type == domain::EndpointType::kPrivate &&
-            before.endpoint_type != domain::EndpointType::kPrivate) {
-          SALLYPORT_RETURN_IF_ERROR(
-              CheckNoMutualTlsMapping(transaction, api.name, fields));
+  absl::StatusOr<Api> updated = UpdateResource<Api>(
+      context_, caller, write, {"api", kApiFields, kApiOutputOnly}, api, mask,
+      [&](Transaction& transaction, const Api& before, const Api& after,
+          Violations& fields) -> absl::Status {
+        if (after.endpoint_type != domain::EndpointType::kPrivate ||
+            before.endpoint_type == domain::EndpointType::kPrivate) {
+          return absl::OkStatus();
         }
-        violations.AddAll("api", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
-        return after;
+        return CheckNoMutualTlsMapping(transaction, api.name, fields);
       },
-      [&](const Replay& replay) {
-        return ReadResource(*context_.store, api.name, replay.revision);
-      });
+      NothingElse());
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
 }
 
 absl::Status Apis::DeleteApi(const Caller& caller, const Write& write,
                              const ApiName& name, const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const Api api,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(
-                   domain::CheckEtag(etag, api.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               transaction.Delete(api);
-               SALLYPORT_ASSIGN_OR_RETURN(
-                   std::vector<store::Record> routes,
-                   transaction.List(store::ChildrenPrefix<RouteName>(name)));
-               for (store::Record& record : routes) {
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     const RouteName route_name,
-                     NameOfRecord<RouteName>(name, record));
-                 SALLYPORT_ASSIGN_OR_RETURN(const Route route,
-                                            store::Decode(route_name, record));
-                 transaction.DeletePart(std::move(record.key));
-                 transaction.SetReferences(route_name.ToString(),
-                                           ReferencesOf(route), {});
-               }
-               SALLYPORT_ASSIGN_OR_RETURN(
-                   std::vector<store::Record> stages,
-                   transaction.List(store::ChildrenPrefix<StageName>(name)));
-               for (store::Record& record : stages) {
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     const StageName stage_name,
-                     NameOfRecord<StageName>(name, record));
-                 SALLYPORT_ASSIGN_OR_RETURN(const Stage stage,
-                                            store::Decode(stage_name, record));
-                 transaction.DeletePart(std::move(record.key));
-                 transaction.SetReferences(stage_name.ToString(),
-                                           ReferencesOf(stage), {});
-               }
-               SALLYPORT_ASSIGN_OR_RETURN(
-                   std::vector<store::Record> deployments,
-                   transaction.List(
-                       store::ChildrenPrefix<DeploymentName>(name)));
-               for (store::Record& record : deployments) {
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     const DeploymentName deployment_name,
-                     NameOfRecord<DeploymentName>(name, record));
-                 SALLYPORT_ASSIGN_OR_RETURN(const Deployment deployment,
-                                            Decode(deployment_name, record));
-                 transaction.DeletePart(std::move(record.key));
-                 transaction.SetReferences(deployment_name.ToString(),
-                                           ReferencesOf(deployment), {});
-               }
-               return Deleted();
-             },
-             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const Api&) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        SALLYPORT_ASSIGN_OR_RETURN(
+            std::vector<store::Record> routes,
+            transaction.List(store::ChildrenPrefix<RouteName>(name)));
+        for (store::Record& record : routes) {
+          SALLYPORT_ASSIGN_OR_RETURN(const RouteName route_name,
+                                     NameOfRecord<RouteName>(name, record));
+          SALLYPORT_ASSIGN_OR_RETURN(const Route route,
+                                     store::Decode(route_name, record));
+          transaction.DeletePart(std::move(record.key));
+          transaction.SetReferences(route_name.ToString(), ReferencesOf(route),
+                                    {});
+        }
+        SALLYPORT_ASSIGN_OR_RETURN(
+            std::vector<store::Record> stages,
+            transaction.List(store::ChildrenPrefix<StageName>(name)));
+        for (store::Record& record : stages) {
+          SALLYPORT_ASSIGN_OR_RETURN(const StageName stage_name,
+                                     NameOfRecord<StageName>(name, record));
+          SALLYPORT_ASSIGN_OR_RETURN(const Stage stage,
+                                     store::Decode(stage_name, record));
+          transaction.DeletePart(std::move(record.key));
+          transaction.SetReferences(stage_name.ToString(), ReferencesOf(stage),
+                                    {});
+        }
+        SALLYPORT_ASSIGN_OR_RETURN(
+            std::vector<store::Record> deployments,
+            transaction.List(store::ChildrenPrefix<DeploymentName>(name)));
+        for (store::Record& record : deployments) {
+          SALLYPORT_ASSIGN_OR_RETURN(
+              const DeploymentName deployment_name,
+              NameOfRecord<DeploymentName>(name, record));
+          SALLYPORT_ASSIGN_OR_RETURN(const Deployment deployment,
+                                     Decode(deployment_name, record));
+          transaction.DeletePart(std::move(record.key));
+          transaction.SetReferences(deployment_name.ToString(),
+                                    ReferencesOf(deployment), {});
+        }
+        return absl::OkStatus();
+      });
 }
 
 // ------------------------------------------------------------------ routes
@@ -594,32 +566,16 @@ absl::StatusOr<Page<RouteView>> Apis::ListRoutes(const ApiName& parent,
 absl::StatusOr<RouteView> Apis::UpdateRoute(
     const Caller& caller, const Write& write, const Route& route,
     const std::vector<std::string>& mask) {
-  absl::StatusOr<Route> updated = Mutate<Route>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<Route> {
-        SALLYPORT_ASSIGN_OR_RETURN(const Route before,
-                                   transaction.Load(route.name));
-        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-            route.metadata.etag, before.metadata.etag, route.name.ToString()));
-        Route after = before;
-        Violations violations;
-        ApplyMask<Route>(kRouteFields, kRouteOutputOnly, mask, route, after,
-                         violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        violations.AddAll("route", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
+  absl::StatusOr<Route> updated = UpdateResource<Route>(
+      context_, caller, write, {"route", kRouteFields, kRouteOutputOnly}, route,
+      mask, NothingElse(),
+      [&](Transaction& transaction, const Route& before,
+          Route& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(
             CheckRoute(transaction, after, /*is_new=*/false));
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
         transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
-        return after;
-      },
-      [&](const Replay& replay) {
-        return ReadResource(*context_.store, route.name, replay.revision);
+        return absl::OkStatus();
       });
   if (!updated.ok()) return updated.status();
   return ViewOf(*std::move(updated));
@@ -628,20 +584,12 @@ absl::StatusOr<RouteView> Apis::UpdateRoute(
 absl::Status Apis::DeleteRoute(const Caller& caller, const Write& write,
                                const RouteName& name,
                                const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const Route route,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, route.metadata.etag, name.ToString()));
-               transaction.Delete(route);
-               transaction.SetReferences(name.ToString(), ReferencesOf(route),
-                                         {});
-               return Deleted();
-             },
-             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(context_, caller, write, name, etag,
+                        [&](Transaction& transaction, const Route& route) {
+                          transaction.SetReferences(name.ToString(),
+                                                    ReferencesOf(route), {});
+                          return absl::OkStatus();
+                        });
 }
 
 // ------------------------------------------------------------------ stages
@@ -772,34 +720,18 @@ absl::StatusOr<Page<StageView>> Apis::ListStages(const ApiName& parent,
 absl::StatusOr<StageView> Apis::UpdateStage(
     const Caller& caller, const Write& write, const Stage& stage,
     const std::vector<std::string>& mask) {
-  absl::StatusOr<Stage> updated = Mutate<Stage>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<Stage> {
-        SALLYPORT_ASSIGN_OR_RETURN(const Stage before,
-                                   transaction.Load(stage.name));
-        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-            stage.metadata.etag, before.metadata.etag, stage.name.ToString()));
-        Stage after = before;
-        Violations violations;
-        ApplyMask<Stage>(kStageFields, kStageOutputOnly, mask, stage, after,
-                         violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        violations.AddAll("stage", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
+  absl::StatusOr<Stage> updated = UpdateResource<Stage>(
+      context_, caller, write, {"stage", kStageFields, kStageOutputOnly}, stage,
+      mask, NothingElse(),
+      [&](Transaction& transaction, const Stage& before,
+          Stage& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(CheckStage(transaction, after));
         if (after.deployment != before.deployment) {
           after.previous_deployment = before.deployment;
         }
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
         transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
-        return after;
-      },
-      [&](const Replay& replay) {
-        return ReadResource(*context_.store, stage.name, replay.revision);
+        return absl::OkStatus();
       });
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
@@ -808,22 +740,13 @@ absl::StatusOr<StageView> Apis::UpdateStage(
 absl::Status Apis::DeleteStage(const Caller& caller, const Write& write,
                                const StageName& name,
                                const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const Stage stage,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, stage.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               transaction.Delete(stage);
-               transaction.SetReferences(name.ToString(), ReferencesOf(stage),
-                                         {});
-               return Deleted();
-             },
-             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const Stage& stage) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        transaction.SetReferences(name.ToString(), ReferencesOf(stage), {});
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<StageView> Apis::RollbackStage(const Caller& caller,

@@ -348,19 +348,10 @@ absl::Status CertificateLists::Delete(const Caller& caller, const Write& write,
                                       const CertificateListName& name,
                                       const domain::Etag& etag) {
   absl::Status deleted =
-      Mutate<Deleted>(
-          context_, caller, write,
-          [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-            SALLYPORT_ASSIGN_OR_RETURN(const CertificateList list,
-                                       transaction.Load(name));
-            SALLYPORT_RETURN_IF_ERROR(
-                domain::CheckEtag(etag, list.metadata.etag, name.ToString()));
-            SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
-            transaction.Delete(list);
-            return Deleted();
-          },
-          [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-          .status();
+      DeleteResource(context_, caller, write, name, etag,
+                     [&](Transaction& transaction, const CertificateList&) {
+                       return transaction.CheckUnused(name.ToString());
+                     });
   if (!deleted.ok() || write.validate_only) return deleted;
   // The list is gone, and its entries count for nothing; those that stay behind
   // now are removed later.

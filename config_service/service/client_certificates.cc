@@ -287,35 +287,23 @@ absl::Status ClientCertificates::Delete(const Caller& caller,
                                         const Write& write,
                                         const ClientCertificateName& name,
                                         const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const ClientCertificate certificate,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, certificate.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               if (context_.rollouts != nullptr) {
-                 const std::vector<domain::NodeName> nodes =
-                     context_.rollouts->NodesWith(name);
-                 if (!nodes.empty()) {
-                   return domain::MakeError(
-                       Reason::kClientCertificateInForce,
-                       absl::StrCat("\"", name.ToString(),
-                                    "\" may still be presented by ",
-                                    nodes.front().ToString(),
-                                    nodes.size() > 1 ? " and others" : "",
-                                    "; wait for the rollout"),
-                       {{"resource", name.ToString()},
-                        {"node", nodes.front().ToString()}});
-                 }
-               }
-               transaction.Delete(certificate);
-               return Deleted();
-             },
-             [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const ClientCertificate&) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        if (context_.rollouts == nullptr) return absl::OkStatus();
+        const std::vector<domain::NodeName> nodes =
+            context_.rollouts->NodesWith(name);
+        if (nodes.empty()) return absl::OkStatus();
+        return domain::MakeError(
+            Reason::kClientCertificateInForce,
+            absl::StrCat("\"", name.ToString(), "\" may still be presented by ",
+                         nodes.front().ToString(),
+                         nodes.size() > 1 ? " and others" : "",
+                         "; wait for the rollout"),
+            {{"resource", name.ToString()},
+             {"node", nodes.front().ToString()}});
+      });
 }
 
 }  // namespace sallyport::service

@@ -797,51 +797,42 @@ absl::StatusOr<DomainNameView> DomainNames::Update(
 absl::Status DomainNames::Delete(const Caller& caller, const Write& write,
                                  const DomainNameName& name,
                                  const domain::Etag& etag, Mappings mappings) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const DomainName domain_name,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, domain_name.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               SALLYPORT_ASSIGN_OR_RETURN(
-                   const std::vector<store::Record> records,
-                   transaction.List(
-                       store::ChildrenPrefix<domain::ApiMappingName>(name)));
-               if (!records.empty() && mappings == Mappings::kKeep) {
-                 const domain::ApiMappingName first(
-                     name, store::IdOfKey(records.front().key));
-                 return domain::MakeError(
-                     Reason::kResourceInUse,
-                     absl::StrCat("\"", name.ToString(), "\" has ",
-                                  records.size(), " API mapping",
-                                  records.size() == 1 ? "" : "s", " (\"",
-                                  first.ToString(),
-                                  "\"); delete them first, or set force"),
-                     {{"resource", name.ToString()},
-                      {"used_by", first.ToString()},
-                      {"uses", absl::StrCat(records.size())}});
-               }
-               if (!records.empty()) transaction.Override("force");
-               for (const store::Record& record : records) {
-                 const domain::ApiMappingName mapping_name(
-                     name, store::IdOfKey(record.key));
-                 SALLYPORT_ASSIGN_OR_RETURN(
-                     const domain::ApiMapping mapping,
-                     store::Decode(mapping_name, record));
-                 transaction.Delete(mapping);
-                 transaction.SetReferences(mapping_name.ToString(),
-                                           service::ReferencesOf(mapping), {});
-               }
-               transaction.Delete(domain_name);
-               transaction.SetReferences(name.ToString(),
-                                         ReferencesOf(domain_name), {});
-               return Deleted();
-             },
-             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction,
+          const DomainName& domain_name) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        SALLYPORT_ASSIGN_OR_RETURN(
+            const std::vector<store::Record> records,
+            transaction.List(
+                store::ChildrenPrefix<domain::ApiMappingName>(name)));
+        if (!records.empty() && mappings == Mappings::kKeep) {
+          const domain::ApiMappingName first(
+              name, store::IdOfKey(records.front().key));
+          return domain::MakeError(
+              Reason::kResourceInUse,
+              absl::StrCat("\"", name.ToString(), "\" has ", records.size(),
+                           " API mapping", records.size() == 1 ? "" : "s",
+                           " (\"", first.ToString(),
+                           "\"); delete them first, or set force"),
+              {{"resource", name.ToString()},
+               {"used_by", first.ToString()},
+               {"uses", absl::StrCat(records.size())}});
+        }
+        if (!records.empty()) transaction.Override("force");
+        for (const store::Record& record : records) {
+          const domain::ApiMappingName mapping_name(name,
+                                                    store::IdOfKey(record.key));
+          SALLYPORT_ASSIGN_OR_RETURN(const domain::ApiMapping mapping,
+                                     store::Decode(mapping_name, record));
+          transaction.Delete(mapping);
+          transaction.SetReferences(mapping_name.ToString(),
+                                    service::ReferencesOf(mapping), {});
+        }
+        transaction.SetReferences(name.ToString(), ReferencesOf(domain_name),
+                                  {});
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace sallyport::service

@@ -213,32 +213,15 @@ absl::StatusOr<Page<FleetView>> Fleets::List(const PageRequest& request) {
 absl::StatusOr<FleetView> Fleets::Update(const Caller& caller,
                                          const Write& write,
                                          const UpdateRequest& request) {
-  const FleetName& name = request.fleet.name;
-  absl::StatusOr<Fleet> updated = Mutate<Fleet>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<Fleet> {
-        SALLYPORT_ASSIGN_OR_RETURN(const Fleet before, transaction.Load(name));
-        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(request.fleet.metadata.etag,
-                                                    before.metadata.etag,
-                                                    name.ToString()));
-        Fleet after = before;
-        Violations violations;
-        ApplyMask<Fleet>(kFields, kOutputOnly, request.mask, request.fleet,
-                         after, violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        violations.AddAll("fleet", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
+  absl::StatusOr<Fleet> updated = UpdateResource<Fleet>(
+      context_, caller, write, {"fleet", kFields, kOutputOnly}, request.fleet,
+      request.mask, NothingElse(),
+      [&](Transaction& transaction, const Fleet& before,
+          Fleet& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(CheckCertificate(transaction, after));
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
-        transaction.SetReferences(name.ToString(), ReferencesOf(before),
+        transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
-        return after;
-      },
-      [&](int64_t revision) {
-        return ReadResource(*context_.store, name, revision);
+        return absl::OkStatus();
       });
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
@@ -250,33 +233,23 @@ absl::Status Fleets::Delete(const Caller& caller, const Write& write,
     return domain::MakeError(Reason::kFleetIsDefault,
                              "the fleet \"default\" is always there");
   }
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const Fleet fleet,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, fleet.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               if (context_.rollouts != nullptr) {
-                 const size_t connected =
-                     context_.rollouts->Count(name).connected;
-                 if (connected > 0) {
-                   return domain::MakeError(
-                       Reason::kNodeConnected,
-                       absl::StrCat(connected, " nodes of \"", name.ToString(),
-                                    "\" are connected; stop them first"),
-                       {{"resource", name.ToString()}});
-                 }
-               }
-               transaction.Delete(fleet);
-               transaction.SetReferences(name.ToString(), ReferencesOf(fleet),
-                                         {});
-               return Deleted();
-             },
-             [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const Fleet& fleet) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        const size_t connected = context_.rollouts == nullptr
+                                     ? 0
+                                     : context_.rollouts->Count(name).connected;
+        if (connected > 0) {
+          return domain::MakeError(
+              Reason::kNodeConnected,
+              absl::StrCat(connected, " nodes of \"", name.ToString(),
+                           "\" are connected; stop them first"),
+              {{"resource", name.ToString()}});
+        }
+        transaction.SetReferences(name.ToString(), ReferencesOf(fleet), {});
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<NodeView> Fleets::GetNode(const NodeName& name) {

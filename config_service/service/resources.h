@@ -1,5 +1,5 @@
-// What the use cases of all resources have in common: reading one, listing a
-// collection, ids of new ones.
+// What the use cases of all resources have in common: reading, changing and
+// deleting one, listing a collection, ids of new ones.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_RESOURCES_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_RESOURCES_H_
@@ -21,6 +21,7 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/filter.h"
+#include "config_service/service/mask.h"
 #include "config_service/service/paging.h"
 #include "config_service/service/transaction.h"
 #include "config_service/store/keys.h"
@@ -111,6 +112,109 @@ absl::StatusOr<Page<Item>> ListResources(
   out.next_page_token = std::move(page->next_page_token);
   out.revision = page->revision.value();
   return out;
+}
+
+// What can be updated of a kind of resource.
+template <typename T>
+struct Updatable {
+  // The request's field of the resource: "truststore".
+  absl::string_view field;
+  absl::Span<const MaskField<T>> fields;
+  absl::Span<const absl::string_view> output_only;
+};
+
+// UpdateResource: takes over what `mask` names of `wanted`, whose etag, if any,
+// must be the current one. `check` adds what is wrong with `after` beside
+// domain::Validate(). When something changes and nothing is wrong, `prepare`
+// does what else belongs to the change. The last two may be NothingElse().
+template <typename T>
+absl::StatusOr<T> UpdateResource(
+    const Context& context, const Caller& caller, const Write& write,
+    const Updatable<T>& updatable, const T& wanted,
+    const std::vector<std::string>& mask,
+    absl::FunctionRef<absl::Status(Transaction&, const T& before,
+                                   const T& after, domain::Violations&)>
+        check,
+    absl::FunctionRef<absl::Status(Transaction&, const T& before, T& after)>
+        prepare) {
+  return Mutate<T>(
+      context, caller, write,
+      [&](Transaction& transaction) -> absl::StatusOr<T> {
+        SALLYPORT_ASSIGN_OR_RETURN(const T before,
+                                   transaction.Load(wanted.name));
+        SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(wanted.metadata.etag,
+                                                    before.metadata.etag,
+                                                    wanted.name.ToString()));
+        T after = before;
+        domain::Violations violations;
+        ApplyMask<T>(updatable.fields, updatable.output_only, mask, wanted,
+                     after, violations);
+        domain::Violations fields;
+        domain::Validate(after, fields);
+        SALLYPORT_RETURN_IF_ERROR(check(transaction, before, after, fields));
+        violations.AddAll(updatable.field, fields);
+        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+        if (store::Encode(after) == store::Encode(before)) return before;
+        SALLYPORT_RETURN_IF_ERROR(prepare(transaction, before, after));
+        after.metadata.update_time = transaction.now();
+        transaction.Update(before, after);
+        return after;
+      },
+      [&](const Replay& replay) {
+        return ReadResource(*context.store, wanted.name, replay.revision);
+      });
+}
+
+// DeleteResource: deletes `name`, which must have `etag`, if any. `prepare`
+// says what stands in the way, and what else goes.
+template <typename Name>
+absl::Status DeleteResource(
+    const Context& context, const Caller& caller, const Write& write,
+    const Name& name, const domain::Etag& etag,
+    absl::FunctionRef<absl::Status(
+        Transaction&, const typename decltype(store::Decode(
+                          name, std::declval<store::Record>()))::value_type&)>
+        prepare) {
+  return Mutate<Deleted>(
+             context, caller, write,
+             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
+               SALLYPORT_ASSIGN_OR_RETURN(const auto resource,
+                                          transaction.Load(name));
+               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
+                   etag, resource.metadata.etag, name.ToString()));
+               SALLYPORT_RETURN_IF_ERROR(prepare(transaction, resource));
+               transaction.Delete(resource);
+               return Deleted();
+             },
+             [](const Replay&) -> absl::StatusOr<Deleted> { return Deleted(); })
+      .status();
+}
+
+// For UpdateResource().
+struct NothingElse {
+  template <typename... Arguments>
+  absl::Status operator()(Arguments&&...) const {
+    return absl::OkStatus();
+  }
+};
+
+// DeleteVersions: deletes the versions of `parent` with it; at most `limit`, of
+// which there are never more. A new version changes the parent, so these are
+// all of them.
+template <typename VersionName>
+absl::Status DeleteVersions(Transaction& transaction, store::Store& store,
+                            const typename VersionName::Parent& parent,
+                            size_t limit) {
+  store::ListRequest list;
+  list.prefix = store::ChildrenPrefix<VersionName>(parent);
+  list.limit = limit;
+  list.what = store::ListRequest::What::kKeysOnly;
+  absl::StatusOr<store::ListPage> page = store.List(list);
+  if (!page.ok()) return FromStore(page.status());
+  for (store::Record& record : page->records) {
+    transaction.DeletePart(std::move(record.key));
+  }
+  return absl::OkStatus();
 }
 
 // AddStatus: the conditions in the resource's status record, if it has one, to

@@ -216,20 +216,10 @@ absl::StatusOr<RevocationListView> RevocationLists::Update(
 absl::Status RevocationLists::Delete(const Caller& caller, const Write& write,
                                      const RevocationListName& name,
                                      const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const RevocationList list,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, list.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               transaction.Delete(list);
-               return Deleted();
-             },
-             [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(context_, caller, write, name, etag,
+                        [&](Transaction& transaction, const RevocationList&) {
+                          return transaction.CheckUnused(name.ToString());
+                        });
 }
 
 }  // namespace sallyport::service

@@ -176,31 +176,9 @@ absl::StatusOr<Page<ServerCertificateView>> ServerCertificates::List(
 
 absl::StatusOr<ServerCertificateView> ServerCertificates::Update(
     const Caller& caller, const Write& write, const UpdateRequest& request) {
-  const ServerCertificateName& name = request.certificate.name;
-  absl::StatusOr<ServerCertificate> updated = Mutate<ServerCertificate>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<ServerCertificate> {
-        SALLYPORT_ASSIGN_OR_RETURN(const ServerCertificate before,
-                                   transaction.Load(name));
-        SALLYPORT_RETURN_IF_ERROR(
-            domain::CheckEtag(request.certificate.metadata.etag,
-                              before.metadata.etag, name.ToString()));
-        ServerCertificate after = before;
-        Violations violations;
-        ApplyMask<ServerCertificate>(kFields, kOutputOnly, request.mask,
-                                     request.certificate, after, violations);
-        Violations fields;
-        domain::Validate(after, fields);
-        violations.AddAll("server_certificate", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-        if (store::Encode(after) == store::Encode(before)) return before;
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
-        return after;
-      },
-      [&](int64_t revision) {
-        return ReadResource(*context_.store, name, revision);
-      });
+  absl::StatusOr<ServerCertificate> updated = UpdateResource<ServerCertificate>(
+      context_, caller, write, {"server_certificate", kFields, kOutputOnly},
+      request.certificate, request.mask, NothingElse(), NothingElse());
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
 }
@@ -209,32 +187,14 @@ absl::Status ServerCertificates::Delete(const Caller& caller,
                                         const Write& write,
                                         const ServerCertificateName& name,
                                         const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const ServerCertificate certificate,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, certificate.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               transaction.Delete(certificate);
-               // New versions change the certificate, so these are all.
-               store::ListRequest list;
-               list.prefix =
-                   store::ChildrenPrefix<ServerCertificateVersionName>(name);
-               list.limit = kMaxVersionsOfServerCertificate;
-               list.what = store::ListRequest::What::kKeysOnly;
-               absl::StatusOr<store::ListPage> page =
-                   context_.store->List(list);
-               if (!page.ok()) return FromStore(page.status());
-               for (store::Record& record : page->records) {
-                 transaction.DeletePart(std::move(record.key));
-               }
-               return Deleted();
-             },
-             [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction, const ServerCertificate&) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        return DeleteVersions<ServerCertificateVersionName>(
+            transaction, *context_.store, name,
+            kMaxVersionsOfServerCertificate);
+      });
 }
 
 absl::Status ServerCertificates::MakeRoom(Transaction& transaction,

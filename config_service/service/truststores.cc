@@ -13,7 +13,7 @@
 #include "config_service/service/filter.h"
 #include "config_service/service/mask.h"
 #include "config_service/service/resources.h"
-#include "pki/crypto/crypto.h"
+#include "pki/x509/certificate.h"
 
 namespace sallyport::service {
 
@@ -120,19 +120,12 @@ constexpr FilterField kCertificateFilter[] = {
 };
 
 FilterValue ValueOf(const Truststore& truststore, absl::string_view field) {
-  if (field == "name") return truststore.name.ToString();
-  if (field == "description") return truststore.metadata.description;
   if (field == "active_version") {
     return TruststoreVersionName(truststore.name, truststore.active_version)
         .ToString();
   }
   if (field == "source.uri") return truststore.source.uri;
-  if (field == "create_time") return truststore.metadata.create_time;
-  if (field == "update_time") return truststore.metadata.update_time;
-  const auto label = truststore.metadata.labels.find(
-      std::string(absl::StripPrefix(field, "labels.")));
-  return label == truststore.metadata.labels.end() ? std::string()
-                                                   : label->second;
+  return MetadataValue(truststore, field);
 }
 
 absl::string_view StateName(TruststoreVersion::State state) {
@@ -219,16 +212,7 @@ absl::Status Truststores::CheckReferences(Transaction& transaction,
 absl::StatusOr<TruststoreView> Truststores::Create(
     const Caller& caller, const Write& write, const CreateRequest& request) {
   Violations violations;
-  if (request.id.empty()) {
-    violations.Add("truststore_id", Reason::kFieldRequired,
-                   "is empty; give the truststore an id");
-  } else {
-    const absl::Status id =
-        domain::CheckId(TruststoreName::kIdRule, request.id);
-    if (!id.ok()) {
-      violations.Add("truststore_id", Reason::kNameMalformed, id.message());
-    }
-  }
+  CheckNewId<TruststoreName>("truststore_id", request.id, violations);
   Truststore wanted = request.truststore;
   wanted.name = TruststoreName(request.id);
   wanted.active_version = 0;
@@ -288,7 +272,9 @@ absl::StatusOr<TruststoreView> Truststores::Create(
                                   ReferencesOf(truststore));
         return truststore;
       },
-      [&](int64_t revision) { return ReadTruststore(wanted.name, revision); });
+      [&](int64_t revision) {
+        return ReadResource(*context_.store, wanted.name, revision);
+      });
   if (!created.ok()) return created.status();
   if (write.validate_only && bundle != nullptr) {
     // Nothing is stored to look at.
@@ -301,38 +287,6 @@ absl::StatusOr<TruststoreView> Truststores::Create(
     return view;
   }
   return View(*std::move(created));
-}
-
-absl::StatusOr<Truststore> Truststores::ReadTruststore(
-    const TruststoreName& name, int64_t revision) {
-  const std::string key = store::KeyOf(name);
-  absl::StatusOr<store::GetResult> got =
-      revision == 0 ? context_.store->Get(key)
-                    : context_.store->Get(key, store::Revision(revision));
-  if (!got.ok() && revision != 0 && absl::IsOutOfRange(got.status())) {
-    got = context_.store->Get(key);
-  }
-  if (!got.ok()) return FromStore(got.status());
-  if (!got->record.has_value()) {
-    return NotFound(TruststoreName::kType, name.ToString());
-  }
-  return store::Decode(name, *got->record);
-}
-
-absl::StatusOr<TruststoreVersion> Truststores::ReadTruststoreVersion(
-    const TruststoreVersionName& name, int64_t revision) {
-  const std::string key = store::KeyOf(name);
-  absl::StatusOr<store::GetResult> got =
-      revision == 0 ? context_.store->Get(key)
-                    : context_.store->Get(key, store::Revision(revision));
-  if (!got.ok() && revision != 0 && absl::IsOutOfRange(got.status())) {
-    got = context_.store->Get(key);
-  }
-  if (!got.ok()) return FromStore(got.status());
-  if (!got->record.has_value()) {
-    return NotFound(TruststoreVersionName::kType, name.ToString());
-  }
-  return store::Decode(name, *got->record);
 }
 
 absl::StatusOr<TruststoreView> Truststores::View(Truststore truststore) {
@@ -359,7 +313,8 @@ absl::StatusOr<TruststoreView> Truststores::View(Truststore truststore) {
   }
   // A version is never changed, so the newest is as good as that of the
   // truststore's revision; it is gone when the truststore was deleted since.
-  absl::StatusOr<TruststoreVersion> version = ReadTruststoreVersion(
+  absl::StatusOr<TruststoreVersion> version = ReadResource(
+      *context_.store,
       TruststoreVersionName(truststore.name, truststore.active_version),
       truststore.metadata.revision);
   if (!version.ok()) return version.status();
@@ -413,7 +368,8 @@ absl::StatusOr<TruststoreVersionView> Truststores::View(
 }
 
 absl::StatusOr<TruststoreView> Truststores::Get(const TruststoreName& name) {
-  SALLYPORT_ASSIGN_OR_RETURN(Truststore truststore, ReadTruststore(name));
+  SALLYPORT_ASSIGN_OR_RETURN(Truststore truststore,
+                             ReadResource(*context_.store, name));
   return View(std::move(truststore));
 }
 
@@ -448,46 +404,34 @@ absl::StatusOr<Page<TruststoreView>> Truststores::List(
 
 absl::StatusOr<TruststoreView> Truststores::Update(
     const Caller& caller, const Write& write, const UpdateRequest& request) {
-  const TruststoreName& name = request.truststore.name;
-  absl::StatusOr<Truststore> updated = Mutate<Truststore>(
-      context_, caller, write,
-      [&](Transaction& transaction) -> absl::StatusOr<Truststore> {
-        SALLYPORT_ASSIGN_OR_RETURN(const Truststore before,
-                                   transaction.Load(name));
-        SALLYPORT_RETURN_IF_ERROR(
-            domain::CheckEtag(request.truststore.metadata.etag,
-                              before.metadata.etag, name.ToString()));
-        Truststore after = before;
-        Violations violations;
-        ApplyMask<Truststore>(kFields, kOutputOnly, request.mask,
-                              request.truststore, after, violations);
-        Violations fields;
-        domain::Validate(after, fields);
+  absl::StatusOr<Truststore> updated = UpdateResource<Truststore>(
+      context_, caller, write, {"truststore", kFields, kOutputOnly},
+      request.truststore, request.mask,
+      [&](Transaction&, const Truststore& before, const Truststore& after,
+          Violations& fields) {
         if (after.max_bytes != before.max_bytes ||
             after.max_certificates != before.max_certificates) {
           CheckLimits(caller, after, fields);
         }
-        violations.AddAll("truststore", fields);
-        SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+        return absl::OkStatus();
+      },
+      [&](Transaction& transaction, const Truststore& before,
+          Truststore& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(CheckReferences(transaction, after));
-        if (store::Encode(after) == store::Encode(before)) return before;
         if (after.active_version != 0 &&
             (after.chain_policy != before.chain_policy ||
              after.pin_leaf != before.pin_leaf)) {
           SALLYPORT_ASSIGN_OR_RETURN(const TruststoreVersion active,
                                      transaction.Load(TruststoreVersionName(
-                                         name, after.active_version)));
+                                         after.name, after.active_version)));
           SALLYPORT_ASSIGN_OR_RETURN(auto bundle, bundles_.Get(active));
           SALLYPORT_RETURN_IF_ERROR(
               CheckTrust(transaction, *bundle, after, request.force));
         }
-        after.metadata.update_time = transaction.now();
-        transaction.Update(before, after);
-        transaction.SetReferences(name.ToString(), ReferencesOf(before),
+        transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
-        return after;
-      },
-      [&](int64_t revision) { return ReadTruststore(name, revision); });
+        return absl::OkStatus();
+      });
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
 }
@@ -495,38 +439,23 @@ absl::StatusOr<TruststoreView> Truststores::Update(
 absl::Status Truststores::Delete(const Caller& caller, const Write& write,
                                  const TruststoreName& name,
                                  const domain::Etag& etag) {
-  return Mutate<Deleted>(
-             context_, caller, write,
-             [&](Transaction& transaction) -> absl::StatusOr<Deleted> {
-               SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore,
-                                          transaction.Load(name));
-               SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
-                   etag, truststore.metadata.etag, name.ToString()));
-               SALLYPORT_RETURN_IF_ERROR(
-                   transaction.CheckUnused(name.ToString()));
-               transaction.Delete(truststore);
-               // New versions change the truststore, so these are all.
-               store::ListRequest list;
-               list.prefix = store::ChildrenPrefix<TruststoreVersionName>(name);
-               list.limit = kMaxVersionsOfTruststore;
-               list.what = store::ListRequest::What::kKeysOnly;
-               absl::StatusOr<store::ListPage> page =
-                   context_.store->List(list);
-               if (!page.ok()) return FromStore(page.status());
-               for (store::Record& record : page->records) {
-                 transaction.DeletePart(std::move(record.key));
-               }
-               transaction.SetReferences(name.ToString(),
-                                         ReferencesOf(truststore), {});
-               return Deleted();
-             },
-             [](int64_t) -> absl::StatusOr<Deleted> { return Deleted(); })
-      .status();
+  return DeleteResource(
+      context_, caller, write, name, etag,
+      [&](Transaction& transaction,
+          const Truststore& truststore) -> absl::Status {
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        SALLYPORT_RETURN_IF_ERROR(DeleteVersions<TruststoreVersionName>(
+            transaction, *context_.store, name, kMaxVersionsOfTruststore));
+        transaction.SetReferences(name.ToString(), ReferencesOf(truststore),
+                                  {});
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<pki::TruststoreLimits> Truststores::Limits(
     const TruststoreName& name) {
-  SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore, ReadTruststore(name));
+  SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore,
+                             ReadResource(*context_.store, name));
   return truststore.Limits();
 }
 
@@ -571,7 +500,7 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersion(
   content.pem = request.pem;
   if (content.pem.empty()) {
     SALLYPORT_ASSIGN_OR_RETURN(const Truststore parent,
-                               ReadTruststore(request.parent));
+                               ReadResource(*context_.store, request.parent));
     domain::TruststoreSource source = parent.source;
     if (!request.source.empty()) {
       Truststore other = parent;
@@ -596,7 +525,7 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersionFrom(
     const CreateVersionRequest& request, const Content& content) {
   // The limits are read again, with the truststore that the commit relies on.
   SALLYPORT_ASSIGN_OR_RETURN(const Truststore parent,
-                             ReadTruststore(request.parent));
+                             ReadResource(*context_.store, request.parent));
   const absl::string_view field = content.uri.empty() ? "pem" : "source.uri";
   Violations violations;
   domain::CheckText("truststore_version.description", request.description,
@@ -660,10 +589,12 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersionFrom(
         return version;
       },
       [&](int64_t revision) -> absl::StatusOr<TruststoreVersion> {
-        SALLYPORT_ASSIGN_OR_RETURN(truststore,
-                                   ReadTruststore(request.parent, revision));
+        SALLYPORT_ASSIGN_OR_RETURN(
+            truststore,
+            ReadResource(*context_.store, request.parent, revision));
         // The truststore counted on with the version.
-        return ReadTruststoreVersion(
+        return ReadResource(
+            *context_.store,
             TruststoreVersionName(request.parent, truststore.next_version - 1),
             revision);
       });
@@ -713,11 +644,9 @@ domain::Condition Truststores::PollSource(const Truststore& truststore,
   if (content->unchanged) return condition;
   const int64_t newest = truststore.next_version - 1;
   if (newest > 0) {
-    const auto version =
-        ReadTruststoreVersion(TruststoreVersionName(truststore.name, newest));
-    pki::Sha256Hasher hasher;
-    hasher.Update(content->pem);
-    if (version.ok() && version->sha256 == hasher.Finish()) {
+    const auto version = ReadResource(
+        *context_.store, TruststoreVersionName(truststore.name, newest));
+    if (version.ok() && version->sha256 == pki::Sha256(content->pem)) {
       etag = content->etag;
       return condition;
     }
@@ -798,9 +727,9 @@ absl::Time Truststores::PollSources() {
 absl::StatusOr<TruststoreVersionView> Truststores::GetVersion(
     const TruststoreVersionName& name) {
   SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore,
-                             ReadTruststore(name.parent()));
+                             ReadResource(*context_.store, name.parent()));
   SALLYPORT_ASSIGN_OR_RETURN(TruststoreVersion version,
-                             ReadTruststoreVersion(name));
+                             ReadResource(*context_.store, name));
   return View(std::move(version), truststore);
 }
 
@@ -809,7 +738,7 @@ absl::StatusOr<Page<TruststoreVersionView>> Truststores::ListVersions(
   SALLYPORT_ASSIGN_OR_RETURN(const Filter filter,
                              Filter::Parse(request.filter, kVersionFilter));
   SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore,
-                             ReadTruststore(parent));
+                             ReadResource(*context_.store, parent));
   Page<TruststoreVersionView> out;
   absl::StatusOr<RecordPage> page = ListRecords(
       *context_.store, request, absl::StrCat(parent.ToString(), "/versions"),
@@ -884,7 +813,7 @@ absl::Status Truststores::DeleteVersion(const Caller& caller,
 absl::StatusOr<std::unique_ptr<store::BlobReader>> Truststores::ReadVersion(
     const TruststoreVersionName& name) {
   SALLYPORT_ASSIGN_OR_RETURN(const TruststoreVersion version,
-                             ReadTruststoreVersion(name));
+                             ReadResource(*context_.store, name));
   auto reader = context_.store->OpenBlob(store::BlobOf(version));
   if (!reader.ok()) return FromStore(reader.status());
   return reader;
@@ -895,9 +824,9 @@ absl::StatusOr<Page<TruststoreCertificate>> Truststores::ListCertificates(
   SALLYPORT_ASSIGN_OR_RETURN(const Filter filter,
                              Filter::Parse(request.filter, kCertificateFilter));
   SALLYPORT_ASSIGN_OR_RETURN(const Truststore truststore,
-                             ReadTruststore(parent.parent()));
+                             ReadResource(*context_.store, parent.parent()));
   SALLYPORT_ASSIGN_OR_RETURN(const TruststoreVersion version,
-                             ReadTruststoreVersion(parent));
+                             ReadResource(*context_.store, parent));
   SALLYPORT_ASSIGN_OR_RETURN(auto bundle, bundles_.Get(version));
   const auto appraisal =
       bundles_.Appraise(bundle, truststore, context_.clock->Now());
@@ -972,7 +901,9 @@ absl::StatusOr<TruststoreView> Truststores::ActivateVersion(
             transaction, before, request.name.number(), request.force, after));
         return after;
       },
-      [&](int64_t revision) { return ReadTruststore(parent, revision); });
+      [&](int64_t revision) {
+        return ReadResource(*context_.store, parent, revision);
+      });
   if (!activated.ok()) return activated.status();
   return View(*std::move(activated));
 }
@@ -1010,7 +941,9 @@ absl::StatusOr<TruststoreView> Truststores::Rollback(
             Switch(transaction, before, number, request.force, after));
         return after;
       },
-      [&](int64_t revision) { return ReadTruststore(request.name, revision); });
+      [&](int64_t revision) {
+        return ReadResource(*context_.store, request.name, revision);
+      });
   if (!rolled_back.ok()) return rolled_back.status();
   return View(*std::move(rolled_back));
 }
@@ -1019,9 +952,9 @@ absl::StatusOr<TruststoreDiffPage> Truststores::Diff(
     const TruststoreVersionName& from, const TruststoreVersionName& to,
     const PageRequest& request) {
   SALLYPORT_ASSIGN_OR_RETURN(const TruststoreVersion from_version,
-                             ReadTruststoreVersion(from));
+                             ReadResource(*context_.store, from));
   SALLYPORT_ASSIGN_OR_RETURN(const TruststoreVersion to_version,
-                             ReadTruststoreVersion(to));
+                             ReadResource(*context_.store, to));
   SALLYPORT_ASSIGN_OR_RETURN(auto from_bundle, bundles_.Get(from_version));
   SALLYPORT_ASSIGN_OR_RETURN(auto to_bundle, bundles_.Get(to_version));
   const domain::TruststoreDiff all = domain::Diff(*from_bundle, *to_bundle);

@@ -181,11 +181,6 @@ class Truststores {
   domain::Condition PollSource(const domain::Truststore& truststore,
                                std::string& etag);
 
-  // As of `revision`, or now; RESOURCE_NOT_FOUND.
-  absl::StatusOr<domain::Truststore> ReadTruststore(
-      const domain::TruststoreName& name, int64_t revision = 0);
-  absl::StatusOr<domain::TruststoreVersion> ReadTruststoreVersion(
-      const domain::TruststoreVersionName& name, int64_t revision = 0);
   absl::StatusOr<TruststoreView> View(domain::Truststore truststore);
   absl::StatusOr<TruststoreVersionView> View(
       domain::TruststoreVersion version, const domain::Truststore& truststore);
