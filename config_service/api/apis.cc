@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "config_service/api/convert_api.h"
 #include "config_service/api/handlers.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/api.grpc.pb.h"

@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
+#include "config_service/api/convert_audit.h"
 #include "config_service/api/handlers.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/audit.grpc.pb.h"

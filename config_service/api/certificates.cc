@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "config_service/api/convert_certificate.h"
 #include "config_service/api/handlers.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/client_certificate.grpc.pb.h"

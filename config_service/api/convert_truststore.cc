@@ -23,15 +23,7 @@ std::string VersionText(const domain::TruststoreName& name, int64_t number) {
 domain::Truststore Convert(const proto::Truststore& from,
                            domain::Violations& violations) {
   domain::Truststore to;
-  if (!from.name().empty()) {
-    to.name =
-        ParseName<domain::TruststoreName>("name", from.name(), violations);
-  }
-  to.metadata.etag = domain::Etag(from.etag());
-  to.metadata.description = from.description();
-  for (const auto& [key, value] : from.labels()) {
-    to.metadata.labels[key] = value;
-  }
+  ConvertMetadata(from, to, violations);
   to.source.uri = from.source().uri();
   to.source.object_version = from.source().object_version();
   switch (from.source().watch()) {
@@ -83,15 +75,7 @@ domain::Truststore Convert(const proto::Truststore& from,
 }
 
 void Convert(const domain::Truststore& from, proto::Truststore& to) {
-  to.set_name(from.name.ToString());
-  to.set_etag(from.metadata.etag.text());
-  to.set_revision(from.metadata.revision);
-  SetTime(from.metadata.create_time, [&] { return to.mutable_create_time(); });
-  SetTime(from.metadata.update_time, [&] { return to.mutable_update_time(); });
-  to.set_description(from.metadata.description);
-  for (const auto& [key, value] : from.metadata.labels) {
-    (*to.mutable_labels())[key] = value;
-  }
+  ConvertMetadata(from, to);
   if (!from.source.empty()) {
     proto::TruststoreSource& source = *to.mutable_source();
     source.set_uri(from.source.uri);
@@ -182,26 +166,6 @@ void Convert(const service::TruststoreCertificate& from,
   for (const domain::Warning& warning : from.warnings) {
     Convert(warning, *to.add_warnings());
   }
-}
-
-void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
-  to.set_name(absl::StrCat("auditEntries/", from.revision));
-  to.set_revision(from.revision);
-  SetTime(from.time, [&] { return to.mutable_time(); });
-  to.set_principal(from.principal);
-  to.set_peer(from.peer);
-  to.set_method(from.method);
-  to.set_request_id(from.request_id);
-  for (const domain::AuditEntry::Change& change : from.changes) {
-    proto::AuditEntry::Change& out = *to.add_changes();
-    out.set_resource(change.resource);
-    out.set_before_json(change.before_json);
-    out.set_after_json(change.after_json);
-    for (const std::string& field : change.changed_fields) {
-      out.add_changed_fields(field);
-    }
-  }
-  for (const std::string& rule : from.overrides) to.add_overrides(rule);
 }
 
 }  // namespace sallyport::api

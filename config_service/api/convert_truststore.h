@@ -3,11 +3,9 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_API_CONVERT_TRUSTSTORE_H_
 #define SALLYPORT_CONFIG_SERVICE_API_CONVERT_TRUSTSTORE_H_
 
-#include "config_service/domain/audit.h"
 #include "config_service/domain/truststore.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/truststores.h"
-#include "proto/sallyport/config/v1/audit.pb.h"
 #include "proto/sallyport/config/v1/truststore.pb.h"
 
 namespace sallyport::api {
@@ -28,8 +26,6 @@ void Convert(const service::TruststoreVersionView& from,
 void Convert(
     const service::TruststoreCertificate& from,
     sallyport::config::v1::ListTruststoreCertificatesResponse::Entry& to);
-void Convert(const domain::AuditEntry& from,
-             sallyport::config::v1::AuditEntry& to);
 
 }  // namespace sallyport::api
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "config_service/api/convert_domain_name.h"
 #include "config_service/api/handlers.h"
 #include "proto/sallyport/config/v1/api_mapping.grpc.pb.h"
 #include "proto/sallyport/config/v1/domain_name.grpc.pb.h"

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "config_service/api/convert_fleet.h"
 #include "config_service/api/handlers.h"
 #include "config_service/api/limits.h"
 #include "config_service/domain/violations.h"

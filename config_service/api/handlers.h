@@ -12,7 +12,8 @@
 //
 // Each passes the gate first, then reads the request (all that is wrong with it
 // at once), calls the use case and converts what it returns. The conversions
-// are the functions Convert() of the headers below.
+// are functions Convert(): the templates find those that are declared before
+// them, so a service includes its convert_*.h ahead of this header.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_API_HANDLERS_H_
 #define SALLYPORT_CONFIG_SERVICE_API_HANDLERS_H_
@@ -27,13 +28,6 @@
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
 #include "config_service/api/convert.h"
-// Every convert_*.h: the templates find what is declared before them.
-#include "config_service/api/convert_api.h"
-#include "config_service/api/convert_certificate.h"
-#include "config_service/api/convert_domain_name.h"
-#include "config_service/api/convert_fleet.h"
-#include "config_service/api/convert_list.h"
-#include "config_service/api/convert_truststore.h"
 #include "config_service/api/gate.h"
 #include "config_service/domain/common.h"
 #include "config_service/domain/violations.h"

@@ -1,16 +1,15 @@
 #include "config_service/api/lists.h"
 
-#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/status_macros.h"
+#include "config_service/api/convert_list.h"
 #include "config_service/api/handlers.h"
-#include "config_service/api/limits.h"
+#include "config_service/api/upload.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/revocation.grpc.pb.h"
 
@@ -29,10 +28,6 @@ using service::RevocationLists;
 using service::Write;
 
 namespace {
-
-absl::Status UploadInvalid(absl::string_view why) {
-  return domain::MakeError(Reason::kUploadInvalid, why);
-}
 
 class RevocationListsService final : public proto::RevocationLists::Service,
                                      private Handlers {
@@ -106,78 +101,12 @@ class RevocationListsService final : public proto::RevocationLists::Service,
   }
 
  private:
-  // The content of an upload, after its first message.
-  static absl::StatusOr<std::string> ReadContent(
-      grpc::ServerReader<proto::UploadRevocationListRequest>& reader) {
-    std::string content;
-    std::string sha256;
-    proto::UploadRevocationListRequest message;
-    while (reader.Read(&message)) {
-      if (!sha256.empty()) {
-        return UploadInvalid("there is a message after the SHA-256");
-      }
-      switch (message.message_case()) {
-        case proto::UploadRevocationListRequest::kChunk:
-          if (message.chunk().size() > kMaxChunkBytes) {
-            return UploadInvalid(absl::StrCat("a piece has more than ",
-                                              kMaxChunkBytes, " bytes"));
-          }
-          content += message.chunk();
-          if (content.size() > limits::kMaxRevocationBytes) {
-            Violations violations;
-            violations.Add("chunk", Reason::kRevocationListInvalid,
-                           absl::StrCat("the content has more than ",
-                                        limits::kMaxRevocationBytes,
-                                        " bytes; make several resources of "
-                                        "it"));
-            return violations.ToStatus();
-          }
-          break;
-        case proto::UploadRevocationListRequest::kSha256:
-          sha256 = absl::AsciiStrToLower(message.sha256());
-          if (sha256.empty()) return UploadInvalid("the SHA-256 is empty");
-          break;
-        default:
-          return UploadInvalid("a message is neither a piece nor the SHA-256");
-      }
-    }
-    // A connection that breaks ends the messages too.
-    if (sha256.empty()) {
-      return UploadInvalid(
-          "the upload ended without the SHA-256 of its content");
-    }
-    if (sha256 != store::BlobDigest::Of(content).ToHex()) {
-      return UploadInvalid("what arrived does not have the SHA-256");
-    }
-    return content;
-  }
-
-  // The content is part of the request.
-  template <typename Request>
-  static Write UploadWriteOf(absl::string_view method, const Request& request,
-                             const std::string& content) {
-    Write write = WriteOf(method, request);
-    write.request = store::BlobDigest::Of(absl::StrCat(
-        write.request.bytes(), store::BlobDigest::Of(content).bytes()));
-    return write;
-  }
-
   absl::Status Upload(
       const Caller& caller, absl::string_view method,
       grpc::ServerReader<proto::UploadRevocationListRequest>& reader,
       proto::RevocationList& response) {
-    // Each may need as much memory as the largest lists.
-    struct Slot {
-      explicit Slot(std::atomic<int>* n) : count(n) { ++*count; }
-      ~Slot() { --*count; }
-      std::atomic<int>* count;
-    } slot(&uploads_);
-    if (uploads_ > kMaxUploads) {
-      return domain::MakeError(
-          Reason::kRateLimited,
-          absl::StrCat(kMaxUploads, " uploads are under way; try again"),
-          {{"retry_after_seconds", "1"}});
-    }
+    const Uploads::Slot slot(&uploads_);
+    SALLYPORT_RETURN_IF_ERROR(slot.Check());
     proto::UploadRevocationListRequest first;
     if (!reader.Read(&first) || (!first.has_create() && !first.has_update())) {
       return UploadInvalid("the first message is neither create nor update");
@@ -199,27 +128,35 @@ class RevocationListsService final : public proto::RevocationLists::Service,
                      "is empty; say which resource to update");
     }
     SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-    SALLYPORT_ASSIGN_OR_RETURN(std::string content, ReadContent(reader));
+    SALLYPORT_ASSIGN_OR_RETURN(
+        UploadedContent content,
+        ReadContent(reader, limits::kMaxRevocationBytes,
+                    Reason::kRevocationListInvalid,
+                    absl::StrCat("the content has more than ",
+                                 limits::kMaxRevocationBytes,
+                                 " bytes; make several resources of it")));
     if (creates) {
-      const Write write = UploadWriteOf(method, first.create(), content);
-      return Answer(lists_->Create(caller, write,
+      return Answer(lists_->Create(caller,
+                                   WithContent(WriteOf(method, first.create()),
+                                               content.digest),
                                    {first.create().revocation_list_id(),
-                                    std::move(list), std::move(content)}),
+                                    std::move(list), std::move(content.bytes)}),
                     response);
     }
     std::vector<std::string> mask =
         MaskOf(first.update().has_update_mask(), first.update().update_mask(),
                message);
     mask.emplace_back("content");
-    const Write write = UploadWriteOf(method, first.update(), content);
     return Answer(
-        lists_->Update(caller, write,
-                       {std::move(list), std::move(mask), std::move(content)}),
+        lists_->Update(
+            caller,
+            WithContent(WriteOf(method, first.update()), content.digest),
+            {std::move(list), std::move(mask), std::move(content.bytes)}),
         response);
   }
 
   RevocationLists* const lists_;
-  std::atomic<int> uploads_{0};
+  Uploads uploads_;
 };
 
 class CertificateListsService final : public proto::CertificateLists::Service,

@@ -1,16 +1,15 @@
 #include "config_service/api/truststores.h"
 
-#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "config_service/api/convert.h"
+#include "config_service/api/convert_truststore.h"
 #include "config_service/api/handlers.h"
-#include "config_service/api/limits.h"
+#include "config_service/api/upload.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/truststore.grpc.pb.h"
 
@@ -295,26 +294,12 @@ class TruststoresService final : public proto::Truststores::Service,
     return create;
   }
 
-  static absl::Status UploadInvalid(absl::string_view why) {
-    return domain::MakeError(Reason::kUploadInvalid, why);
-  }
-
   absl::Status Upload(
       const Caller& caller, absl::string_view method,
       grpc::ServerReader<proto::UploadTruststoreVersionRequest>& reader,
       proto::TruststoreVersion* response) {
-    // Each may need as much memory as the largest truststore.
-    struct Slot {
-      explicit Slot(std::atomic<int>* n) : count(n) { ++*count; }
-      ~Slot() { --*count; }
-      std::atomic<int>* count;
-    } slot(&uploads_);
-    if (uploads_ > kMaxUploads) {
-      return domain::MakeError(
-          Reason::kRateLimited,
-          absl::StrCat(kMaxUploads, " uploads are under way; try again"),
-          {{"retry_after_seconds", "1"}});
-    }
+    const Uploads::Slot slot(&uploads_);
+    SALLYPORT_RETURN_IF_ERROR(slot.Check());
     proto::UploadTruststoreVersionRequest message;
     if (!reader.Read(&message) || !message.has_start()) {
       return UploadInvalid("the first message has no start");
@@ -327,54 +312,22 @@ class TruststoresService final : public proto::Truststores::Service,
     SALLYPORT_ASSIGN_OR_RETURN(auto create, CreateOf(start));
     SALLYPORT_ASSIGN_OR_RETURN(const pki::TruststoreLimits limits,
                                truststores_->Limits(create.parent));
-    std::string sha256;
-    while (reader.Read(&message)) {
-      if (!sha256.empty()) {
-        return UploadInvalid("there is a message after the SHA-256");
-      }
-      switch (message.message_case()) {
-        case proto::UploadTruststoreVersionRequest::kChunk:
-          if (message.chunk().size() > kMaxChunkBytes) {
-            return UploadInvalid(absl::StrCat("a piece has more than ",
-                                              kMaxChunkBytes, " bytes"));
-          }
-          create.pem += message.chunk();
-          if (create.pem.size() > limits.max_bytes) {
-            Violations violations;
-            violations.Add(
-                "chunk", Reason::kTruststoreTooLarge,
-                absl::StrCat("the text has more than ", limits.max_bytes,
-                             " bytes; an admin can raise the "
-                             "truststore's limits"));
-            return violations.ToStatus();
-          }
-          break;
-        case proto::UploadTruststoreVersionRequest::kSha256:
-          sha256 = absl::AsciiStrToLower(message.sha256());
-          if (sha256.empty()) return UploadInvalid("the SHA-256 is empty");
-          break;
-        default:
-          return UploadInvalid("a message is neither a piece nor the SHA-256");
-      }
-    }
-    // A connection that breaks ends the messages too.
-    if (sha256.empty()) {
-      return UploadInvalid("the upload ended without the SHA-256 of its text");
-    }
-    const store::BlobDigest digest = store::BlobDigest::Of(create.pem);
-    if (sha256 != digest.ToHex()) {
-      return UploadInvalid("what arrived does not have the SHA-256");
-    }
-    service::Write write = WriteOf(method, start);
-    // The content is part of the request.
-    write.request = store::BlobDigest::Of(
-        absl::StrCat(write.request.bytes(), digest.bytes()));
-    return Answer(truststores_->CreateVersion(caller, write, create),
-                  *response);
+    SALLYPORT_ASSIGN_OR_RETURN(
+        UploadedContent content,
+        ReadContent(reader, limits.max_bytes, Reason::kTruststoreTooLarge,
+                    absl::StrCat("the text has more than ", limits.max_bytes,
+                                 " bytes; an admin can raise the truststore's "
+                                 "limits")));
+    create.pem = std::move(content.bytes);
+    return Answer(
+        truststores_->CreateVersion(
+            caller, WithContent(WriteOf(method, start), content.digest),
+            create),
+        *response);
   }
 
   Truststores* const truststores_;
-  std::atomic<int> uploads_{0};
+  Uploads uploads_;
 };
 
 }  // namespace
