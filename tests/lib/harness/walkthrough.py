@@ -17,28 +17,36 @@ else:
     BOLD = DIM = GREEN = RED = PLAIN = ""
 
 
-def build():
-    """Returns (Envoy, module, sallyportctl)."""
-    given = [os.environ.get(n) for n in ("ENVOY", "SALLYPORT_MODULE", "SALLYPORTCTL")]
-    if not all(given[1:]):
-        print("Building the module and sallyportctl with Bazel ...", flush=True)
-        labels = ["//filters/module:libsallyport.so", "//cli:sallyportctl"]
-        subprocess.run(["bazel", "build", *labels], cwd=REPOSITORY, check=True)
+# What Bazel builds: {environment variable that names another copy: label}.
+MODULE = {"SALLYPORT_MODULE": "//filters/module:libsallyport.so"}
+SALLYPORTCTL = {"SALLYPORTCTL": "//cli:sallyportctl"}
+SERVICE = {
+    "SALLYPORTD": "//config_service/server:sallyportd",
+    "SALLYPORTCTL_ONLINE": "//cli/online:sallyportctl-online",
+}
+
+
+def build(targets):
+    """Builds `targets` that the environment does not name; {variable: path} with "ENVOY"."""
+    found = {name: os.environ.get(name) for name in [*targets, "ENVOY"]}
+    if not all(found[name] for name in targets):
+        print("Building with Bazel ...", flush=True)
+        subprocess.run(["bazel", "build", *targets.values()], cwd=REPOSITORY, check=True)
         built = subprocess.run(
             ["bazel", "info", "bazel-bin"],
             cwd=REPOSITORY, check=True, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         ).stdout.strip()
-        given[1] = given[1] or built + "/filters/module/libsallyport.so"
-        given[2] = given[2] or built + "/cli/sallyportctl"
-    if not given[0]:
+        for name, label in targets.items():
+            found[name] = found[name] or built + label[1:].replace(":", "/")
+    if not found["ENVOY"]:
         pins = (REPOSITORY / "third_party" / "pins.bzl").read_text(encoding="utf-8")
         folder = re.search(r'^ENVOY_DIR="(.*)"$', pins, re.M).group(1)
-        given[0] = REPOSITORY / "third_party" / ".deps" / folder / "envoy"
-    for path in given:
+        found["ENVOY"] = REPOSITORY / "third_party" / ".deps" / folder / "envoy"
+    for path in found.values():
         if not os.path.exists(path):
             sys.exit("%s is missing: run tools/setup demo first" % path)
-    return [pathlib.Path(p).absolute() for p in given]
+    return {name: pathlib.Path(path).absolute() for name, path in found.items()}
 
 
 class Teller:
