@@ -15,23 +15,6 @@
 namespace sallyport {
 namespace {
 
-absl::Status FileError(absl::string_view path, int error) {
-  std::string message =
-      absl::StrCat(Printable(path), ": ", std::strerror(error));
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(message);
-    case EISDIR:
-      return absl::InvalidArgumentError(message);
-    default:
-      return absl::UnavailableError(message);
-  }
-}
-
 absl::Status TooLarge(absl::string_view path, size_t max_bytes) {
   return absl::ResourceExhaustedError(absl::StrCat(
       Printable(path), ": larger than the limit of ", max_bytes, " bytes"));
@@ -84,6 +67,23 @@ absl::StatusOr<std::string> Read(absl::string_view path, size_t max_bytes,
 }
 
 }  // namespace
+
+absl::Status FileError(absl::string_view path, int error) {
+  std::string message =
+      absl::StrCat(Printable(path), ": ", std::strerror(error));
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(message);
+    case EISDIR:
+      return absl::InvalidArgumentError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
 
 absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes) {
   return Read(path, max_bytes, Kind::kAny);

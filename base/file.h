@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -23,6 +24,10 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t max_bytes);
 // anything that is no regular file.
 absl::StatusOr<std::string> ReadRegularFile(absl::string_view path,
                                             size_t max_bytes);
+
+// FileError: what `error`, an errno of a call on the file at `path`, is as one
+// of the errors above.
+absl::Status FileError(absl::string_view path, int error);
 
 }  // namespace sallyport
 

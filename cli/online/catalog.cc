@@ -87,23 +87,6 @@ std::vector<Row> Rows() {
   };
 }
 
-std::vector<const ServiceDescriptor*> Services() {
-  std::vector<const ServiceDescriptor*> out;
-  for (const Descriptor* message :
-       {proto::Api::descriptor(), proto::ApiMapping::descriptor(),
-        proto::AuditEntry::descriptor(), proto::ClientCertificate::descriptor(),
-        proto::DomainName::descriptor(), proto::Fleet::descriptor(),
-        proto::RevocationList::descriptor(),
-        proto::ServerCertificate::descriptor(),
-        proto::ExportStateRequest::descriptor(),
-        proto::Truststore::descriptor()}) {
-    for (int i = 0; i < message->file()->service_count(); ++i) {
-      out.push_back(message->file()->service(i));
-    }
-  }
-  return out;
-}
-
 // "truststore_version" of "TruststoreVersion".
 std::string Snake(const std::string& name) {
   std::string out;
@@ -168,6 +151,23 @@ std::string Forms() {
 }
 
 }  // namespace
+
+std::vector<const ServiceDescriptor*> Services() {
+  std::vector<const ServiceDescriptor*> out;
+  for (const Descriptor* message :
+       {proto::Api::descriptor(), proto::ApiMapping::descriptor(),
+        proto::AuditEntry::descriptor(), proto::ClientCertificate::descriptor(),
+        proto::DomainName::descriptor(), proto::Fleet::descriptor(),
+        proto::RevocationList::descriptor(),
+        proto::ServerCertificate::descriptor(),
+        proto::ExportStateRequest::descriptor(),
+        proto::Truststore::descriptor()}) {
+    for (int i = 0; i < message->file()->service_count(); ++i) {
+      out.push_back(message->file()->service(i));
+    }
+  }
+  return out;
+}
 
 std::string Collection::Form(bool with_id) const {
   std::vector<std::string> words(pattern.begin(),

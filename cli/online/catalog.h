@@ -44,6 +44,9 @@ struct Collection {
 // names it.
 const std::vector<Collection>& Catalog();
 
+// The services of the API.
+std::vector<const google::protobuf::ServiceDescriptor*> Services();
+
 // What a word of the command line, or of a file, means.
 struct Target {
   const Collection* collection = nullptr;

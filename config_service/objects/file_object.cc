@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 
 #include "absl/cleanup/cleanup.h"
@@ -45,18 +44,6 @@ absl::Status NotAllowed() {
       "operator of the service can name one in its configuration");
 }
 
-absl::Status OpenError(absl::string_view path, int error) {
-  const std::string message =
-      absl::StrCat(Printable(path), ": ", std::strerror(error));
-  if (error == ENOENT || error == ENOTDIR) {
-    return absl::NotFoundError(message);
-  }
-  if (error == EACCES || error == EPERM) {
-    return absl::PermissionDeniedError(message);
-  }
-  return absl::UnavailableError(message);
-}
-
 }  // namespace
 
 absl::Status CheckFileOptions(const FileOptions& options) {
@@ -81,13 +68,13 @@ absl::StatusOr<Object> ReadFileObject(const FileOptions& options,
   if (!IsBelowAny(uri.path, options.folders)) return NotAllowed();
   // Opening a pipe must not wait for its writer.
   const int fd = open(uri.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return OpenError(uri.path, errno);
+  if (fd < 0) return FileError(uri.path, errno);
   const absl::Cleanup closer = [fd] { close(fd); };
   // What was opened, whatever the path leads to meanwhile.
   const std::string opened = absl::StrCat("/proc/self/fd/", fd);
   char real[PATH_MAX];
   const ssize_t length = readlink(opened.c_str(), real, sizeof(real));
-  if (length <= 0) return OpenError(uri.path, errno);
+  if (length <= 0) return FileError(uri.path, errno);
   std::vector<std::string> folders;
   for (const std::string& folder : options.folders) {
     const std::string resolved = RealPath(folder);
@@ -98,7 +85,7 @@ absl::StatusOr<Object> ReadFileObject(const FileOptions& options,
     return NotAllowed();
   }
   struct stat stat;
-  if (fstat(fd, &stat) != 0) return OpenError(uri.path, errno);
+  if (fstat(fd, &stat) != 0) return FileError(uri.path, errno);
   if (!S_ISREG(stat.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(Printable(uri.path), " is no regular file"));

@@ -34,6 +34,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/json_util.h"
@@ -44,13 +45,18 @@ namespace {
 
 using nlohmann::json;
 
-// Linked in by being named: resources have these inside of Any.
-const google::protobuf::Message* const kWithin[] = {
+// Linked in by being named: resources, and what they have inside of Any.
+const google::protobuf::Message* const kLinked[] = {
+    &envoy::config::cluster::v3::Cluster::default_instance(),
+    &envoy::config::listener::v3::FilterChain::default_instance(),
+    &envoy::config::listener::v3::Listener::default_instance(),
+    &envoy::config::route::v3::RouteConfiguration::default_instance(),
     &envoy::extensions::filters::http::router::v3::Router::default_instance(),
     &envoy::extensions::filters::network::http_connection_manager::v3::
         HttpConnectionManager::default_instance(),
     &envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext::
         default_instance(),
+    &envoy::extensions::transport_sockets::tls::v3::Secret::default_instance(),
 };
 
 ResourceType TypeOf(const std::string& name) {
@@ -61,29 +67,25 @@ ResourceType TypeOf(const std::string& name) {
   throw std::invalid_argument("no type " + name);
 }
 
+// Null: this tool does not make that type.
 std::unique_ptr<google::protobuf::Message> New(ResourceType type) {
-  switch (type) {
-    case ResourceType::kCluster:
-      return std::make_unique<envoy::config::cluster::v3::Cluster>();
-    case ResourceType::kSecret:
-      return std::make_unique<
-          envoy::extensions::transport_sockets::tls::v3::Secret>();
-    case ResourceType::kFilterChain:
-      return std::make_unique<envoy::config::listener::v3::FilterChain>();
-    case ResourceType::kListener:
-      return std::make_unique<envoy::config::listener::v3::Listener>();
-    case ResourceType::kRouteConfiguration:
-      return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
-    case ResourceType::kEndpoints:
-    case ResourceType::kExtensionConfig:
-      break;
-  }
-  throw std::invalid_argument("this tool does not make that type");
+  const absl::string_view url = TypeUrl(type);
+  const auto* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+          std::string(url.substr(url.find('/') + 1)));
+  if (descriptor == nullptr) return nullptr;
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(descriptor)
+          ->New());
 }
 
 ResourcePtr MakeResource(const json& entry) {
   const ResourceType type = TypeOf(entry.at("type"));
   const std::unique_ptr<google::protobuf::Message> message = New(type);
+  if (message == nullptr) {
+    throw std::invalid_argument("this tool does not make that type");
+  }
   const auto status = google::protobuf::util::JsonStringToMessage(
       entry.at("resource").dump(), message.get());
   if (!status.ok()) {
@@ -197,7 +199,7 @@ int Main(const std::string& address) {
     std::cerr << server.status() << "\n";
     return 1;
   }
-  for (const google::protobuf::Message* message : kWithin) {
+  for (const google::protobuf::Message* message : kLinked) {
     if (message->GetDescriptor() == nullptr) return 1;
   }
   std::cout << json{{"port", (*server)->port()}}.dump() << std::endl;

@@ -11,25 +11,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "cli/online/catalog.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/security/credentials.h"
-#include "proto/sallyport/config/v1/api.pb.h"
-#include "proto/sallyport/config/v1/api_mapping.pb.h"
-#include "proto/sallyport/config/v1/audit.pb.h"
-#include "proto/sallyport/config/v1/client_certificate.pb.h"
-#include "proto/sallyport/config/v1/domain_name.pb.h"
-#include "proto/sallyport/config/v1/fleet.pb.h"
-#include "proto/sallyport/config/v1/revocation.pb.h"
-#include "proto/sallyport/config/v1/server_certificate.pb.h"
-#include "proto/sallyport/config/v1/state.pb.h"
-#include "proto/sallyport/config/v1/truststore.pb.h"
 
 namespace {
-
-namespace proto = sallyport::config::v1;
 
 // Of calls, and of those that wait for something.
 constexpr std::chrono::seconds kDeadline(20);
@@ -75,32 +64,18 @@ int main(int argc, char** argv) {
   const std::string token = argc > 2 ? argv[2] : "";
   grpc::GenericStub stub(
       grpc::CreateChannel(argv[1], grpc::InsecureChannelCredentials()));
-  for (const auto* message :
-       {proto::Api::descriptor(), proto::ApiMapping::descriptor(),
-        proto::AuditEntry::descriptor(), proto::ClientCertificate::descriptor(),
-        proto::DomainName::descriptor(), proto::Fleet::descriptor(),
-        proto::RevocationList::descriptor(),
-        proto::ServerCertificate::descriptor(),
-        proto::ExportStateRequest::descriptor(),
-        proto::Truststore::descriptor()}) {
-    const auto* file = message->file();
-    for (int s = 0; s < file->service_count(); ++s) {
-      for (int m = 0; m < file->service(s)->method_count(); ++m) {
-        const auto* method = file->service(s)->method(m);
-        const grpc::Status status =
-            CallEmpty(stub,
-                      absl::StrCat("/", file->service(s)->full_name(), "/",
-                                   method->name()),
-                      token,
-                      method->name() == "WatchEvents" ||
-                              method->name() == "WaitForRollout"
-                          ? kWaitDeadline
-                          : kDeadline);
-        std::cout << file->service(s)->name() << "/" << method->name() << " "
-                  << absl::StatusCodeToString(
-                         static_cast<absl::StatusCode>(status.error_code()))
-                  << " " << ReasonOf(status) << "\n";
-      }
+  for (const auto* service : sallyport::cli::online::Services()) {
+    for (int m = 0; m < service->method_count(); ++m) {
+      const auto* method = service->method(m);
+      const bool waits =
+          method->name() == "WatchEvents" || method->name() == "WaitForRollout";
+      const grpc::Status status = CallEmpty(
+          stub, absl::StrCat("/", service->full_name(), "/", method->name()),
+          token, waits ? kWaitDeadline : kDeadline);
+      std::cout << service->name() << "/" << method->name() << " "
+                << absl::StatusCodeToString(
+                       static_cast<absl::StatusCode>(status.error_code()))
+                << " " << ReasonOf(status) << "\n";
     }
   }
   const grpc::Status health =
