@@ -201,6 +201,8 @@ void FileWatcher::Tick(std::vector<Call>& calls) {
       CallAll(directory, Hint::kCompare, calls);
     } else {
       FollowLinks(it->first, directory, &calls);
+      // After what may read the file.
+      CallAll(directory, Hint::kNothing, calls);
     }
     ++it;
   }

@@ -3,7 +3,8 @@
 // What counts is the atomic move: rename(2) into the file's directory, of the
 // file itself or of anything else there (Kubernetes swaps a symbolic link
 // `..data` beside the files). Writing into the file in place does not count: a
-// half-written bundle must not be read.
+// half-written bundle must not be read. Listeners are asked to look once a
+// second, so that they can say so.
 //
 // How. One background thread in the process waits on inotify(7) for moves into
 // the directories of all files. Once a second it compares each directory's
@@ -36,6 +37,7 @@ class FileWatcher {
   enum class Hint {
     kReplaced,  // the file itself was moved there, or its directory changed
     kCompare,   // something happened nearby: compare before reading
+    kNothing,   // a second has passed; there is no reason to read the file
   };
 
   class Listener {

@@ -38,6 +38,13 @@ int64_t Nanos(const timespec& time) {
 
 }  // namespace
 
+bool FollowedFile::Stamp::HasContentOf(const Stamp& other) const {
+  const auto all = [](const Stamp& s) {
+    return std::tie(s.device, s.inode, s.size, s.modified_nanos, s.exists);
+  };
+  return all(*this) == all(other);
+}
+
 bool FollowedFile::Stamp::operator==(const Stamp& other) const {
   const auto all = [](const Stamp& s) {
     return std::tie(s.device, s.inode, s.size, s.modified_nanos,
@@ -97,8 +104,37 @@ void FollowedFile::Subscribe(std::weak_ptr<Listener> listener) {
   listeners_.push_back(std::move(listener));
 }
 
+void FollowedFile::NoticeChangeInPlace() {
+  const Stamp now = ReadStamp();
+  absl::MutexLock lock(&reading_);
+  if (now.HasContentOf(stamp_)) {
+    noticed_ = stamp_;
+    return;
+  }
+  if (!now.HasContentOf(noticed_)) {
+    noticed_ = now;
+    warned_ = false;
+    return;
+  }
+  if (std::exchange(warned_, true)) return;
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat("the ", format_.noun, " ", Printable(path_),
+                   now.exists
+                       ? " was written to in place, which does not count: what "
+                         "was read before stays in force. Write the new "
+                         "content to another file and move that here (mv, "
+                         "rename(2))"
+                       : " is gone: what was read before stays in force, but "
+                         "no configuration that names it can be loaded"));
+}
+
 void FollowedFile::OnFileEvent(FileWatcher::Hint hint) {
   try {
+    if (hint == FileWatcher::Hint::kNothing) {
+      NoticeChangeInPlace();
+      return;
+    }
     const absl::Status status =
         Refresh(hint == FileWatcher::Hint::kReplaced ? Read::kAlways
                                                      : Read::kIfChanged);

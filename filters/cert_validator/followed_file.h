@@ -71,7 +71,14 @@ class FollowedFile : public FileWatcher::Listener {
     int64_t modified_nanos = 0, changed_nanos = 0;
     bool exists = false;
     bool operator==(const Stamp& other) const;
+    // But for changed_nanos, which moves with permissions and links too.
+    bool HasContentOf(const Stamp& other) const;
   };
+
+  // Warns, once for each change, when the file is not what was read last, and
+  // nothing said that it was replaced: it was written to in place, or removed.
+  // A move that is not told of yet looks the same, so it takes two calls.
+  void NoticeChangeInPlace() ABSL_LOCKS_EXCLUDED(reading_);
 
   FollowedFile(absl::string_view path, const Format& format);
   Stamp ReadStamp() const;
@@ -85,6 +92,10 @@ class FollowedFile : public FileWatcher::Listener {
   // One reading at a time. Taken before mu_.
   absl::Mutex reading_;
   Stamp stamp_ ABSL_GUARDED_BY(reading_);
+  // The last one of NoticeChangeInPlace() that differs from stamp_, and whether
+  // that was logged.
+  Stamp noticed_ ABSL_GUARDED_BY(reading_);
+  bool warned_ ABSL_GUARDED_BY(reading_) = false;
   absl::Status last_status_ ABSL_GUARDED_BY(reading_);
   mutable absl::Mutex mu_;
   Content current_ ABSL_GUARDED_BY(mu_);

@@ -116,6 +116,36 @@ TEST(FollowedFile, DoesNotCountWhatIsWrittenInPlace) {
   EXPECT_EQ(Size(**OpenTruststoreFile(dir / "t.pem", {})), 2u);
 }
 
+TEST(FollowedFile, WarnsOnceOfWhatIsWrittenInPlace) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  shim::LogCapture log;
+  const auto warnings = [&](int number) {
+    return WaitFor([&] {
+      return log.Count("t.pem was written to in place",
+                       abi::LogLevel::kWarning) == number;
+    });
+  };
+  WriteInPlace(dir / "t.pem", Two());
+  EXPECT_TRUE(warnings(1)) << log.Text();
+  // Of the same length, at another time.
+  WriteInPlace(dir / "t.pem", Two());
+  EXPECT_TRUE(warnings(2)) << log.Text();
+  EXPECT_EQ(Size(*file), 1u);
+  // Moves and permissions are nothing to warn of.
+  Replace(dir / "t.pem", Three());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
+  fs::permissions(dir / "t.pem", fs::perms::owner_read);
+  absl::SleepFor(absl::Seconds(3));
+  EXPECT_TRUE(warnings(2)) << log.Text();
+  fs::remove(dir / "t.pem");
+  EXPECT_TRUE(WaitFor([&] {
+    return log.Count("t.pem is gone", abi::LogLevel::kWarning) == 1;
+  })) << log.Text();
+  EXPECT_EQ(Size(*file), 3u);
+}
+
 TEST(FollowedFile, FollowsTheLinkThatKubernetesSwaps) {
   // t.pem -> ..data/t.pem, ..data -> ..1
   TempDir dir;
