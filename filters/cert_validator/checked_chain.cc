@@ -123,6 +123,20 @@ void NameLeaf(CheckedChain& checked) {
   checked.fingerprint = HexLower(pki::AsBytes(leaf->fingerprint()));
 }
 
+// A refusal without a look at the chain: of it only the client's own
+// certificate is read, for its names.
+std::shared_ptr<CheckedChain> RefusalOf(
+    pki::Verdict verdict, absl::Span<const absl::string_view> chain,
+    uint64_t lineage, absl::Time now) {
+  auto refused = std::make_shared<CheckedChain>();
+  refused->verdict = std::move(verdict);
+  refused->lineage = lineage;
+  refused->verified_at = now;
+  ReadSent(chain.subspan(0, 1), ThreadMemory().verify, *refused);
+  NameLeaf(*refused);
+  return refused;
+}
+
 // How much a refusal tells: a chain that reached this truststore and broke a
 // rule tells more than one that never did.
 int Weight(pki::Reason reason) {
@@ -251,27 +265,18 @@ std::shared_ptr<const CheckedChain> RefusedUnread(
     uint64_t state_id, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, uint64_t lineage, pki::Verdict verdict,
     absl::Time now) {
-  Memory& memory = ThreadMemory();
-  auto refused = std::make_shared<CheckedChain>();
-  refused->verdict = std::move(verdict);
-  refused->lineage = lineage;
-  refused->verified_at = now;
-  ReadSent(chain.subspan(0, 1), memory.verify, *refused);
-  NameLeaf(*refused);
-  memory.refused.Put(Key{state_id, digest}, refused, BytesOf(*refused));
+  auto refused = RefusalOf(std::move(verdict), chain, lineage, now);
+  ThreadMemory().refused.Put(Key{state_id, digest}, refused, BytesOf(*refused));
   return refused;
 }
 
 std::shared_ptr<const CheckedChain> UncheckedChain(
     absl::Span<const absl::string_view> chain, uint64_t lineage,
     absl::Time now) {
-  auto unchecked = std::make_shared<CheckedChain>();
-  unchecked->verdict.detail = std::string(kNoTrust);
-  unchecked->lineage = lineage;
-  unchecked->verified_at = now;
-  ReadSent(chain.subspan(0, 1), ThreadMemory().verify, *unchecked);
-  NameLeaf(*unchecked);
-  return unchecked;
+  pki::Verdict verdict;
+  verdict.reason = pki::Reason::kConfigurationMissing;
+  verdict.detail = std::string(kNoTrust);
+  return RefusalOf(std::move(verdict), chain, lineage, now);
 }
 
 size_t NumChecksForTest() { return ThreadMemory().num_checks; }
