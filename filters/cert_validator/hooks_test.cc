@@ -6,12 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/cert_validator/trust_state.h"
+#include "filters/cert_validator/validator.h"
 #include "filters/shim/clock.h"
 #include "filters/shim/fake_envoy.h"
 #include "google/protobuf/util/json_util.h"
@@ -131,7 +133,18 @@ TEST_F(ValidatorHooks, LetTheHandshakeOfATrustedClientGoOn) {
   EXPECT_EQ(connection_.filter_state.count("sallyport.detail"), 0u);
 }
 
+// A filter of the domain, as far as the validator sees it.
+class Judge {
+ public:
+  explicit Judge(absl::string_view domain = "api.example.com")
+      : judge_(DomainTrust::For(domain)) {}
+
+ private:
+  const DomainTrust::Judge judge_;
+};
+
 TEST_F(ValidatorHooks, LetTheHandshakeOfAnUntrustedClientGoOnWithItsVerdict) {
+  const Judge judge;
   const Loaded validator(Binary());
   FakeHandshake handshake(&connection_);
   const auto result =
@@ -139,6 +152,102 @@ TEST_F(ValidatorHooks, LetTheHandshakeOfAnUntrustedClientGoOnWithItsVerdict) {
   EXPECT_EQ(result.status, abi::ValidationStatus::kSuccessful);
   EXPECT_EQ(result.detailed_status, abi::ClientValidation::kNotValidated);
   EXPECT_EQ(connection_.filter_state["sallyport.reason"], "UNTRUSTED_ISSUER");
+}
+
+TEST_F(ValidatorHooks, RefuseUntrustedClientsWhileNoFilterWouldRefuseThem) {
+  constexpr uint8_t kUnknownCa = 48;
+  const Loaded validator(Binary());
+  const auto verify = [&](const std::string& der) {
+    FakeConnection connection;
+    FakeHandshake handshake(&connection);
+    const auto result = Verify(validator.get(), handshake, {der});
+    if (result.status == abi::ValidationStatus::kFailed) {
+      EXPECT_EQ(result.detailed_status, abi::ClientValidation::kFailed);
+      EXPECT_TRUE(result.has_tls_alert);
+      EXPECT_EQ(result.tls_alert, kUnknownCa);
+      EXPECT_TRUE(absl::StartsWith(handshake.error_details,
+                                   "sallyport: UNTRUSTED_ISSUER: "));
+      EXPECT_TRUE(absl::StrContains(handshake.error_details,
+                                    "no filter sallyport.mtls"));
+      // The listener's access log still says who it was.
+      EXPECT_EQ(connection.filter_state["sallyport.subject"], "CN=stranger");
+    }
+    return result.status == abi::ValidationStatus::kSuccessful;
+  };
+  const std::string& stranger = Certificates().stranger.der;
+  LogCapture log;
+  constexpr char kWarning[] = "refused in TLS, because no filter";
+  EXPECT_FALSE(verify(stranger));
+  EXPECT_FALSE(verify(stranger));
+  EXPECT_TRUE(verify(Certificates().client.der));
+  // Not once for each of them.
+  EXPECT_EQ(log.Count(kWarning, abi::LogLevel::kWarning), 1) << log.Text();
+  {
+    const Judge judge;
+    EXPECT_TRUE(verify(stranger));
+    auto second = std::make_unique<Judge>();
+    second.reset();
+    EXPECT_TRUE(verify(stranger));
+  }
+  const Judge of_another("other.example.com");
+  EXPECT_FALSE(verify(stranger));
+  EXPECT_EQ(log.Count(kWarning), 1);
+  clock_.Advance(Validator::kWarnEvery);
+  EXPECT_FALSE(verify(stranger));
+  EXPECT_EQ(log.Count(kWarning), 2);
+}
+
+TEST_F(ValidatorHooks, RefuseEverybodyWhenNeitherTrustNorFilterIsThere) {
+  // The registry has nothing for the domain: without a filter nobody would
+  // answer 403, in the style HANDSHAKE neither.
+  for (const auto style :
+       {filter::v1::FORBIDDEN, filter::v1::HANDSHAKE, filter::v1::PASS}) {
+    filter::v1::TruststoreValidator config;
+    config.set_domain("api.example.com");
+    config.set_from_registry(true);
+    config.set_rejection(style);
+    const Loaded validator(config.SerializeAsString());
+    const auto verify = [&] {
+      FakeConnection connection;
+      FakeHandshake handshake(&connection);
+      return Verify(validator.get(), handshake, {Certificates().client.der})
+          .status;
+    };
+    EXPECT_EQ(verify(), abi::ValidationStatus::kFailed);
+    const Judge judge;
+    EXPECT_EQ(verify(), abi::ValidationStatus::kSuccessful);
+  }
+}
+
+TEST_F(ValidatorHooks, RefuseChainsThatAreTooLargeToBeKept) {
+  const Judge judge;
+  auto config = InlineConfig(Certificates().root.pem);
+  config.mutable_limits()->set_max_client_certificates(40);
+  const Loaded validator(Binary()), larger(config.SerializeAsString());
+  const auto verify = [&](const Loaded& by, size_t certificates,
+                          const std::string& other) {
+    FakeConnection connection;
+    FakeHandshake handshake(&connection);
+    std::vector<std::string> chain(certificates, other);
+    chain.front() = Certificates().client.der;
+    const auto result = Verify(by.get(), handshake, chain);
+    EXPECT_EQ(connection.filter_state["sallyport.reason"],
+              by.get() == larger.get() && certificates <= 40
+                  ? "TRUSTED"
+                  : "LIMIT_EXCEEDED");
+    return result.status == abi::ValidationStatus::kSuccessful;
+  };
+  const std::string& small = Certificates().stranger.der;
+  constexpr size_t kMost = Validator::kMaxKeptCertificates;
+  EXPECT_TRUE(verify(validator, kMost, small));
+  EXPECT_FALSE(verify(validator, kMost + 1, small));
+  const size_t left =
+      Validator::kMaxKeptBytes - Certificates().client.der.size();
+  EXPECT_TRUE(verify(validator, 2, std::string(left, 'x')));
+  EXPECT_FALSE(verify(validator, 2, std::string(left + 1, 'x')));
+  // Within the domain's own limits there is no other.
+  EXPECT_TRUE(verify(larger, 40, small));
+  EXPECT_FALSE(verify(larger, 41, small));
 }
 
 TEST_F(ValidatorHooks, RejectTheHandshakeWhenTheVerdictCannotBeLeft) {
@@ -248,6 +357,7 @@ TEST_F(ValidatorHooks, KeepTheLastGoodConfigurationWhenANewOneIsRefused) {
 }
 
 TEST_F(ValidatorHooks, ServeManyWorkersAtOnce) {
+  const Judge judge;
   const Loaded validator(Binary());
   std::vector<std::thread> workers;
   workers.reserve(4);

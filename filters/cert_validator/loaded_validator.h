@@ -7,6 +7,7 @@
 
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/test_support.h"
+#include "filters/cert_validator/trust_state.h"
 #include "filters/shim/fake_envoy.h"
 #include "gtest/gtest.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
@@ -34,12 +35,14 @@ class LoadedValidator {
   }
   LoadedValidator(const LoadedValidator&) = delete;
 
-  // A full handshake of a client that sends `der` alone. It succeeds.
+  // A full handshake of a client that sends `der` alone, as where a filter of
+  // the domain is loaded. It succeeds.
   void Handshake(shim::FakeConnection& connection,
                  const std::string& der) const {
+    const DomainTrust::Judge judge(DomainTrust::For(domain_));
     EXPECT_EQ(Verify(connection, der), abi::ValidationStatus::kSuccessful);
   }
-  // The same; says how it ended.
+  // The same with the filters that are loaded; says how it ended.
   abi::ValidationStatus Verify(shim::FakeConnection& connection,
                                const std::string& der) const {
     shim::FakeHandshake handshake(&connection);

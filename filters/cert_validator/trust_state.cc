@@ -377,6 +377,15 @@ void DomainTrust::Publish() {
   changes_.fetch_add(1, std::memory_order_acq_rel);
 }
 
+DomainTrust::Judge::Judge(std::shared_ptr<DomainTrust> domain)
+    : domain_(std::move(domain)) {
+  domain_->judges_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+DomainTrust::Judge::~Judge() {
+  domain_->judges_.fetch_sub(1, std::memory_order_acq_rel);
+}
+
 DomainTrust::Binding::Binding(std::shared_ptr<DomainTrust> domain,
                               std::shared_ptr<const TrustState> state)
     : domain_(std::move(domain)), generation_(next_id.fetch_add(1)) {

@@ -187,6 +187,23 @@ class DomainTrust {
   // this process serves: somebody holds what For() returned. A short lock.
   static bool IsServed(absl::string_view domain);
 
+  // Whether a filter that judges the domain's clients is here (Judge): only
+  // then may a handshake of a client go on that is not trusted. Lock-free.
+  bool has_judge() const { return judges_.load(std::memory_order_acquire) > 0; }
+
+  // The share of a filter configuration by which the domain's clients are
+  // judged, for as long as it is loaded. A filter that asks for no certificate
+  // (NOT_ASKED) has none.
+  class Judge {
+   public:
+    explicit Judge(std::shared_ptr<DomainTrust> domain);
+    ~Judge();
+    Judge(const Judge&) = delete;
+
+   private:
+    const std::shared_ptr<DomainTrust> domain_;
+  };
+
   // One validator's share, for as long as it lives.
   class Binding {
    public:
@@ -220,6 +237,7 @@ class DomainTrust {
       ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> current_id_{0};
   std::atomic<uint64_t> changes_{0};
+  std::atomic<int> judges_{0};
 };
 
 }  // namespace sallyport::cert_validator

@@ -23,11 +23,21 @@ namespace v1 = ::sallyport::filter::v1;
 
 constexpr absl::string_view kSchema = "sallyport validator 2";
 
+// In the log and, after the verdict, in the failure reason of the handshake.
+constexpr absl::string_view kNoJudge =
+    "no filter sallyport.mtls or sallyport.mtls_tcp of the domain is loaded, "
+    "so nobody would refuse this client's requests";
+
+size_t BytesOf(absl::Span<const absl::string_view> chain) {
+  size_t bytes = 0;
+  for (const absl::string_view der : chain) bytes += der.size();
+  return bytes;
+}
+
 // Every truststore refuses to look at as much as that.
 bool IsOverEveryLimit(const TrustState& state,
                       absl::Span<const absl::string_view> chain) {
-  size_t bytes = 0;
-  for (const absl::string_view der : chain) bytes += der.size();
+  const size_t bytes = BytesOf(chain);
   const auto& sources = state.active().sources;
   return std::all_of(
       sources.begin(), sources.end(), [&](const TrustSource& source) {
@@ -232,6 +242,23 @@ void Validator::NoticeAnotherConfiguration(const TrustState& state,
                    "configuration"));
 }
 
+void Validator::WarnOfNoJudge(absl::Time now) const {
+  const int64_t now_seconds = absl::ToUnixSeconds(now);
+  int64_t last = warned_of_no_judge_.load(std::memory_order_relaxed);
+  if (last != 0 && now_seconds >= last &&
+      now_seconds - last < absl::ToInt64Seconds(kWarnEvery)) {
+    return;
+  }
+  if (!warned_of_no_judge_.compare_exchange_strong(last, now_seconds)) return;
+  shim::Log(shim::LogLevel::kWarning,
+            absl::StrCat("domain ", domain_,
+                         ": handshakes of clients that are "
+                         "not trusted are refused in TLS, because ",
+                         kNoJudge,
+                         ". Put the filter, with this domain, into the filter "
+                         "chain of the validator"));
+}
+
 void Validator::CountRefusal(pki::Reason reason) const {
   if (refused_handshakes_ != nullptr) refused_handshakes_->Add(reason);
 }
@@ -253,24 +280,33 @@ Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,
   record.domain = domain_;
   record.detail = verdict.detail;
   record.chain.assign(chain.begin(), chain.end());
+  bool too_large_to_keep = false;
   if (verdict.reason == pki::Reason::kLimitExceeded) {
     const std::shared_ptr<const TrustState> state = this->state();
     if (state != nullptr && IsOverEveryLimit(*state, chain)) {
       // Hundreds of kilobytes are not kept for each such connection.
       record.chain.resize(1);
       record.cut_short = true;
+      too_large_to_keep =
+          chain.size() > kMaxKeptCertificates || BytesOf(chain) > kMaxKeptBytes;
     }
   }
 
   Outcome outcome;
   outcome.trusted = verdict.trusted();
   outcome.reason = verdict.reason;
+  const bool is_judged = verdict.trusted() || IsJudged();
   outcome.refuse_handshake =
-      refuses_handshakes_ && !verdict.trusted() &&
-      verdict.reason != pki::Reason::kConfigurationMissing;
+      !is_judged || too_large_to_keep ||
+      (refuses_handshakes_ && !verdict.trusted() &&
+       verdict.reason != pki::Reason::kConfigurationMissing);
   if (outcome.refuse_handshake) {
     outcome.text =
         absl::StrCat(pki::ReasonName(verdict.reason), ": ", verdict.detail);
+  }
+  if (!is_judged) {
+    absl::StrAppend(&outcome.text, "; ", kNoJudge);
+    WarnOfNoJudge(now);
   }
   outcome.record = EncodeRecord(record);
   outcome.checked = checked;

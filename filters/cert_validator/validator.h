@@ -5,6 +5,7 @@
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_VALIDATOR_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,7 +65,10 @@ class Validator : public FollowedFile::Listener {
   struct Outcome {
     bool trusted = false;
     pki::Reason reason = pki::Reason::kConfigurationMissing;
-    // The style HANDSHAKE, and the client is not trusted.
+    // The client is not trusted, and is not to get past TLS: the style
+    // HANDSHAKE; a domain without a filter that would refuse its requests
+    // (DomainTrust::has_judge()); a chain that is too large to be kept for an
+    // open connection (kMaxKeptCertificates, kMaxKeptBytes).
     bool refuse_handshake = false;
     // Then: reason and detail, for the listener's access log.
     std::string text;
@@ -79,6 +83,15 @@ class Validator : public FollowedFile::Listener {
   // Counts a handshake that Envoy was told to refuse (refused_handshakes.h).
   void CountRefusal(pki::Reason reason) const;
 
+  // Of clients that sent more than may be looked at. TLS keeps what a client
+  // sent, in several forms, for as long as the connection is open, refused or
+  // not. DER bytes.
+  static constexpr size_t kMaxKeptCertificates = 32;
+  static constexpr size_t kMaxKeptBytes = size_t{64} << 10;
+
+  // The log says at most this often that nobody judges the domain's clients.
+  static constexpr absl::Duration kWarnEvery = absl::Minutes(1);
+
   // A handshake by this validator so long after another configuration of the
   // domain was first seen is no straggler of an update: two filter chains
   // differ, and the log warns, once.
@@ -89,6 +102,11 @@ class Validator : public FollowedFile::Listener {
 
   void NoticeAnotherConfiguration(const TrustState& state,
                                   absl::Time now) const;
+  // Whether a filter refuses what this validator lets through.
+  bool IsJudged() const {
+    return (registry_trust_ != nullptr ? registry_trust_ : trust_)->has_judge();
+  }
+  void WarnOfNoJudge(absl::Time now) const;
 
   static absl::StatusOr<std::shared_ptr<Validator>> CreateForRegistry(
       const filter::v1::TruststoreValidator& config,
@@ -120,6 +138,8 @@ class Validator : public FollowedFile::Listener {
   // came into force; 0: none yet.
   mutable std::atomic<int64_t> overtaken_since_{0};
   mutable std::atomic<bool> warned_{false};
+  // Unix time of the last WarnOfNoJudge() that logged.
+  mutable std::atomic<int64_t> warned_of_no_judge_{0};
 };
 
 }  // namespace sallyport::cert_validator

@@ -526,6 +526,7 @@ TEST(Validator, RefusesHandshakesOnlyInThatStyle) {
   const TestPki& pki = Certificates();
   auto config = Config();
   const std::vector<absl::string_view> stranger = {pki.stranger.der};
+  const DomainTrust::Judge judge(DomainTrust::For(config.domain()));
   EXPECT_FALSE(Make(config)->Verify(stranger, TestNow()).refuse_handshake);
   config.set_rejection(v1::HANDSHAKE);
   const auto validator = Make(config);

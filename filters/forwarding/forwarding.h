@@ -67,8 +67,17 @@ constexpr absl::string_view kClientCertJsonHeader = "x-sallyport-client-cert";
 using settings::kDefaultMaxHeaderBytes;
 using settings::kMinMaxHeaderBytes;
 
+// What a header would make a backend believe.
+enum class Claim {
+  kNone,
+  // Who the client is (kKnownHeaders), or what the operator lists.
+  kIdentity,
+  // Which Host the request came in for (kHostHeaders).
+  kHost,
+};
+
 // HeaderFilter: which request headers a client must not send. The names are
-// those of kKnownHeaders (known_headers.h) and the operator's own.
+// those of known_headers.h and the operator's own.
 //
 // Names are compared the way the most lenient backends read them: in any
 // case, and with every character that is neither a letter nor a digit taken
@@ -79,9 +88,13 @@ class HeaderFilter {
   // `extra_names`: Forwarding.remove_headers, checked by ValidateForwarding.
   explicit HeaderFilter(const std::vector<std::string>& extra_names);
 
-  // Whether a header of that name, in a request or its trailers, is to be
-  // removed. Allocates nothing. Pseudo-headers (":path") never match.
-  bool Matches(absl::string_view name) const;
+  // What a header of that name, in a request or its trailers, claims.
+  // Allocates nothing. Pseudo-headers (":path") claim nothing.
+  Claim ClaimOf(absl::string_view name) const;
+  // Whether it claims anything.
+  bool Matches(absl::string_view name) const {
+    return ClaimOf(name) != Claim::kNone;
+  }
 
  private:
   // Folded; usually none. The known names are shared by the whole process.

@@ -55,19 +55,25 @@ bool FoldedStartsWith(absl::string_view name, absl::string_view folded) {
 struct Pattern {
   std::string text;  // folded
   bool prefix;       // whatever begins with `text`, and is longer
+  Claim claim;
 };
 // By the first and third character of the name, which every prefix has.
 using Buckets = std::array<std::vector<Pattern>, kBuckets>;
 
-// kKnownHeaders; made once, since every domain needs them.
+// known_headers.h; made once, since every domain needs them.
 const Buckets& Known() {
   static const auto& buckets = *[] {
     auto* made = new Buckets;
-    for (const KnownHeader& known : kKnownHeaders) {
-      absl::string_view text = known.pattern;
+    const auto add = [made](absl::string_view text, Claim claim) {
       const bool prefix = absl::EndsWith(text, "*");
       if (prefix) text.remove_suffix(1);
-      (*made)[Bucket(text)].push_back({Folded(text), prefix});
+      (*made)[Bucket(text)].push_back({Folded(text), prefix, claim});
+    };
+    for (const KnownHeader& known : kKnownHeaders) {
+      add(known.pattern, Claim::kIdentity);
+    }
+    for (const KnownHeader& known : kHostHeaders) {
+      add(known.pattern, Claim::kHost);
     }
     return made;
   }();
@@ -94,19 +100,20 @@ HeaderFilter::HeaderFilter(const std::vector<std::string>& extra_names) {
   for (const std::string& name : extra_names) extra_.push_back(Folded(name));
 }
 
-bool HeaderFilter::Matches(absl::string_view name) const {
+Claim HeaderFilter::ClaimOf(absl::string_view name) const {
+  // First: what the operator lists goes, whoever sends it.
+  for (const std::string& extra : extra_) {
+    if (name.size() == extra.size() && FoldedStartsWith(name, extra)) {
+      return Claim::kIdentity;
+    }
+  }
   for (const Pattern& pattern : Known()[Bucket(name)]) {
     if (pattern.prefix ? name.size() > pattern.text.size()
                        : name.size() == pattern.text.size()) {
-      if (FoldedStartsWith(name, pattern.text)) return true;
+      if (FoldedStartsWith(name, pattern.text)) return pattern.claim;
     }
   }
-  for (const std::string& extra : extra_) {
-    if (name.size() == extra.size() && FoldedStartsWith(name, extra)) {
-      return true;
-    }
-  }
-  return false;
+  return Claim::kNone;
 }
 
 absl::Status ValidateForwarding(const Forwarding& config) {

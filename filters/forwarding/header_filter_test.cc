@@ -21,6 +21,10 @@ TEST(KnownHeaders, AreTheOnesThatWereReviewed) {
   for (const KnownHeader& known : kKnownHeaders) {
     absl::StrAppend(&table, known.pattern, "\t", known.origin, "\n");
   }
+  table += "\n";
+  for (const KnownHeader& known : kHostHeaders) {
+    absl::StrAppend(&table, known.pattern, "\t", known.origin, "\n");
+  }
   const auto golden = ReadFile(
       "filters/forwarding/testdata/known_headers.golden", size_t{1} << 20);
   ASSERT_TRUE(golden.ok()) << golden.status();
@@ -143,6 +147,22 @@ TEST(HeaderFilter, RemovesEveryPatternInEveryCaseAndWithEverySeparator) {
     EXPECT_TRUE(filter.Matches(dots)) << dots;
   }
   EXPECT_TRUE(filter.Matches("Client_cErt-ChAin"));
+}
+
+TEST(HeaderFilter, KnowsHeadersThatNameAHost) {
+  const HeaderFilter filter({}), listed({"X-Host"});
+  for (const KnownHeader& known : kHostHeaders) {
+    EXPECT_EQ(filter.ClaimOf(known.pattern), Claim::kHost) << known.pattern;
+    const std::string variable =
+        absl::StrReplaceAll(absl::AsciiStrToUpper(known.pattern), {{"-", "_"}});
+    EXPECT_EQ(filter.ClaimOf(variable), Claim::kHost) << variable;
+    EXPECT_EQ(filter.ClaimOf(absl::StrCat(known.pattern, "-s")), Claim::kNone);
+  }
+  EXPECT_EQ(filter.ClaimOf("x-forwarded-client-cert"), Claim::kIdentity);
+  EXPECT_EQ(filter.ClaimOf("host"), Claim::kNone);
+  EXPECT_EQ(filter.ClaimOf(":authority"), Claim::kNone);
+  EXPECT_EQ(listed.ClaimOf("x_host"), Claim::kIdentity);
+  EXPECT_EQ(listed.ClaimOf("x-forwarded-host"), Claim::kHost);
 }
 
 TEST(HeaderFilter, LeavesNamesThatOnlyLookAlike) {

@@ -1,5 +1,5 @@
-// The table of client-certificate headers: what backends believe about a
-// client's certificate, and a client must therefore never send.
+// The tables of headers that a client must never send: what backends believe
+// about a client's certificate, and about the Host that a request is for.
 
 #ifndef SALLYPORT_FILTERS_FORWARDING_KNOWN_HEADERS_H_
 #define SALLYPORT_FILTERS_FORWARDING_KNOWN_HEADERS_H_
@@ -88,6 +88,25 @@ inline constexpr KnownHeader kKnownHeaders[] = {
     {"x-forwarded-ssl-client-*", "early Traefik, Apache"},
     // Ours.
     {"x-sallyport-*", "Sallyport"},
+};
+
+// By which backends and frameworks let a request say another Host than its
+// own. A proxy that is trusted to speak for others may send them. No prefixes.
+inline constexpr KnownHeader kHostHeaders[] = {
+    {"forwarded", "RFC 7239 (host, for, by, proto)"},
+    {"x-forwarded-host", "most proxies and frameworks"},
+    {"x-forwarded-server", "Apache"},
+    {"x-forwarded-hostname", "applications"},
+    {"x-original-host", "Azure Application Gateway and Front Door"},
+    {"x-envoy-original-host", "Envoy"},
+    {"disguised-host", "Azure App Service"},
+    {"x-host", "frameworks"},
+    {"x-host-override", "frameworks"},
+    {"x-http-host", "frameworks"},
+    {"x-http-host-override", "frameworks"},
+    {"x-real-host", "nginx"},
+    {"x-rewrite-host", "frameworks"},
+    {"x-backend-host", "frameworks"},
 };
 
 }  // namespace sallyport::forwarding

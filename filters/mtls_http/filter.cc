@@ -31,6 +31,7 @@ using cert_validator::CheckedChain;
 using cert_validator::Decision;
 using cert_validator::DomainTrust;
 using cert_validator::Need;
+using forwarding::Claim;
 using pki::Reason;
 using shim::Buffer;
 using shim::View;
@@ -215,6 +216,10 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   SALLYPORT_RETURN_IF_ERROR(filter->Read(config));
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
   filter->GatherCounts(envoy_config);
+  if (filter->certificate_asked_) {
+    filter->judge_ =
+        std::make_unique<const DomainTrust::Judge>(filter->domain_);
+  }
   return std::shared_ptr<const Filter>(std::move(filter));
 }
 
@@ -331,10 +336,7 @@ void Filter::CountGathered() const {
   const auto count = [this](size_t id,
                             absl::Span<const absl::string_view> labels,
                             uint64_t number) {
-    absl::InlinedVector<abi::ModuleBuffer, 4> values;
-    for (const absl::string_view label : labels) {
-      values.push_back(Buffer(label));
-    }
+    auto values = LabelValues(labels);
     envoy_dynamic_module_callback_http_filter_config_increment_counter(
         envoy_config_, id, values.data(), values.size(), number);
   };
@@ -356,18 +358,34 @@ constexpr absl::string_view kOriginalUrl = "x-envoy-original-url";
 // Routes, one after the other, that removed headers lead to. More is a
 // configuration that nobody has.
 constexpr int kMaxRoutesOfARequest = 8;
+
+// Whether the client may speak for others.
+bool IsTrustedProxy(const ForwardingPlan& plan,
+                    const Filter::Identity& identity) {
+  return plan.trusted_proxy != nullptr && identity.decision.trusted() &&
+         Judge(*plan.trusted_proxy, identity.decision.checked) ==
+             pki::RuleMatch::kYes;
+}
 }  // namespace
 
-bool Filter::MatchesClaims(absl::string_view name,
-                           const RouteFilter* route) const {
-  return claims_.Matches(name) ||
-         (route != nullptr && route->claims_ != nullptr &&
-          route->claims_->Matches(name));
+Claim Filter::ClaimOf(absl::string_view name, const RouteFilter* route) const {
+  const Claim claim = claims_.ClaimOf(name);
+  if (claim == Claim::kIdentity || route == nullptr ||
+      route->claims_ == nullptr) {
+    return claim;
+  }
+  const Claim of_route = route->claims_->ClaimOf(name);
+  return of_route == Claim::kNone ? claim : of_route;
+}
+
+const ForwardingPlan& Filter::PlanOf(const RouteFilter* route) const {
+  return route != nullptr && route->forwarding_ != nullptr ? *route->forwarding_
+                                                           : *forwarding_;
 }
 
 bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                          const RouteFilter* route, bool* removed,
-                          Inbound* inbound) const {
+                          const RouteFilter* route, const Identity* identity,
+                          bool* removed, Inbound* inbound) const {
   *removed = false;
   const size_t size =
       envoy_dynamic_module_callback_http_get_headers_size(stream, map);
@@ -385,7 +403,12 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
     const absl::string_view name(header.key_ptr, header.key_length);
     // Of requests it goes last (CleanRequest()).
     if (name == kXfcc && map == abi::HeaderMap::kRequest) continue;
-    if (MatchesClaims(name, route)) names.emplace_back(name);
+    const Claim claim = ClaimOf(name, route);
+    if (claim == Claim::kIdentity ||
+        (claim == Claim::kHost &&
+         (identity == nullptr || !IsTrustedProxy(PlanOf(route), *identity)))) {
+      names.emplace_back(name);
+    }
     // Envoy has made all names lower case.
     nominates = nominates || name == kConnection;
   }
@@ -401,11 +424,11 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
 }
 
 bool Filter::CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route,
-                          Inbound& inbound) const {
+                          const Identity& identity, Inbound& inbound) const {
   bool removed = true;
   for (int i = 0; i < kMaxRoutesOfARequest && removed; ++i) {
-    if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route, &removed,
-                      i == 0 ? &inbound : nullptr)) {
+    if (!RemoveClaims(stream, abi::HeaderMap::kRequest, route, &identity,
+                      &removed, i == 0 ? &inbound : nullptr)) {
       return false;
     }
     if (removed) {
@@ -436,7 +459,7 @@ bool Filter::RemoveNominations(abi::HttpFilter* stream,
        ++i) {
     for (const absl::string_view token : absl::StrSplit(View(value), ',')) {
       const absl::string_view name = absl::StripAsciiWhitespace(token);
-      if (MatchesClaims(name, route)) {
+      if (ClaimOf(name, route) != Claim::kNone) {
         changed = true;
       } else if (!name.empty()) {
         kept.emplace_back(name);
@@ -504,6 +527,18 @@ Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
                                   const RouteFilter* route) const {
   if (!certificate_asked_) {
     Identity nobody;
+    // Without TLS there is no such attribute.
+    bool presented = false;
+    if (envoy_dynamic_module_callback_http_filter_get_attribute_bool(
+            stream, abi::Attribute::kConnectionMtls, &presented) &&
+        presented) {
+      // A validator lets strangers through TLS for a filter to refuse them.
+      nobody.decision.detail =
+          "client_certificate is NOT_ASKED, but the client was asked for a "
+          "certificate; take the validator out of the filter chain, or say "
+          "REQUIRED or OPTIONAL";
+      return nobody;
+    }
     nobody.without_certificate = true;
     nobody.decision.reason = Reason::kNoCertificate;
     nobody.decision.detail = "no certificate is asked for";
@@ -521,10 +556,7 @@ Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
 
 Need Filter::NeedOn(const RouteFilter* route) const {
   if (rejection_ == v1::PASS) return Need::kChain;
-  const ForwardingPlan& plan = route != nullptr && route->forwarding_ != nullptr
-                                   ? *route->forwarding_
-                                   : *forwarding_;
-  return plan.forwards || allow_ != nullptr || !paths_->empty() ||
+  return PlanOf(route).forwards || allow_ != nullptr || !paths_->empty() ||
                  (route != nullptr && route->allow_ != nullptr)
              ? Need::kTrustedChain
              : Need::kVerdict;
@@ -533,19 +565,19 @@ Need Filter::NeedOn(const RouteFilter* route) const {
 Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
                                            const RouteFilter* route) const {
   Requirement requirement;
-  requirement.forwarding = forwarding_.get();
+  requirement.forwarding = &PlanOf(route);
   v1::ClientCertificate certificate =
       certificate_required_ ? v1::REQUIRED : v1::OPTIONAL;
   bool path_requires = false;
-  if (allow_ != nullptr) requirement.rules.push_back(allow_.get());
+  auto& rules = requirement.rules.all;
+  if (allow_ != nullptr) rules.push_back(allow_.get());
   if (!paths_->empty()) {
     const PathRequirement path = paths_->For(GetHeader(stream, ":path"));
     if (path.client_certificate != v1::CLIENT_CERTIFICATE_UNSPECIFIED) {
       certificate = path.client_certificate;
     }
     path_requires = path.client_certificate == v1::REQUIRED;
-    requirement.rules.insert(requirement.rules.end(), path.rules.begin(),
-                             path.rules.end());
+    rules.insert(rules.end(), path.rules.begin(), path.rules.end());
   }
   if (route != nullptr) {
     // A route is chosen by one reading of the path: it does not waive what a
@@ -555,22 +587,19 @@ Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
       certificate = route->client_certificate_;
     }
     if (route->allow_ != nullptr) {
-      requirement.rules.push_back(route->allow_.get());
-    }
-    if (route->forwarding_ != nullptr) {
-      requirement.forwarding = route->forwarding_.get();
+      rules.push_back(route->allow_.get());
+      requirement.rules.of_route = route->allow_;
     }
   }
   // A rule is about a certificate: without one, none lets anybody in.
-  requirement.certificate =
-      certificate != v1::OPTIONAL || !requirement.rules.empty();
+  requirement.certificate = certificate != v1::OPTIONAL || !rules.empty();
   return requirement;
 }
 
 std::string Filter::RefusalOf(
-    const Requirement& requirement,
+    const Rules& rules,
     const std::shared_ptr<const CheckedChain>& checked) const {
-  for (const pki::ClientRule* rule : requirement.rules) {
+  for (const pki::ClientRule* rule : rules.all) {
     const pki::RuleMatch match = Judge(*rule, checked);
     if (match != pki::RuleMatch::kYes) return rule->Refusal(match);
   }
@@ -670,7 +699,7 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   // Before headers are removed: it may read Envoy's x-forwarded-client-cert.
   result.identity = Identify(stream, now, route);
   Inbound inbound;
-  if (!CleanRequest(stream, route, inbound)) {
+  if (!CleanRequest(stream, route, result.identity, inbound)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be read"));
@@ -708,7 +737,7 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   // Only a path, a route or a rule stands in the way.
   bool by_requirement = false;
   if (decision.trusted()) {
-    std::string refusal = RefusalOf(requirement, decision.checked);
+    std::string refusal = RefusalOf(requirement.rules, decision.checked);
     if (!refusal.empty()) {
       goes_on = false;
       reason = Reason::kNotAllowed;
@@ -719,15 +748,15 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   } else if (rejection_ == v1::PASS &&
              reason != Reason::kConfigurationMissing) {
     // A rule lets only trusted clients in.
-    passed_on = goes_on = requirement.rules.empty();
+    passed_on = goes_on = requirement.rules.all.empty();
     by_requirement = !goes_on;
   } else {
     by_requirement =
         result.identity.without_certificate && !certificate_required_;
   }
-  if (by_requirement && !requirement.rules.empty()) {
+  if (by_requirement && !requirement.rules.all.empty()) {
     absl::StrAppend(&result.identity.decision.detail, "; ",
-                    requirement.rules.front()->field(),
+                    requirement.rules.all.front()->field(),
                     " lets nobody in who is not trusted");
   }
 
@@ -778,30 +807,42 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   }
   result.status = abi::HeadersStatus::kContinue;
   result.trusted = decision.trusted();
+  if (result.trusted && end_streams_after_.has_value() &&
+      !requirement.rules.all.empty()) {
+    result.rules = std::make_unique<const Rules>(std::move(requirement.rules));
+  }
   return result;
 }
 
 bool Filter::OnRequestTrailers(abi::HttpFilter* stream) const {
   bool removed = false;
   return RemoveClaims(stream, abi::HeaderMap::kRequestTrailers, RouteOf(stream),
-                      &removed, nullptr);
+                      nullptr, &removed, nullptr);
 }
 
 Decision Filter::DecideAgain(abi::HttpFilter* stream,
-                             const ResumedChain* resumed,
+                             const ResumedChain* resumed, const Rules* rules,
                              absl::Time now) const {
-  if (resumed != nullptr) {
-    return DecideChain(*domain_, resumed->chain.certificates(), resumed->digest,
-                       now, Need::kVerdict);
-  }
+  const Need need = rules == nullptr ? Need::kVerdict : Need::kTrustedChain;
+  Decision decision;
   abi::EnvoyBuffer bytes{nullptr, 0};
-  if (!envoy_dynamic_module_callback_http_get_filter_state_bytes(
-          stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
-    Decision decision;
+  if (resumed != nullptr) {
+    decision = DecideChain(*domain_, resumed->chain.certificates(),
+                           resumed->digest, now, need);
+  } else if (envoy_dynamic_module_callback_http_get_filter_state_bytes(
+                 stream, Buffer(cert_validator::kConnectionKey), &bytes)) {
+    decision = Decide(*domain_, View(bytes), now, need);
+  } else {
     decision.detail = "the connection's record is gone";
-    return decision;
   }
-  return Decide(*domain_, View(bytes), now, Need::kVerdict);
+  if (decision.trusted() && rules != nullptr) {
+    std::string refusal = RefusalOf(*rules, decision.checked);
+    if (!refusal.empty()) {
+      decision.reason = Reason::kNotAllowed;
+      decision.detail = std::move(refusal);
+    }
+  }
+  return decision;
 }
 
 void Filter::EndStream(abi::HttpFilter* stream,
@@ -815,7 +856,7 @@ void Filter::EndStream(abi::HttpFilter* stream,
   if (shim::LogEnabled(shim::LogLevel::kInfo)) {
     shim::Log(shim::LogLevel::kInfo,
               absl::StrCat("open stream of ", domain(),
-                           " ended, its client is not trusted any more: ",
+                           " ended, its client is not let in any more: ",
                            reason, ", ", Printable(decision.detail)));
   }
   const std::string details =
@@ -901,8 +942,7 @@ Filter::Addition Filter::AdditionFor(const ForwardingPlan& plan,
   if (checked == nullptr) return addition;
   addition.encoded = Encode(plan, checked, identity.decision.reason, passed_on);
   addition.headers = &addition.encoded->forwarded;
-  if (plan.trusted_proxy != nullptr && identity.decision.trusted() &&
-      Judge(*plan.trusted_proxy, checked) == pki::RuleMatch::kYes) {
+  if (IsTrustedProxy(plan, identity)) {
     JoinInbound(plan, inbound, addition);
   }
   return addition;

@@ -2,9 +2,10 @@
 // request.
 //
 // For each request, in this order:
-//   1. every header by which some dialect carries a client certificate is
-//      removed (and again in the trailers); if there was one, the route is
-//      chosen again, which Envoy chose with it;
+//   1. every header by which some dialect carries a client certificate, or
+//      that names another Host (but a trusted proxy's), is removed, and again
+//      in the trailers; if there was one, the route is chosen again, which
+//      Envoy chose with it;
 //   2. the Host: another one than the domain's gets 421;
 //   3. the verdict: an untrusted client is answered in the domain's rejection
 //      style, one without a certificate too where one is required;
@@ -139,6 +140,13 @@ class Filter {
     bool without_certificate = false;
   };
 
+  // The client rules that let a request in. They live as long as the Filter,
+  // but for the route's, which is held.
+  struct Rules {
+    absl::InlinedVector<const pki::ClientRule*, 8> all;
+    std::shared_ptr<const pki::ClientRule> of_route;  // null: none
+  };
+
   // What became of a request.
   struct Result {
     abi::HeadersStatus status = abi::HeadersStatus::kStopIteration;
@@ -146,6 +154,9 @@ class Filter {
     // goes on for another reason.
     bool trusted = false;
     Identity identity;
+    // With end_streams_after, of a trusted client: which rules let it in; null
+    // when there are none.
+    std::unique_ptr<const Rules> rules;
   };
   // Decides about the request of `stream`. When it does not go on, the stream
   // may be gone on return.
@@ -153,10 +164,12 @@ class Filter {
   // Removes claims from the trailers; false when that cannot be done.
   bool OnRequestTrailers(abi::HttpFilter* stream) const;
 
-  // The decision of OnRequestHeaders() about the same connection, again.
-  // `resumed` is the Identity's.
+  // The decision of OnRequestHeaders() about the same request, again:
+  // NOT_ALLOWED for a client that is trusted, and that the rules no longer let
+  // in. `resumed` is the Identity's, `rules` the Result's.
   cert_validator::Decision DecideAgain(abi::HttpFilter* stream,
                                        const ResumedChain* resumed,
+                                       const Rules* rules,
                                        absl::Time now) const;
   // Adds to Envoy's counters what gathered since the last call: requests of
   // trusted clients, and handshakes that the domain's validator refused. Called
@@ -173,7 +186,7 @@ class Filter {
   // What a request has to meet.
   struct Requirement {
     bool certificate = true;
-    absl::InlinedVector<const pki::ClientRule*, 8> rules;
+    Rules rules;
     const ForwardingPlan* forwarding = nullptr;
   };
   // The forwarding headers of one chain.
@@ -212,19 +225,22 @@ class Filter {
 
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
-  bool MatchesClaims(absl::string_view name, const RouteFilter* route) const;
+  forwarding::Claim ClaimOf(absl::string_view name,
+                            const RouteFilter* route) const;
+  const ForwardingPlan& PlanOf(const RouteFilter* route) const;
   // False: it may still name some.
   bool RemoveNominations(abi::HttpFilter* stream,
                          const RouteFilter* route) const;
   // False: some may be left. `removed`: whether there were any. `inbound`: if
-  // not null, gets what the headers say before.
+  // not null, gets what the headers say before. What a trusted proxy says of
+  // the Host stays; `identity` is null in trailers, where nothing does.
   bool RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
-                    const RouteFilter* route, bool* removed,
-                    Inbound* inbound) const;
+                    const RouteFilter* route, const Identity* identity,
+                    bool* removed, Inbound* inbound) const;
   // Removes them from the request, whose `route` becomes the one that Envoy
   // chooses without them.
   bool CleanRequest(abi::HttpFilter* stream, const RouteFilter*& route,
-                    Inbound& inbound) const;
+                    const Identity& identity, Inbound& inbound) const;
   cert_validator::Need NeedOn(const RouteFilter* route) const;
   Identity Identify(abi::HttpFilter* stream, absl::Time now,
                     const RouteFilter* route) const;
@@ -234,7 +250,7 @@ class Filter {
                              const RouteFilter* route) const;
   // Which rule does not let the client in, for the operator; "" when all do.
   std::string RefusalOf(
-      const Requirement& requirement,
+      const Rules& rules,
       const std::shared_ptr<const cert_validator::CheckedChain>& checked) const;
   // Encodes once for each chain that this thread remembers.
   std::shared_ptr<const Encoded> Encode(
@@ -256,6 +272,8 @@ class Filter {
               bool by_requirement) const;
 
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
+  // Null with NOT_ASKED.
+  std::unique_ptr<const cert_validator::DomainTrust::Judge> judge_;
   const forwarding::HeaderFilter claims_;
   bool certificate_asked_ = true;
   bool certificate_required_ = true;

@@ -407,6 +407,108 @@ TEST_F(MtlsHooks, NeedNoTrustWhereNoCertificateIsAskedFor) {
   EXPECT_EQ(LoadedFilter(config).get(), nullptr);
 }
 
+TEST_F(MtlsHooks, RefuseWhoSentACertificateWhereNoneIsAskedFor) {
+  auto config = Config();
+  config.clear_forwarding();
+  config.set_client_certificate(v1::NOT_ASKED);
+  LoadedFilter filter(config);
+  // A validator is in the filter chain after all. It lets nobody through TLS
+  // for a filter that refuses nobody.
+  const LoadedValidator validator(Trusting(root_));
+  FakeConnection untrusted, client, resumed;
+  EXPECT_EQ(validator.Verify(untrusted, stranger_),
+            abi::ValidationStatus::kFailed);
+  validator.Handshake(client, client_);
+  for (FakeConnection* connection : {&client, &resumed}) {
+    FakeStream stream(&filter.envoy, connection);
+    stream.request_headers = Headers();
+    EXPECT_FALSE(Request(filter, stream));
+    ASSERT_TRUE(stream.response.has_value());
+    EXPECT_EQ(stream.response->status, 403u);
+    EXPECT_EQ(stream.response->details,
+              "sallyport_denied{CONFIGURATION_MISSING}");
+    EXPECT_NE(stream.metadata["sallyport:detail"].find("NOT_ASKED"),
+              std::string::npos);
+  }
+}
+
+TEST_F(MtlsHooks, LetStrangersThroughTlsOnlyToRefuseTheirRequests) {
+  const LoadedValidator validator(Trusting(root_));
+  const auto passes_tls = [&] {
+    FakeConnection connection;
+    return validator.Verify(connection, stranger_) ==
+           abi::ValidationStatus::kSuccessful;
+  };
+  EXPECT_FALSE(passes_tls());
+  {
+    const LoadedFilter filter(Config());
+    EXPECT_TRUE(passes_tls());
+  }
+  EXPECT_FALSE(passes_tls());
+  auto refused = Config();
+  refused.set_rejection(static_cast<v1::RejectionStyle>(99));
+  EXPECT_EQ(LoadedFilter(refused).get(), nullptr);
+  auto other = Config();
+  other.set_domain("other.example.com");
+  const LoadedFilter elsewhere(other);
+  EXPECT_FALSE(passes_tls());
+}
+
+TEST_F(MtlsHooks, LetNoClientNameAnotherHost) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers("api.example.com", {{"x-forwarded-host", "b.example.com"},
+                                  {"x_forwarded_host", "b.example.com"},
+                                  {"forwarded", "for=1.2.3.4;host=b"},
+                                  {"x-host", "b"},
+                                  {"x-original-host", "b"},
+                                  {"x-envoy-original-host", "b"},
+                                  {"x-forwarded-for", "1.2.3.4"}});
+  EXPECT_TRUE(Request(filter, stream));
+  EXPECT_FALSE(stream.Has("x-forwarded-host"));
+  EXPECT_FALSE(stream.Has("x_forwarded_host"));
+  EXPECT_FALSE(stream.Has("forwarded"));
+  EXPECT_FALSE(stream.Has("x-host"));
+  EXPECT_FALSE(stream.Has("x-original-host"));
+  EXPECT_FALSE(stream.Has("x-envoy-original-host"));
+  EXPECT_TRUE(stream.Has("x-forwarded-for"));
+  EXPECT_EQ(stream.route_clears, 1);
+}
+
+TEST_F(MtlsHooks, LetOnlyATrustedProxyNameAnotherHost) {
+  const LoadedValidator validator(Trusting(root_ + Certificates().partner.pem));
+  auto config = Config();
+  config.mutable_forwarding()->mutable_xfcc();
+  config.mutable_forwarding()
+      ->mutable_trusted_proxy()
+      ->mutable_certificate_sha256()
+      ->add_sha256(Digest(Certificates().partner.der));
+  LoadedFilter filter(config);
+  config.mutable_forwarding()->add_remove_headers("x-host");
+  LoadedFilter listed(config);
+  FakeConnection proxy, client;
+  validator.Handshake(proxy, Certificates().partner.der);
+  validator.Handshake(client, client_);
+  const auto told = [&](LoadedFilter& by, FakeConnection& connection,
+                        const char* name) {
+    FakeStream stream(&by.envoy, &connection);
+    stream.request_headers = Headers("api.example.com", {{name, "public"}});
+    stream.request_trailers = {{name, "public"}};
+    EXPECT_TRUE(Request(by, stream));
+    return stream.Has(name);
+  };
+  EXPECT_TRUE(told(filter, proxy, "x-forwarded-host"));
+  EXPECT_TRUE(told(filter, proxy, "x-host"));
+  EXPECT_FALSE(told(filter, client, "x-forwarded-host"));
+  // What the operator lists goes, whoever sends it.
+  EXPECT_FALSE(told(listed, proxy, "x-host"));
+  EXPECT_TRUE(told(listed, proxy, "x-forwarded-host"));
+}
+
 // An entry of the module's registry in Envoy's hands.
 class LoadedEntry {
  public:

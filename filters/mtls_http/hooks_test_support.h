@@ -9,14 +9,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/loaded_validator.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/shim/clock.h"
 #include "filters/shim/fake_envoy.h"
 #include "gtest/gtest.h"
+#include "pki/x509/certificate.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 
 namespace sallyport::mtls_http {
@@ -72,6 +76,48 @@ class LoadedFilter {
  private:
   const void* filter_;
 };
+
+// A route's configuration in Envoy's hands.
+class LoadedRoute {
+ public:
+  explicit LoadedRoute(const v1::MutualTlsRoute& config,
+                       absl::string_view name = "sallyport.mtls") {
+    const std::string bytes = config.SerializeAsString();
+    route_ = envoy_dynamic_module_on_http_filter_per_route_config_new(
+        Envoy(name), Envoy(bytes));
+  }
+  ~LoadedRoute() { Destroy(); }
+  LoadedRoute(const LoadedRoute&) = delete;
+  const void* get() const { return route_; }
+  void Destroy() {
+    if (route_ == nullptr) return;
+    envoy_dynamic_module_on_http_filter_per_route_config_destroy(route_);
+    route_ = nullptr;
+  }
+
+ private:
+  const void* route_;
+};
+
+inline std::string Digest(absl::string_view der) {
+  return HexLower(pki::AsBytes(pki::Sha256(der)));
+}
+
+// The connection of a client with that certificate, resumed.
+inline FakeConnection Resumed(const pki::TestCertificate& certificate) {
+  FakeConnection connection;
+  connection.peer_sha256 = Digest(certificate.der);
+  return connection;
+}
+
+// What Envoy writes for it.
+inline std::string Xfcc(const pki::TestCertificate& certificate) {
+  const std::string pem = absl::StrReplaceAll(
+      certificate.pem,
+      {{" ", "%20"}, {"\n", "%0A"}, {"+", "%2B"}, {"/", "%2F"}, {"=", "%3D"}});
+  return absl::StrCat("Hash=", Digest(certificate.der), ";Cert=\"", pem,
+                      "\";Chain=\"", pem, "\";Subject=\"\"");
+}
 
 inline FakeStream::Headers Headers(
     absl::string_view authority = "api.example.com",

@@ -22,9 +22,14 @@ v1::MutualTls EndingAfter(absl::Duration after) {
 // A stream in Envoy's hands, open until told otherwise.
 class OpenStream {
  public:
-  OpenStream(LoadedFilter& filter, FakeConnection& connection)
+  OpenStream(LoadedFilter& filter, FakeConnection& connection,
+             const void* route = nullptr, const std::string& xfcc = "")
       : stream(&filter.envoy, &connection) {
     stream.request_headers = Headers();
+    if (!xfcc.empty()) {
+      stream.request_headers.emplace_back("x-forwarded-client-cert", xfcc);
+    }
+    stream.route_config = route;
     instance_ =
         envoy_dynamic_module_on_http_filter_new(filter.get(), stream.filter());
     goes_on =
@@ -79,6 +84,17 @@ class OpenStreams : public MtlsHooks {
     FakeConnection connection;
     validator_->Handshake(connection, der);
     return connection;
+  }
+
+  // Trusted because of the truststore `ours`, or because of `theirs`.
+  void TrustBy(bool ours) {
+    auto config = Trusting(ours ? root_ : other_);
+    config.mutable_truststores(0)->set_name("ours");
+    *config.add_truststores() = config.truststores(0);
+    config.mutable_truststores(1)->set_name("theirs");
+    config.mutable_truststores(1)->set_inline_pem(ours ? other_ : root_);
+    auto fresh = std::make_unique<LoadedValidator>(config);
+    validator_ = std::move(fresh);
   }
 
   const std::string other_ = Certificates().other_root.pem;
@@ -173,6 +189,53 @@ TEST_F(OpenStreams, EndWhenTheCertificateDoes) {
   clock_.Advance(absl::Minutes(20));
   EXPECT_TRUE(open.DeliverNext());
   EXPECT_EQ(open.stream.reset, "sallyport_trust_lost{EXPIRED}");
+}
+
+TEST_F(OpenStreams, EndWhenARuleNoLongerLetsTheirClientIn) {
+  auto of_domain = EndingAfter(absl::ZeroDuration());
+  of_domain.mutable_allow()->mutable_truststore()->add_names("ours");
+  auto of_path = EndingAfter(absl::ZeroDuration());
+  of_path.add_paths()->set_prefix("/orders");
+  *of_path.mutable_paths(0)->mutable_allow() = of_domain.allow();
+  v1::MutualTlsRoute route;
+  *route.mutable_allow() = of_domain.allow();
+  TrustBy(/*ours=*/true);
+  for (const auto& config :
+       {of_domain, of_path, EndingAfter(absl::ZeroDuration())}) {
+    LoadedFilter filter(config);
+    LoadedRoute of_route(route);
+    const bool by_route = !config.has_allow() && config.paths().empty();
+    FakeConnection connection = Connect(client_);
+    OpenStream open(filter, connection, by_route ? of_route.get() : nullptr);
+    EXPECT_TRUE(open.goes_on);
+    // Its configuration need not outlive the stream.
+    of_route.Destroy();
+    TrustBy(/*ours=*/false);
+    ASSERT_TRUE(open.DeliverNext());
+    EXPECT_EQ(open.stream.reset, "sallyport_trust_lost{NOT_ALLOWED}");
+    EXPECT_EQ(open.stream.metadata["sallyport:reason"], "NOT_ALLOWED");
+    EXPECT_NE(open.stream.metadata["sallyport:detail"], "");
+    EXPECT_EQ(
+        filter.envoy.Value("streams_ended", {"api.example.com", "NOT_ALLOWED"}),
+        1u);
+    TrustBy(/*ours=*/true);
+  }
+}
+
+TEST_F(OpenStreams, OfAResumedSessionEndWhenARuleNoLongerLetsTheirClientIn) {
+  auto config = EndingAfter(absl::Seconds(10));
+  config.mutable_allow()->mutable_truststore()->add_names("ours");
+  TrustBy(/*ours=*/true);
+  LoadedFilter filter(config);
+  FakeConnection connection = Resumed(Certificates().client);
+  OpenStream open(filter, connection, nullptr, Xfcc(Certificates().client));
+  ASSERT_TRUE(open.goes_on);
+  TrustBy(/*ours=*/false);
+  ASSERT_TRUE(open.DeliverNext());
+  EXPECT_FALSE(open.stream.reset.has_value());
+  clock_.Advance(absl::Seconds(10));
+  ASSERT_TRUE(open.DeliverNext());
+  EXPECT_EQ(open.stream.reset, "sallyport_trust_lost{NOT_ALLOWED}");
 }
 
 TEST_F(OpenStreams, EndWhenNothingIsLeftToJudgeBy) {

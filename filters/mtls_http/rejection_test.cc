@@ -32,27 +32,6 @@ v1::ClientRule Nobody() {
   return rule;
 }
 
-// A route's configuration in Envoy's hands.
-class LoadedRoute {
- public:
-  explicit LoadedRoute(const v1::MutualTlsRoute& config,
-                       absl::string_view name = "sallyport.mtls") {
-    const std::string bytes = config.SerializeAsString();
-    route_ = envoy_dynamic_module_on_http_filter_per_route_config_new(
-        Envoy(name), Envoy(bytes));
-  }
-  ~LoadedRoute() {
-    if (route_ != nullptr) {
-      envoy_dynamic_module_on_http_filter_per_route_config_destroy(route_);
-    }
-  }
-  LoadedRoute(const LoadedRoute&) = delete;
-  const void* get() const { return route_; }
-
- private:
-  const void* route_;
-};
-
 class Rejection : public MtlsHooks {
  protected:
   struct Sent {

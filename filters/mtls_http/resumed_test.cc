@@ -6,7 +6,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/text.h"
@@ -19,26 +18,6 @@ namespace {
 
 constexpr char kXfcc[] = "x-forwarded-client-cert";
 constexpr char kMissing[] = "sallyport_denied{CONFIGURATION_MISSING}";
-
-std::string Digest(absl::string_view der) {
-  return HexLower(pki::AsBytes(pki::Sha256(der)));
-}
-
-// The connection of a client with that certificate, resumed.
-FakeConnection Resumed(const pki::TestCertificate& certificate) {
-  FakeConnection connection;
-  connection.peer_sha256 = Digest(certificate.der);
-  return connection;
-}
-
-// What Envoy writes for it.
-std::string Xfcc(const pki::TestCertificate& certificate) {
-  const std::string pem = absl::StrReplaceAll(
-      certificate.pem,
-      {{" ", "%20"}, {"\n", "%0A"}, {"+", "%2B"}, {"/", "%2F"}, {"=", "%3D"}});
-  return absl::StrCat("Hash=", Digest(certificate.der), ";Cert=\"", pem,
-                      "\";Chain=\"", pem, "\";Subject=\"\"");
-}
 
 class ResumedSession : public MtlsHooks {
  protected:

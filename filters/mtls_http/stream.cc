@@ -21,6 +21,7 @@ abi::HeadersStatus Stream::OnRequestHeaders(abi::HttpFilter* stream,
   if (result.status != abi::HeadersStatus::kContinue) return result.status;
   if (result.trusted && filter->end_streams_after().has_value()) {
     resumed_ = std::move(result.identity.resumed);
+    rules_ = std::move(result.rules);
     Watch(stream, seen, result.identity.decision.recheck_at);
   }
   return result.status;
@@ -30,7 +31,7 @@ void Stream::OnScheduled(abi::HttpFilter* stream, absl::Time now) {
   if (watch_ == nullptr) return;
   const uint64_t seen = filter_->trust()->changes();
   const cert_validator::Decision decision =
-      filter_->DecideAgain(stream, resumed_.get(), now);
+      filter_->DecideAgain(stream, resumed_.get(), rules_.get(), now);
   if (decision.trusted()) {
     lost_at_ = absl::InfiniteFuture();
     Watch(stream, seen, decision.recheck_at);

@@ -41,6 +41,7 @@ class Stream {
 
   const std::shared_ptr<const Filter> filter_;
   std::shared_ptr<const ResumedChain> resumed_;
+  std::unique_ptr<const Filter::Rules> rules_;  // null: none
   // Since when the client is not trusted; InfiniteFuture: it is.
   absl::Time lost_at_ = absl::InfiniteFuture();
   abi::HttpFilterScheduler* scheduler_ = nullptr;

@@ -33,12 +33,19 @@ inline bool SetHeader(abi::HttpFilter* stream, absl::string_view name,
       shim::Buffer(value));
 }
 
-inline void Count(abi::HttpFilter* stream, size_t id,
-                  absl::Span<const absl::string_view> labels) {
+// The labels of a counter for Envoy; they point to where `labels` do.
+inline absl::InlinedVector<abi::ModuleBuffer, 4> LabelValues(
+    absl::Span<const absl::string_view> labels) {
   absl::InlinedVector<abi::ModuleBuffer, 4> values;
   for (const absl::string_view label : labels) {
     values.push_back(shim::Buffer(label));
   }
+  return values;
+}
+
+inline void Count(abi::HttpFilter* stream, size_t id,
+                  absl::Span<const absl::string_view> labels) {
+  auto values = LabelValues(labels);
   envoy_dynamic_module_callback_http_filter_increment_counter(
       stream, id, values.data(), values.size(), 1);
 }

@@ -138,6 +138,7 @@ Filter::Filter(const v1::MutualTlsTcp& config,
                std::shared_ptr<DomainTrust> domain,
                absl::optional<absl::Duration> end_after)
     : domain_(std::move(domain)),
+      judge_(domain_),
       certificate_is_optional_(config.client_certificate() == v1::OPTIONAL),
       finishes_(config.finish()),
       sends_certificate_(config.proxy_protocol().client_certificate()),

@@ -95,6 +95,7 @@ class Filter {
   absl::Status DefineCounters(abi::NetworkFilterConfig* envoy_config);
 
   const std::shared_ptr<cert_validator::DomainTrust> domain_;
+  const cert_validator::DomainTrust::Judge judge_;
   const bool certificate_is_optional_;
   const bool finishes_;
   const bool sends_certificate_;

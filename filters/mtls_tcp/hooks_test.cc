@@ -736,6 +736,21 @@ TEST_F(MtlsTcpHooks, CloseWhenTheCertificateExpires) {
   EXPECT_EQ(idle.ended_by(), "sallyport_trust_lost{EXPIRED}");
 }
 
+TEST_F(MtlsTcpHooks, LetStrangersThroughTlsOnlyToCloseTheirConnections) {
+  const LoadedValidator validator(root_, kDomain);
+  const auto passes_tls = [&] {
+    FakeConnection connection;
+    return validator.Verify(connection, stranger_) ==
+           abi::ValidationStatus::kSuccessful;
+  };
+  EXPECT_FALSE(passes_tls());
+  {
+    const LoadedFilter filter(Config());
+    EXPECT_TRUE(passes_tls());
+  }
+  EXPECT_FALSE(passes_tls());
+}
+
 TEST_F(MtlsTcpHooks, LetAConnectionEndLaterWhenToldTo) {
   auto validator = std::make_unique<LoadedValidator>(root_, kDomain);
   auto config = Config();

@@ -201,6 +201,12 @@ class People:
             send=[self.absent_issuing] * 10,
         )
 
+    def _make_flood(self):
+        """Sends 33 certificates."""
+        return self.workshop.client(
+            "flood", "/CN=flood", self.root, send=[self.absent_issuing] * 32,
+        )
+
     def _make_huge(self):
         """Sends more than 32 KiB in one certificate."""
         names = ",".join("DNS:%s%d.example.org" % ("x" * 50, i) for i in range(600))

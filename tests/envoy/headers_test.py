@@ -48,6 +48,14 @@ KNOWN = (
     "X-Sallyport-Client-Cert",
     "X-Sallyport-Inbound-Xfcc",
     "X-Operators-Own",
+    # What names another Host.
+    "Forwarded",
+    "X-Forwarded-Host",
+    "X-Forwarded-Server",
+    "X-Host",
+    "X-Original-Host",
+    "X-Envoy-Original-Host",
+    "X-Http-Host-Override",
 )
 
 SPELLINGS = (

@@ -113,7 +113,8 @@ KINDS = (Download, WebSocket, Call)
 
 class OpenStreams(gateway.GatewayTest):
     server_names = tuple(
-        n + ".test" for n in ("finish", "now", "second", "later", "optional", "pass", "shake")
+        n + ".test"
+        for n in ("finish", "now", "second", "later", "optional", "pass", "shake", "rules")
     )
 
     @classmethod
@@ -121,6 +122,14 @@ class OpenStreams(gateway.GatewayTest):
         cls.truststore = cls.folder / "truststore.pem"
         cls.truststore.write_text(cls.people.truststore(), encoding="ascii")
         trust = {"name": "f", "file": str(cls.truststore)}
+        # Both trust their clients, and a rule lets those of one in.
+        cls.ours = cls.folder / "ours.pem"
+        cls.theirs = cls.folder / "theirs.pem"
+        cls.ours.write_text(cls.people.truststore(), encoding="ascii")
+        cls.theirs.write_text(cls.people.root.pem(), encoding="ascii")
+        two = [
+            {"name": "ours", "file": str(cls.ours)}, {"name": "theirs", "file": str(cls.theirs)},
+        ]
 
         def domain(name, after, require=True, validator=None, **mutual_tls):
             if after is not None:
@@ -139,6 +148,10 @@ class OpenStreams(gateway.GatewayTest):
             domain("optional", "0s", False, client_certificate="OPTIONAL"),
             domain("pass", "0s", rejection="PASS"),
             domain("shake", "0s", rejection="HANDSHAKE", validator={"rejection": "HANDSHAKE"}),
+            domain(
+                "rules", "1s", validator={"truststores": two},
+                allow={"truststore": {"names": ["ours"]}},
+            ),
         ]
 
     def setUp(self):
@@ -210,6 +223,30 @@ class OpenStreams(gateway.GatewayTest):
 
     def test_ended_a_second_later(self):
         self.check_ended("second.test", 1)
+
+    def test_ended_when_a_rule_no_longer_lets_the_client_in(self):
+        opened = [
+            self.open(kind, "rules.test", resumed=resumed)
+            for kind in KINDS for resumed in (False, True)
+        ]
+        others = [self.open(kind, "rules.test", self.people.direct)[0] for kind in KINDS]
+        # Trusted at every moment.
+        files.move_into_place(self.theirs, self.people.truststore())
+        self.envoy.wait_for_log(r"theirs\.pem was replaced")
+        began = time.monotonic()
+        files.move_into_place(self.ours, self.people.root.pem())
+        for stream, request_id in opened:
+            with self.subTest(kind=type(stream).__name__, id=request_id):
+                took = stream.wait_until_ended() - began
+                self.assertGreaterEqual(took, 1)
+                self.assertLess(took, 1 + SEEN)
+                log = self.log_of(request_id)
+                self.assertEqual(log["reason"], "NOT_ALLOWED")
+                self.assertEqual(log["metadata"]["ended"], "trust_lost")
+                self.assertIn("allow", log["detail"])
+        self.assertEqual(self.get(self.people.partner, server_name="rules.test").status, 403)
+        for stream in others:
+            stream.goes_on()
 
     def test_in_the_other_styles(self):
         for domain in ("pass.test", "shake.test", "optional.test"):
@@ -289,10 +326,11 @@ class OpenStreams(gateway.GatewayTest):
             line = next(l for l in status.splitlines() if l.startswith("VmRSS:"))
             return int(line.split()[1]) << 10
 
+        def stat(name):
+            return self.envoy.stats(name)[name]
+
         def active():
-            return self.envoy.stats("http.ingress.downstream_rq_active")[
-                "http.ingress.downstream_rq_active"
-            ]
+            return stat("http.ingress.downstream_rq_active")
 
         before = handles()
         used = []
@@ -312,7 +350,12 @@ class OpenStreams(gateway.GatewayTest):
                     (c, c.open(path="/", authority="now.test", method="POST", end=False))
                     for c in connections for _ in range(60)
                 ]
-                wait.until(lambda: active() >= len(streams), "the streams are open")
+                # Until the backend has them: a connection to it that is made
+                # for a stream that has ended is kept for the next one.
+                wait.until(
+                    lambda: stat("cluster.backend.upstream_rq_active") >= len(streams),
+                    "the streams are open",
+                )
                 if i % 2:
                     self.withdraw()
                     left = {c: set() for c in connections}
@@ -327,7 +370,10 @@ class OpenStreams(gateway.GatewayTest):
             wait.until(lambda: active() == 0, "no stream is open")
             used.append(memory())
         self.assertTrue(self.envoy.is_running())
-        wait.until(lambda: handles() <= before + 20, "the handles are closed")
+        wait.until(
+            lambda: handles() - stat("cluster.backend.upstream_cx_active") <= before + 20,
+            "the handles are closed",
+        )
         self.assertLess(used[-1], used[1] + (16 << 20))
 
 

@@ -183,6 +183,20 @@ class Reload(gateway.GatewayTest):
         files.move_into_place(self.truststore, self.everybody)
         self.wait_for(self.people.partner, "file.test", 200)
 
+    def test_a_file_written_in_place_changes_nothing_and_is_told_of(self):
+        partner = self.people.partner
+        since = len(self.envoy.log())
+        self.truststore.write_text(self.without(partner), encoding="ascii")
+        try:
+            self.envoy.wait_for_log(r"warning.*truststore\.pem was written to in place", since)
+            self.assertEqual(self.status(partner, "file.test"), 200)
+        finally:
+            self.truststore.write_text(self.everybody, encoding="ascii")
+        files.move_into_place(self.truststore, self.without(partner))
+        self.wait_for(partner, "file.test", 403)
+        files.move_into_place(self.truststore, self.everybody)
+        self.wait_for(partner, "file.test", 200)
+
     def test_a_removed_file_changes_nothing(self):
         self.truststore.unlink()
         try:

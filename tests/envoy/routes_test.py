@@ -13,6 +13,52 @@ DIRECT = {"san_dns": {"patterns": ["direct.example.org"]}}
 CUSTOMER = {"subject": {"attributes": [{"type": "O", "prefix": ["Customer"]}]}}
 
 
+# What Envoy has for every filter: this route does without it.
+DISABLED = {
+    config.HTTP_FILTER: {
+        "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True,
+    }
+}
+
+
+class WithoutTheFilter(gateway.GatewayTest):
+    """A route that disables the filter. Envoy never calls it there, so that
+    nothing but the handshake stands between a client and the backend."""
+
+    server_names = ("forbidden.test", "handshake.test")
+
+    @classmethod
+    def domains(cls):
+        routes = [
+            {**config.route("/off"), "typed_per_filter_config": DISABLED}, config.route("/"),
+        ]
+        shake = {"rejection": "HANDSHAKE"}
+        return [
+            cls.domain(name="forbidden.test", routes=routes),
+            cls.domain(
+                name="handshake.test", routes=routes, mutual_tls=dict(shake), validator=shake
+            ),
+        ]
+
+    def test_it_lets_everybody_in_and_every_header(self):
+        headers = (("client-cert", ":forged:"),)
+        response = self.get(
+            self.people.stranger, server_name="forbidden.test", path="/off", headers=headers
+        )
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.received().all("client-cert"), [":forged:"])
+        self.assert_forbidden(
+            self.get(self.people.stranger, server_name="forbidden.test", headers=headers)
+        )
+
+    def test_the_style_handshake_lets_no_stranger_get_there(self):
+        for path in ("/off", "/"):
+            with self.backend_is_not_reached(), self.assertRaises(client.Refused):
+                self.get(self.people.stranger, server_name="handshake.test", path=path)
+            response = self.get(self.people.direct, server_name="handshake.test", path=path)
+            self.assertEqual(response.status, 200)
+
+
 class Routes(gateway.GatewayTest):
     server_names = ("api.example.com", "optional.example.com", "virtual.example.com")
 
@@ -27,6 +73,13 @@ class Routes(gateway.GatewayTest):
             config.route("/alb", {"forwarding": alb}),
             config.route("/nothing", {"forwarding": {}}),
             config.route("/text", config.any_of({"allow": DIRECT}, "string")),
+            {
+                "match": {"prefix": "/rewritten"},
+                "route": {
+                    "cluster": "backend", "host_rewrite_literal": "internal.test",
+                    "append_x_forwarded_host": True,
+                },
+            },
             # Two rules and two paths.
             config.route("/both", {"allow": DIRECT}),
             config.route("/"),
@@ -139,6 +192,13 @@ class Routes(gateway.GatewayTest):
                     self.assertEqual(
                         told.all("x-of-the-route"), [] if path == "/alb" else ["forged"]
                     )
+
+    def test_envoy_says_which_host_it_was_where_it_rewrites_it(self):
+        forged = (("x-forwarded-host", "forged"), ("x-envoy-original-host", "forged"))
+        told = self.get(self.people.direct, path="/rewritten", headers=forged).received()
+        self.assertEqual(told.all("host"), ["internal.test"])
+        self.assertEqual(told.all("x-forwarded-host"), ["api.example.com"])
+        self.assertEqual([h for h in told.headers if "forged" in h[1]], [])
 
     def test_over_http_2_with_trailers(self):
         with http2.Connection(

@@ -121,6 +121,22 @@ class TrustedProxy(gateway.GatewayTest):
             identity = getattr(self.people, who)
             self.assert_only_ours(self.told(identity, (XFCC, "Hash=forged")), identity)
 
+    def test_nobody_else_names_another_host(self):
+        hosts = (
+            ("x-forwarded-host", "public.example"), ("forwarded", "for=192.0.2.1;host=public"),
+            ("x-original-host", "public.example"), ("x_forwarded_host", "public.example"),
+        )
+        told = self.told(self.people.partner, *hosts)
+        for name, value in hosts:
+            self.assertEqual(told.all(name), [value], name)
+        for who, domain in (
+            ("direct", "proxied.test"), ("partner", "untold.test"), (None, "optional.test"),
+        ):
+            identity = getattr(self.people, who) if who else None
+            told = self.told(identity, *hosts, name=domain)
+            for name, _ in hosts:
+                self.assertEqual(told.all(name), [], (name, domain))
+
     def test_a_client_without_a_certificate_speaks_for_nobody(self):
         received = self.told(None, (XFCC, "Hash=forged"), name="optional.test")
         self.assertEqual(received.all(XFCC), [])

@@ -144,6 +144,12 @@ class RefusedByTls(gateway.GatewayTest):
             "the line of the connection from port %d" % port,
         )
 
+    def test_a_chain_too_large_to_be_kept(self):
+        for tls in ("1.2", "1.3"):
+            with self.subTest(tls=tls):
+                log = self.assert_refused(self.people.flood, tls=tls)
+                self.assertIn("sallyport:_LIMIT_EXCEEDED:_", log["failure"])
+
     def test_no_certificate_tls_1_2(self):
         log = self.assert_refused(tls="1.2")
         self.assertIn("PEER_DID_NOT_RETURN_A_CERTIFICATE", log["failure"])
@@ -333,7 +339,10 @@ class Policies(gateway.GatewayTest):
 class FailsClosed(gateway.GatewayTest):
     """Something that the filter needs is not there."""
 
-    server_names = ("plain.test", "crossed.test", "api.example.com", "mixed.test", "bypass.test")
+    server_names = (
+        "plain.test", "crossed.test", "api.example.com", "mixed.test", "bypass.test",
+        "unfiltered.test", "unfiltered-pass.test", "unasked.test", "unasked-open.test",
+    )
 
     @classmethod
     def domains(cls):
@@ -357,7 +366,20 @@ class FailsClosed(gateway.GatewayTest):
             name="bypass.test", validation_context=dict(plain.validation_context)
         )
         bypass.mutual_tls = {"domain": "api.example.com", **bypass.mutual_tls}
-        return [plain, crossed, narrow, mixed, bypass]
+        unasked = {"client_certificate": "NOT_ASKED"}
+        return [
+            plain, crossed, narrow, mixed, bypass,
+            # The validator alone.
+            cls.domain(name="unfiltered.test", with_filter=False, resumption=True),
+            cls.domain(
+                name="unfiltered-pass.test", with_filter=False, validator={"rejection": "PASS"}
+            ),
+            # A filter that judges nobody, with a validator.
+            cls.domain(name="unasked.test", mutual_tls=unasked),
+            cls.domain(
+                name="unasked-open.test", mutual_tls=unasked, require_client_certificate=False
+            ),
+        ]
 
     def check(self, domain, host=None, reason="CONFIGURATION_MISSING"):
         for identity in (self.people.direct, self.people.p384):
@@ -377,6 +399,37 @@ class FailsClosed(gateway.GatewayTest):
 
     def test_a_validator_of_another_domain_forbids_everything(self):
         self.check("crossed.test")
+
+    def assert_refused_in_tls(self, domain):
+        for who in ("stranger", "expired", "impostor"):
+            for tls in ("1.2", "1.3"):
+                with self.subTest(domain=domain, who=who, tls=tls):
+                    with self.backend_is_not_reached(), self.assertRaises(
+                        client.Refused
+                    ) as raised:
+                        self.get(getattr(self.people, who), server_name=domain, tls=tls)
+                    port = raised.exception.local_port
+                    log = self.envoy.wait_for_access_log(
+                        lambda e, port=port: e["kind"] == "connection"
+                        and e["client_port"] == port,
+                        "the connection's line",
+                    )
+                    self.assertIn("no_filter_sallyport.mtls", log["failure"])
+                    self.assertNotEqual(log["handshake_reason"], TRUSTED)
+
+    def test_a_validator_without_the_filter_lets_no_stranger_in(self):
+        for domain in ("unfiltered.test", "unfiltered-pass.test"):
+            self.assert_refused_in_tls(domain)
+            self.assertEqual(self.get(self.people.direct, server_name=domain).status, 200)
+            self.envoy.wait_for_log("domain %s: handshakes of clients that are not trusted" % domain)
+
+    def test_a_filter_that_asks_for_no_certificate_judges_nobody(self):
+        for domain in ("unasked.test", "unasked-open.test"):
+            self.assert_refused_in_tls(domain)
+            # Whose certificate was asked for against the configuration.
+            self.check(domain)
+        response = self.get(server_name="unasked-open.test")
+        self.assertEqual(response.status, 200)
 
     def test_a_verdict_for_one_domain_counts_for_no_other(self):
         # Trusted by mixed.test alone, and by both.
