@@ -149,6 +149,42 @@ void BM_VerifyIntermediateSentAnyAnchor(benchmark::State& state) {
          pki::Reason::kTrusted);
 }
 
+// A worker that has served clients of this intermediate before: the next one's
+// leaf is new to it.
+void BM_VerifyNewLeafWithMemory(benchmark::State& state) {
+  constexpr size_t kLeaves = 64;  // more than VerifyMemory keeps unasked
+  static const auto& leaves = *[] {
+    auto* out = new std::vector<std::string>;
+    for (size_t i = 0; i < kLeaves; ++i) {
+      TestCertificateSpec client;
+      client.key_usage = "critical,digitalSignature";
+      client.extended_key_usage = "clientAuth";
+      client.alt_names = "DNS:client.example.com";
+      client.subject = {{"O", "Example Partner"},
+                        {"CN", absl::StrFormat("client %d", i)}};
+      out->push_back(MakeTestCertificate(client, TestKey::P256(),
+                                         &TheChains().intermediate)
+                         .der);
+    }
+    return out;
+  }();
+  const Truststore& truststore = TruststoreOf(state.range(0), false);
+  VerifyPolicy rules;
+  rules.chain_policy = ChainPolicy::kAnyAnchor;
+  pki::VerifyMemory memory;
+  size_t checks = 0;
+  size_t next = 0;
+  for (auto _ : state) {
+    const std::vector<absl::string_view> chain = {leaves[next++ % kLeaves],
+                                                  TheChains().intermediate.der};
+    const Verdict verdict =
+        pki::VerifyChain(truststore, chain, rules, TestNow(), &memory);
+    if (!verdict.trusted()) state.SkipWithError(verdict.detail.c_str());
+    checks = verdict.signature_checks;
+  }
+  state.counters["signature_checks"] = static_cast<double>(checks);
+}
+
 void BM_VerifyIntermediateHeldCompleteChain(benchmark::State& state) {
   const Chains& chains = TheChains();
   Verify(state, TruststoreOf(state.range(0), true),
@@ -190,6 +226,7 @@ BENCHMARK(BM_VerifyDirect)->RangeMultiplier(100)->Range(1, 10000);
 BENCHMARK(BM_VerifyIntermediateSentAnyAnchor)
     ->RangeMultiplier(10)
     ->Range(1, 100000);
+BENCHMARK(BM_VerifyNewLeafWithMemory)->Arg(100);
 BENCHMARK(BM_VerifyIntermediateHeldCompleteChain)
     ->RangeMultiplier(10)
     ->Range(1, 100000);

@@ -11,6 +11,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
+#include "pki/chain/signature_key.h"
 #include "pki/x509/der.h"
 #include "third_party_boringssl/pki/cert_errors.h"
 #include "third_party_boringssl/pki/certificate_policies.h"
@@ -167,8 +168,21 @@ class SignatureResults final : public bssl::SignatureVerifyCache {
   // `memory` may be null.
   explicit SignatureResults(VerifyMemory* memory) : memory_(memory) {}
 
-  // What the next results are about.
-  void SetOfLeaf(bool of_leaf) { of_leaf_ = of_leaf; }
+  // Whether the key `issuer_spki` made `child`'s signature. `of_leaf`: `child`
+  // is the client's certificate. BoringSSL asks for the result again when it
+  // goes over the path, and finds it by its own name.
+  bool Verify(const bssl::ParsedCertificate& child,
+              absl::string_view issuer_spki, bool of_leaf) {
+    of_leaf_ = of_leaf;
+    const std::string key = SignatureKey(child, issuer_spki);
+    const Value known = key.empty() ? Value::kUnknown : Check(key);
+    if (known != Value::kUnknown) return known == Value::kValid;
+    const bool valid = bssl::VerifySignedData(
+        *child.signature_algorithm(), child.tbs_certificate_tlv(),
+        child.signature_value(), Input(issuer_spki), /*cache=*/nullptr);
+    if (!key.empty()) Store(key, valid ? Value::kValid : Value::kInvalid);
+    return valid;
+  }
 
   void Store(const std::string& key, Value value) override {
     ++num_checks_;
@@ -471,17 +485,14 @@ bool Search::ConsiderIssuer(const Certificate& child,
     return false;
   }
   ++candidates_;
-  signatures_.SetOfLeaf(&child == leaf_.get());
   const bssl::ParsedCertificate& parsed = *child.parsed();
   const size_t checks_before = signatures_.num_checks();
   // Without an algorithm that we know there is nothing to check; the path that
   // comes of it is refused for the algorithm.
   const bool matches =
       child.signature_strength() == SignatureStrength::kUnsupported ||
-      bssl::VerifySignedData(*parsed.signature_algorithm(),
-                             parsed.tbs_certificate_tlv(),
-                             parsed.signature_value(),
-                             issuer->parsed()->tbs().spki_tlv, &signatures_);
+      signatures_.Verify(parsed, View(issuer->parsed()->tbs().spki_tlv),
+                         &child == leaf_.get());
   if (entry == nullptr) {
     sent_key_checks_ += signatures_.num_checks() - checks_before;
   }
