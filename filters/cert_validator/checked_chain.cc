@@ -237,8 +237,10 @@ std::shared_ptr<const CheckedChain> CheckChain(
     }
     checked->verified_at = now;
   }
+  const bool texts_do =
+      read == ReadCertificates::kIfTrusted && !checked->verdict.trusted();
   // A chain over the limits was refused unread, and is not read here either.
-  ReadSent(checked->verdict.reason == pki::Reason::kLimitExceeded
+  ReadSent(texts_do || checked->verdict.reason == pki::Reason::kLimitExceeded
                ? chain.subspan(0, 1)
                : chain,
            memory.verify, *checked);
@@ -250,7 +252,7 @@ std::shared_ptr<const CheckedChain> CheckChain(
     memory.trusted.Put(key, checked, BytesOf(*checked));
   } else {
     if (known == nullptr) memory.PutRefusal(key, *checked);
-    memory.refused.Put(key, checked, BytesOf(*checked));
+    if (!texts_do) memory.refused.Put(key, checked, BytesOf(*checked));
   }
   return checked;
 }

@@ -79,7 +79,7 @@ struct CheckedChain {
 // and where it differs the log says so.
 enum class ReadCertificates {
   kAlways,
-  // A refusal that is remembered may come without them; the texts are there.
+  // A refusal may come without them; the texts are there.
   kIfTrusted,
 };
 std::shared_ptr<const CheckedChain> CheckChain(

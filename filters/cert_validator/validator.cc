@@ -159,7 +159,11 @@ std::pair<std::shared_ptr<const CheckedChain>, uint64_t> Validator::Check(
     return {UncheckedChain(chain, registry_lineage_, now), 0};
   }
   if (trust_ != nullptr) NoticeAnotherConfiguration(*state, now);
-  return {CheckChain(*state, chain, digest, now), state->id()};
+  // Nobody reads the certificates of a client that is refused in the handshake.
+  return {CheckChain(*state, chain, digest, now,
+                     refuses_handshakes_ ? ReadCertificates::kIfTrusted
+                                         : ReadCertificates::kAlways),
+          state->id()};
 }
 
 namespace {
