@@ -39,6 +39,8 @@ soak:
 	@tools/setup test
 	@bazel test //tests/soak:soak_test --nocache_test_results --test_output=streamed \
 	  --test_env=SOAK_SECONDS=$(SOAK_SECONDS) --test_timeout=$$(( $(SOAK_SECONDS) + 300 ))
+	@bazel test //tests/integration:xds_crowd_test --nocache_test_results --test_output=errors \
+	  --test_env=XDS_CROWD=5000 --test_timeout=900
 
 format:
 	@tools/format

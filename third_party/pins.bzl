@@ -37,3 +37,6 @@ ENVOY_DIR="envoy-1.40.0-a88a3ed5b48b"
 # The AWS CLI, boto3 and moto for tests: the wheels of
 # third_party/aws_tools/requirements.txt, whose SHA-256 ends the folder's name.
 AWS_TOOLS_DIR="aws-tools-5bedade59a51"
+
+# gRPC for Python, for tests: the same with third_party/python_grpc/requirements.txt.
+PYTHON_GRPC_DIR="python-grpc-64d09e2e6494"

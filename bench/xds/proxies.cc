@@ -4,7 +4,8 @@
 // Lines of JSON on standard input, each answered by a line on standard output:
 //
 //   {"connect": {"address", "count", "subscribe", "expect", "fleet", "prefix",
-//                "node_bytes", "warm"}} -> {"at": unix nanoseconds, before}
+//                "node_bytes", "window_bytes", "warm"}}
+//                                      -> {"at": unix nanoseconds, before}
 //     subscribe: "envoy": clusters, then listeners; the chains of a listener's
 //       matcher by one request; then one request for each secret and each route
 //       configuration of a chain. "batch": the same, but for all chains of a
@@ -308,11 +309,11 @@ class Proxy final
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   Proxy(size_t number, const std::string& address, Fleet& fleet,
-        const std::string& node)
+        const std::string& node, int window_bytes)
       : number_(number), fleet_(fleet), node_(node) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, window_bytes);
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     arguments.SetMaxReceiveMessageSize(-1);
     channel_ = grpc::CreateCustomChannel(
@@ -667,7 +668,8 @@ class Commands {
     for (size_t i = 0; i < count; ++i) {
       proxies_.push_back(std::make_unique<Proxy>(
           i, with.at("address"), *fleet_,
-          NodeOf(absl::StrCat(prefix, "-", i), fleet, node_bytes)));
+          NodeOf(absl::StrCat(prefix, "-", i), fleet, node_bytes),
+          with.value("window_bytes", kWindowBytes)));
     }
     fleet_->began = absl::GetCurrentTimeNanos();
     for (const auto& proxy : proxies_) proxy->Start(warm, chains);

@@ -1,6 +1,7 @@
 #include "config_service/server/daemon.h"
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
@@ -22,10 +24,12 @@
 #include "config_service/api/limits.h"
 #include "config_service/api/lists.h"
 #include "config_service/api/truststores.h"
+#include "config_service/domain/violations.h"
 #include "config_service/objects/objects.h"
 #include "config_service/server/http.h"
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
+#include "config_service/server/open_streams.h"
 #include "config_service/server/source_poller.h"
 #include "config_service/server/xds_port.h"
 #include "config_service/service/api_mappings.h"
@@ -44,6 +48,7 @@
 #include "config_service/service/truststores.h"
 #include "config_service/store/sealer.h"
 #include "config_service/store/sqlite/sqlite_store.h"
+#include "config_service/xds/server/client_status.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -57,6 +62,9 @@ constexpr absl::Duration kCleaningInterval = absl::Minutes(5);
 constexpr int kMinPollers = 1;
 constexpr int kMaxPollers = 4;
 constexpr int kMaxThreads = 64;
+// Reflection needs no credentials, and each stream of it has a thread.
+constexpr char kReflection[] = "/grpc.reflection.";
+constexpr size_t kMaxReflectionStreams = 8;
 
 // In the data folder, where the operator names no other file.
 constexpr char kSealingKeysFile[] = "sealing-keys";
@@ -88,6 +96,19 @@ class CallObserver : public api::Observer {
  private:
   Metrics* const metrics_;
 };
+
+// An error of the client status service as one of the API's.
+absl::Status WithReason(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) {
+    return domain::MakeError(domain::Reason::kQuotaExceeded, status.message());
+  }
+  if (!absl::IsInvalidArgument(status)) return status;
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(status.message(), absl::MaxSplits(": ", 1));
+  domain::Violations violations;
+  violations.Add(parts.first, domain::Reason::kFieldMalformed, parts.second);
+  return violations.ToStatus();
+}
 
 class DaemonImpl : public Daemon {
  public:
@@ -155,6 +176,15 @@ class DaemonImpl : public Daemon {
     services_.push_back(api::NewFleetsService(
         &fleets_, &events_, node_certificates_.get(),
         [this]() -> bool { return stopping_; }, &gate_));
+    services_.push_back(xds::NewClientStatusService(
+        xds_.ledger(),
+        [this](grpc::ServerContext& context, absl::string_view method,
+               const std::function<absl::Status()>& handler) {
+          return gate_.Run(context, method, [&handler](const service::Caller&) {
+            return WithReason(handler());
+          });
+        },
+        [this]() -> bool { return stopping_; }));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -169,6 +199,12 @@ class DaemonImpl : public Daemon {
         grpc::ResourceQuota("admin").SetMaxThreads(kMaxThreads));
     for (const auto& service : services_)
       builder.RegisterService(service.get());
+    std::vector<
+        std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+        interceptors;
+    interceptors.push_back(
+        NewOpenStreamsLimit(kReflection, kMaxReflectionStreams));
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || admin_port_ == 0) {
       return absl::UnavailableError(absl::StrCat(

@@ -53,6 +53,7 @@ class XdsPort {
 
   // What the service asks; before Start() there are no nodes.
   service::Rollouts* rollouts() { return &rollouts_; }
+  const xds::Ledger* ledger() const { return &ledger_; }
   int port() const { return server_ == nullptr ? 0 : server_->port(); }
   // Empty: good; else why what is stored is not what is shown.
   std::string Problem() const;

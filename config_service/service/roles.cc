@@ -16,6 +16,10 @@ struct Row {
 
 // In the order of the names.
 constexpr Row kRows[] = {
+    {"envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus",
+     Role::kViewer},
+    {"envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus",
+     Role::kViewer},
     {"sallyport.config.v1.ApiMappings/CreateApiMapping", Role::kOperator},
     {"sallyport.config.v1.ApiMappings/DeleteApiMapping", Role::kOperator},
     {"sallyport.config.v1.ApiMappings/GetApiMapping", Role::kViewer},

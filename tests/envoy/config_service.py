@@ -79,7 +79,7 @@ class ConfigServer:
         self.process.stdout.close()
 
 
-def bootstrap(port, node, fleet="default"):
+def bootstrap(port, node, fleet="default", delta=True):
     return {
         "node": {"id": node, "cluster": fleet},
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
@@ -90,7 +90,7 @@ def bootstrap(port, node, fleet="default"):
         },
         "dynamic_resources": {
             "ads_config": {
-                "api_type": "DELTA_GRPC",
+                "api_type": "DELTA_GRPC" if delta else "GRPC",
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": True,
                 "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],

@@ -8,16 +8,17 @@ import ssl
 import subprocess
 import unittest
 
+import config_service
 import gateway
 from harness import certificates
 from harness import envoy
 from harness import processes
 from harness import wait
 
-TYPE = "type.googleapis.com/envoy."
+TYPE = config_service.TYPE
 TLS = TYPE + "extensions.transport_sockets.tls.v3."
 NETWORK = TYPE + "extensions.filters.network."
-ADS = {"ads": {}, "resource_api_version": "V3"}
+ADS = config_service.ADS
 
 
 class XdsServer:
@@ -80,57 +81,6 @@ class XdsServer:
                 self.process.wait()
         self.process.stdout.close()
         self.log.close()
-
-
-def bootstrap(port, delta):
-    return {
-        "node": {"id": "node-1", "cluster": "edge"},
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-        "dynamic_resources": {
-            "ads_config": {
-                "api_type": "DELTA_GRPC" if delta else "GRPC",
-                "transport_api_version": "V3",
-                "set_node_on_first_message_only": True,
-                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
-            },
-            "cds_config": ADS,
-            "lds_config": ADS,
-        },
-        "static_resources": {
-            "clusters": [
-                {
-                    "name": "xds",
-                    "type": "STATIC",
-                    "connect_timeout": "1s",
-                    "typed_extension_protocol_options": {
-                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                            "@type": TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
-                            "explicit_http_config": {"http2_protocol_options": {}},
-                        }
-                    },
-                    "load_assignment": {
-                        "cluster_name": "xds",
-                        "endpoints": [
-                            {
-                                "lb_endpoints": [
-                                    {
-                                        "endpoint": {
-                                            "address": {
-                                                "socket_address": {
-                                                    "address": "127.0.0.1",
-                                                    "port_value": port,
-                                                }
-                                            }
-                                        }
-                                    }
-                                ]
-                            }
-                        ],
-                    },
-                }
-            ]
-        },
-    }
 
 
 def listener():
@@ -232,7 +182,9 @@ class XdsTest(unittest.TestCase):
         self.server.publish(
             listener(), routes("first"), secret(self.one), cluster("a"), whole=True
         )
-        self.envoy = envoy.Envoy(bootstrap(self.server.port, delta), folder / "envoy")
+        self.envoy = envoy.Envoy(
+            config_service.bootstrap(self.server.port, "node-1", "edge", delta), folder / "envoy"
+        )
         self.addCleanup(self.envoy.stop)
         self.envoy.start()
         self.assertTrue(self.server.wait(1)["done"])

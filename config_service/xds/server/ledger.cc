@@ -26,6 +26,17 @@ bool Cancelled(const WaitCancel* cancel) {
   return cancel != nullptr && cancel->cancelled();
 }
 
+// Of one connection; the kind's own fields are the caller's to fill in.
+NodeEvent EventOf(NodeEvent::Kind kind, uint64_t connection,
+                  const NodeInfo& info) {
+  NodeEvent event;
+  event.kind = kind;
+  event.connection = connection;
+  event.node = info.name;
+  event.fleet = info.fleet;
+  return event;
+}
+
 void AddName(const std::string& name, size_t* number,
              std::vector<std::string>* names) {
   ++*number;
@@ -66,6 +77,17 @@ std::vector<NodeStatus> Ledger::Nodes(absl::string_view fleet,
   std::sort(gone.begin(), gone.end(), ByFleetAndName);
   std::move(gone.begin(), gone.end(), std::back_inserter(nodes));
   return nodes;
+}
+
+void Ledger::ForEachConnection(const Visit& visit) const {
+  std::vector<Member> members = Members("");
+  std::sort(members.begin(), members.end(),
+            [](const Member& a, const Member& b) {
+              return std::tie(a.fleet, a.name) < std::tie(b.fleet, b.name);
+            });
+  for (const Member& member : members) {
+    if (!visit(member.fleet, member.name, *member.connection)) return;
+  }
 }
 
 std::optional<NodeStatus> Ledger::Node(absl::string_view fleet,
@@ -322,12 +344,7 @@ void Ledger::Connected(uint64_t number,
                        const NodeInfo& info) {
   absl::MutexLock lock(&mu_);
   connected_[number] = Member{connection, info.fleet, info.name};
-  NodeEvent event;
-  event.kind = NodeEvent::Kind::kConnected;
-  event.connection = number;
-  event.node = info.name;
-  event.fleet = info.fleet;
-  AddEvent(std::move(event));
+  AddEvent(EventOf(NodeEvent::Kind::kConnected, number, info));
   TellWaiters(number, info.fleet);
 }
 
@@ -336,11 +353,7 @@ void Ledger::Disconnected(uint64_t number, NodeStatus last) {
   if (connected_.erase(number) == 0) return;
   last.connected = false;
   last.disconnected_at = clock_.Now();
-  NodeEvent event;
-  event.kind = NodeEvent::Kind::kDisconnected;
-  event.connection = number;
-  event.node = last.info.name;
-  event.fleet = last.info.fleet;
+  NodeEvent event = EventOf(NodeEvent::Kind::kDisconnected, number, last.info);
   event.reason = last.disconnect_reason;
   AddEvent(std::move(event));
   TellWaiters(number, last.info.fleet);
@@ -358,11 +371,7 @@ void Ledger::Disconnected(uint64_t number, NodeStatus last) {
 void Ledger::Refused(uint64_t number, const NodeInfo& info,
                      const Refusal& refusal) {
   absl::MutexLock lock(&mu_);
-  NodeEvent event;
-  event.kind = NodeEvent::Kind::kRefused;
-  event.connection = number;
-  event.node = info.name;
-  event.fleet = info.fleet;
+  NodeEvent event = EventOf(NodeEvent::Kind::kRefused, number, info);
   event.resource = refusal.resource;
   event.version = refusal.version;
   event.reason = refusal.reason;
@@ -374,11 +383,7 @@ void Ledger::Recovered(uint64_t number, const NodeInfo& info,
                        const ResourceKey& resource,
                        const std::string& version) {
   absl::MutexLock lock(&mu_);
-  NodeEvent event;
-  event.kind = NodeEvent::Kind::kRecovered;
-  event.connection = number;
-  event.node = info.name;
-  event.fleet = info.fleet;
+  NodeEvent event = EventOf(NodeEvent::Kind::kRecovered, number, info);
   event.resource = resource;
   event.version = version;
   AddEvent(std::move(event));
@@ -398,11 +403,7 @@ void Ledger::Progressed(uint64_t number, const NodeInfo& info) {
 void Ledger::UpToDate(uint64_t number, const NodeInfo& info, Sequence sequence,
                       uint64_t store_revision) {
   absl::MutexLock lock(&mu_);
-  NodeEvent event;
-  event.kind = NodeEvent::Kind::kUpToDate;
-  event.connection = number;
-  event.node = info.name;
-  event.fleet = info.fleet;
+  NodeEvent event = EventOf(NodeEvent::Kind::kUpToDate, number, info);
   event.sequence = sequence;
   event.store_revision = store_revision;
   AddEvent(std::move(event));

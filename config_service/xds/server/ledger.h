@@ -194,6 +194,12 @@ class Ledger {
   // when it left; nothing when it is not known.
   std::optional<NodeStatus> Node(absl::string_view fleet,
                                  absl::string_view name) const;
+  // Calls `visit` with the fleet, the name and the connection of each connected
+  // node, by fleet and name, until it returns false. Without a lock held.
+  using Visit =
+      std::function<bool(const std::string& fleet, const std::string& name,
+                         const NodeConnection& connection)>;
+  void ForEachConnection(const Visit& visit) const;
   size_t num_connected() const;
   // Of one fleet: nodes that are known, and of these connected, by name.
   struct NodeCount {

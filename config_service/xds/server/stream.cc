@@ -5,7 +5,6 @@
 
 #include "absl/hash/hash.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -334,11 +333,11 @@ absl::Status Stream::OnSotw(FleetView& view, ResourceType type,
 size_t Stream::OnAnswer(ResourceType type, const Request& request,
                         absl::Time now) {
   TypeState& t = state(type);
-  uint64_t nonce = 0;
-  if (!absl::SimpleAtoi(request.nonce, &nonce)) return 0;
-  const auto found =
-      std::find_if(t.unanswered.begin(), t.unanswered.end(),
-                   [&](const Unanswered& u) { return u.nonce == nonce; });
+  // Its very text: " 1" was never sent.
+  const auto found = std::find_if(
+      t.unanswered.begin(), t.unanswered.end(), [&](const Unanswered& u) {
+        return absl::AlphaNum(u.nonce).Piece() == request.nonce;
+      });
   // An answer to what was answered already, or to another stream.
   if (found == t.unanswered.end()) return 0;
   const Unanswered answered = std::move(*found);
@@ -456,89 +455,6 @@ void Stream::UpdateSequence() {
   while (!checkpoints_.empty() && checkpoints_.front().nonce < oldest) {
     sequence_ = checkpoints_.front().sequence;
     checkpoints_.pop_front();
-  }
-}
-
-bool Stream::idle() const { return all_sent_ && num_unanswered_ == 0; }
-
-absl::Time Stream::unanswered_since() const {
-  absl::Time since = absl::InfiniteFuture();
-  for (const TypeState& t : types_) {
-    if (!t.unanswered.empty()) {
-      since = std::min(since, t.unanswered.front().time);
-    }
-  }
-  return since;
-}
-
-bool Stream::Has(const ResourceKey& key) const {
-  const TypeState& t = state(key.type);
-  ResourceId id;
-  Stamp stamp;
-  {
-    FleetView view(*fleet_);
-    const auto found = view.Find(key.type, key.name);
-    if (!found.has_value()) return false;
-    if (view.resource(key.type, *found) == nullptr) return false;
-    id = *found;
-    stamp = view.stamp(key.type, id);
-  }
-  if (HasOf(t.known.Get(id)) != stamp) return false;
-  for (const Unanswered& unanswered : t.unanswered) {
-    for (const Sent& sent : unanswered.sent) {
-      if (sent.id == id && sent.stamp == stamp) return false;
-    }
-  }
-  return true;
-}
-
-bool Stream::Refuses(const ResourceKey& key) const {
-  const TypeState& t = state(key.type);
-  if (t.refused.empty()) return false;
-  if (t.refused.contains(kEverything)) return true;
-  FleetView view(*fleet_);
-  const auto found = view.Find(key.type, key.name);
-  if (!found.has_value()) return false;
-  const auto refused = t.refused.find(*found);
-  return refused != t.refused.end() &&
-         refused->second == view.stamp(key.type, *found);
-}
-
-size_t Stream::num_refusals() const {
-  size_t total = 0;
-  for (const TypeState& t : types_) total += t.refused.size();
-  return total;
-}
-
-void Stream::FillStatus(NodeStatus* status) const {
-  status->delta = form_ == Form::kDelta;
-  status->sequence = sequence_;
-  status->store_revision = fleet_->RevisionAt(sequence_);
-  const Sequence newest = fleet_->sequence();
-  status->behind = newest > sequence_ ? newest - sequence_ : 0;
-  status->unanswered_since = unanswered_since();
-  for (size_t i = 0; i < kNumResourceTypes; ++i) {
-    const TypeState& t = types_[i];
-    TypeStatus& s = status->types[i];
-    s.requested = t.requested;
-    s.wildcard = t.wildcard;
-    s.num_subscribed = t.num_by_name;
-    s.num_absent = t.watched.size();
-    s.num_unanswered = t.unanswered.size();
-    s.num_refused = t.refused.size();
-    size_t not_acknowledged = t.refused.size();
-    for (const Unanswered& u : t.unanswered) not_acknowledged += u.sent.size();
-    s.num_acknowledged =
-        t.num_sent > not_acknowledged ? t.num_sent - not_acknowledged : 0;
-    s.last_acknowledged = t.last_acknowledged;
-  }
-  status->num_requests = num_requests_;
-  status->num_responses = num_responses_;
-  status->num_refused_responses = num_refused_responses_;
-  status->num_refusals = num_refusals();
-  status->refusals.clear();
-  for (const Detail& detail : details_) {
-    status->refusals.push_back(detail.refusal);
   }
 }
 

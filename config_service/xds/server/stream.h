@@ -79,6 +79,22 @@ class StreamObserver {
                            const std::string& version) = 0;
 };
 
+// Where one resource stands that a proxy asked for, or was sent.
+struct ResourceStatus {
+  enum class State {
+    kNotSent,   // there is one that it does not have yet
+    kSent,      // `version` is on its way to it
+    kAccepted,  // it has `version`, which is in force
+    kRefused,   // `version`; of many refusals, only the newest have texts
+    kAbsent,    // there is none
+  };
+  ResourceKey resource;
+  State state = State::kNotSent;
+  std::string version;                     // as State says; else empty
+  std::string reason;                      // of a refusal
+  absl::Time time = absl::InfinitePast();  // of a refusal
+};
+
 class Stream {
  public:
   enum class Form { kDelta, kStateOfTheWorld };
@@ -123,6 +139,10 @@ class Stream {
   // Whether it refuses the resource as it is in force now.
   bool Refuses(const ResourceKey& key) const;
   size_t num_refusals() const;
+
+  // All that the proxy asked for by name, and all that it was sent; by type.
+  // Takes time, and holds the fleet's lock, for each of them.
+  std::vector<ResourceStatus> Resources() const;
 
   // Fills in what a NodeStatus has from here: types, refusals, sequence and
   // the numbers of requests and responses.
@@ -245,6 +265,11 @@ class Stream {
                    ResourceId id) const;
   bool IsRemovalDue(const FleetView& view, ResourceType type,
                     ResourceId id) const;
+  // Where the cursor stands: first what is to be scanned, then the log; nothing
+  // at the end. A cursor that the log was cut past begins to scan.
+  static std::optional<ResourceId> At(const FleetView& view, ResourceType type,
+                                      Cursor& cursor);
+  static void Advance(Cursor& cursor);
   // The next id that something is due for; what is before it is passed over.
   std::optional<ResourceId> PeekAddition(FleetView& view, ResourceType type);
   void TakeAddition(ResourceType type);

@@ -115,76 +115,63 @@ bool Stream::IsRemovalDue(const FleetView& view, ResourceType type,
          view.resource(type, id) == nullptr;
 }
 
+std::optional<ResourceId> Stream::At(const FleetView& view, ResourceType type,
+                                     Cursor& cursor) {
+  if (cursor.position < view.log_begin(type)) {
+    cursor = Cursor{view.log_end(type), 0, view.table_size(type)};
+  }
+  if (cursor.scanning()) return cursor.scan_next;
+  if (cursor.position == view.log_end(type)) return std::nullopt;
+  return view.log_at(type, cursor.position);
+}
+
+void Stream::Advance(Cursor& cursor) {
+  if (cursor.scanning()) {
+    ++cursor.scan_next;
+  } else {
+    ++cursor.position;
+  }
+}
+
 std::optional<ResourceId> Stream::PeekAddition(FleetView& view,
                                                ResourceType type) {
   TypeState& t = state(type);
-  if (t.additions.position < view.log_begin(type)) {
-    t.additions.position = view.log_end(type);
-    t.additions.scan_next = 0;
-    t.additions.scan_end = view.table_size(type);
-  }
   while (true) {
-    ResourceId id;
-    if (t.asked_next < t.asked.size()) {
-      id = t.asked[t.asked_next];
-    } else if (t.additions.scanning()) {
-      id = t.additions.scan_next;
-    } else if (t.additions.position < view.log_end(type)) {
-      id = view.log_at(type, t.additions.position);
-    } else {
-      return std::nullopt;
+    // Also while `asked` is not empty: it looks at where the log begins.
+    std::optional<ResourceId> id = At(view, type, t.additions);
+    if (t.asked_next < t.asked.size()) id = t.asked[t.asked_next];
+    if (!id.has_value() || IsDue(view, type, *id) ||
+        IsAbsentDue(view, type, *id)) {
+      return id;
     }
-    if (IsDue(view, type, id) || IsAbsentDue(view, type, id)) return id;
     TakeAddition(type);
   }
 }
 
 void Stream::TakeAddition(ResourceType type) {
   TypeState& t = state(type);
-  if (t.asked_next < t.asked.size()) {
-    if (++t.asked_next == t.asked.size()) {
-      std::vector<ResourceId>().swap(t.asked);
-      t.asked_next = 0;
-    }
-  } else if (t.additions.scanning()) {
-    ++t.additions.scan_next;
-  } else {
-    ++t.additions.position;
+  if (t.asked_next == t.asked.size()) {
+    Advance(t.additions);
+  } else if (++t.asked_next == t.asked.size()) {
+    std::vector<ResourceId>().swap(t.asked);
+    t.asked_next = 0;
   }
 }
 
 std::optional<ResourceId> Stream::PeekRemoval(FleetView& view,
                                               ResourceType type) {
   TypeState& t = state(type);
-  if (t.removals.position < view.log_begin(type)) {
-    t.removals.position = view.log_end(type);
-    t.removals.scan_next = 0;
-    t.removals.scan_end = view.table_size(type);
-  }
   while (true) {
-    ResourceId id;
-    if (t.removals.scanning()) {
-      id = t.removals.scan_next;
-    } else if (t.removals.position < view.log_end(type)) {
-      id = view.log_at(type, t.removals.position);
-    } else {
-      break;
-    }
-    if (IsRemovalDue(view, type, id)) return id;
+    const std::optional<ResourceId> id = At(view, type, t.removals);
+    if (!id.has_value()) break;
+    if (IsRemovalDue(view, type, *id)) return id;
     TakeRemoval(type);
   }
   reader_.done[static_cast<size_t>(type)] = t.removals.position;
   return std::nullopt;
 }
 
-void Stream::TakeRemoval(ResourceType type) {
-  TypeState& t = state(type);
-  if (t.removals.scanning()) {
-    ++t.removals.scan_next;
-  } else {
-    ++t.removals.position;
-  }
-}
+void Stream::TakeRemoval(ResourceType type) { Advance(state(type).removals); }
 
 // The proxy is told, or knows by what it was sent, that there is none.
 void Stream::MarkRemoved(FleetView& view, ResourceType type, ResourceId id) {

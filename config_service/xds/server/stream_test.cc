@@ -370,6 +370,82 @@ TEST(DeltaStream, RecordsARefusalAndDoesNotRepeatIt) {
   EXPECT_EQ(s.observer.recovered[0].first, "a");
 }
 
+// "name: state version reason", of the contents "1" and "2".
+std::vector<std::string> ResourcesOf(const Stream& stream) {
+  std::vector<std::string> all;
+  for (const ResourceStatus& one : stream.Resources()) {
+    std::string text = one.resource.name + ":";
+    switch (one.state) {
+      case ResourceStatus::State::kNotSent:
+        text += " not sent";
+        break;
+      case ResourceStatus::State::kSent:
+        text += " sent";
+        break;
+      case ResourceStatus::State::kAccepted:
+        text += " accepted";
+        break;
+      case ResourceStatus::State::kRefused:
+        text += " refused";
+        break;
+      case ResourceStatus::State::kAbsent:
+        text += " absent";
+        break;
+    }
+    for (const char* content : {"1", "2"}) {
+      const auto made =
+          Make(one.resource.type, one.resource.name, content)->version();
+      if (one.version == made) absl::StrAppend(&text, " ", content);
+    }
+    if (!one.reason.empty()) absl::StrAppend(&text, " ", one.reason);
+    EXPECT_EQ(one.time != absl::InfinitePast(), !one.reason.empty());
+    all.push_back(std::move(text));
+  }
+  return all;
+}
+
+TEST(DeltaStream, ListsWhereEachResourceStands) {
+  Pair s;
+  EXPECT_THAT(ResourcesOf(*s.stream), IsEmpty());
+  s.Publish({Make(kSecret, "a", "1"), Make(kSecret, "b", "1"),
+             Make(kSecret, "not asked for", "1")});
+  s.Send(s.proxy.Ask(kSecret, {"a", "b", "c"}));
+  EXPECT_THAT(ResourcesOf(*s.stream),
+              UnorderedElementsAre("a: not sent", "b: not sent", "c: absent"));
+  s.Settle();
+  s.Publish({Make(kSecret, "a", "2")});
+  EXPECT_THAT(
+      ResourcesOf(*s.stream),
+      UnorderedElementsAre("a: not sent", "b: accepted 1", "c: absent"));
+  const auto received = s.Next();
+  EXPECT_THAT(ResourcesOf(*s.stream),
+              UnorderedElementsAre("a: sent 2", "b: accepted 1", "c: absent"));
+  s.Send(s.proxy.Refuse(*received, "no"));
+  EXPECT_THAT(
+      ResourcesOf(*s.stream),
+      UnorderedElementsAre("a: refused 2 no", "b: accepted 1", "c: absent"));
+  s.Publish({Make(kSecret, "a", "1"), Make(kSecret, "c", "2")},
+            {{kSecret, "b"}});
+  s.Settle();
+  EXPECT_THAT(
+      ResourcesOf(*s.stream),
+      UnorderedElementsAre("a: accepted 1", "b: absent", "c: accepted 2"));
+  s.Send(s.proxy.Ask(kSecret, {}, {"a", "b", "c"}));
+  EXPECT_THAT(ResourcesOf(*s.stream), IsEmpty());
+}
+
+TEST(SotwStream, ListsARefusedWholeAsRefused) {
+  Pair s(Stream::Form::kStateOfTheWorld);
+  s.Publish({Make(kCluster, "a", "1")});
+  s.Send(s.proxy.Ask(kCluster, {}));
+  s.Settle();
+  EXPECT_THAT(ResourcesOf(*s.stream), ElementsAre("a: accepted 1"));
+  s.Publish({Make(kCluster, "b", "1")});
+  s.Send(s.proxy.Refuse(*s.Next(), "no"));
+  EXPECT_THAT(ResourcesOf(*s.stream),
+              UnorderedElementsAre("a: refused no", "b: refused no"));
+}
+
 TEST(DeltaStream, ForgetsARefusalWhenTheResourceGoes) {
   Pair s;
   s.Publish({Make(kSecret, "a", "bad"), Make(kSecret, "b", "bad")});
@@ -441,13 +517,20 @@ TEST(DeltaStream, IgnoresAnswersToNothing) {
   s.Publish({Make(kSecret, "a", "1")});
   s.Send(s.proxy.Ask(kSecret, {"a"}));
   auto received = s.Next();
+  ASSERT_EQ(received->nonce, "1");
   const std::string ack = s.proxy.Accept(*received);
+  const auto refuse_others = [&s, &received] {
+    for (const char* nonce : {"999", "-1", "x", "99999999999999999999", " 1",
+                              "1 ", "01", "+1", "0x1"}) {
+      received->nonce = nonce;
+      s.Send(s.proxy.Refuse(*received, "no"));
+    }
+  };
+  refuse_others();
+  EXPECT_GT(s.stream->unanswered_bytes(), 0);
   s.Send(ack);
   s.Send(ack);
-  for (const char* nonce : {"999", "-1", "x", "99999999999999999999"}) {
-    received->nonce = nonce;
-    s.Send(s.proxy.Refuse(*received, "no"));
-  }
+  refuse_others();
   EXPECT_EQ(s.stream->num_refusals(), 0);
   EXPECT_TRUE(s.stream->Has({kSecret, "a"}));
   EXPECT_EQ(s.stream->unanswered_bytes(), 0);
