@@ -11,6 +11,8 @@ import queue
 import sys
 import threading
 
+# Else it writes to the standard error of processes that are being started.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 sys.path.insert(0, str(pathlib.Path(os.environ["PYTHON_GRPC"]).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
