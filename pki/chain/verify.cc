@@ -11,6 +11,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
+#include "pki/chain/name_work.h"
 #include "pki/chain/signature_key.h"
 #include "pki/x509/der.h"
 #include "third_party_boringssl/pki/cert_errors.h"
@@ -263,6 +264,9 @@ class Search final : public bssl::TrustStore,
   const Truststore::Entry* EntryOf(const Member& member) const;
   bool ConsiderIssuer(const Certificate& child, const CertificatePtr& issuer,
                       const Truststore::Entry* entry);
+  // False: comparing the names of all members so far with the constraints of
+  // `issuer` would cost more than is left of kMaxNameWork.
+  bool CanCompareNames(const bssl::ParsedCertificate& issuer);
   void FindUsefulSent(std::vector<CertificatePtr> sent);
   void LookAtDates(const Certificate& certificate);
   void PassOver(const Certificate& issuer, const Truststore::Entry* entry,
@@ -304,6 +308,8 @@ class Search final : public bssl::TrustStore,
   size_t verified_paths_ = 0;
   bool out_of_budget_ = false;
   bool too_many_names_ = false;
+  size_t name_work_ = 0;       // NameWork() of issuers so far
+  size_t path_name_work_ = 0;  // of the paths that were verified
   // Certificates for which a namesake of the issuer was found whose key did
   // not sign them, with what their key identifiers say about that key.
   struct FailedCheck {
@@ -365,43 +371,21 @@ bool HasCheapKey(const Certificate& certificate) {
           RsaExponentBits(certificate) <= kMaxSentRsaExponentBits);
 }
 
+// Kinds of names that BoringSSL compares with constraints.
+constexpr int kComparedNames =
+    bssl::GENERAL_NAME_RFC822_NAME | bssl::GENERAL_NAME_DNS_NAME |
+    bssl::GENERAL_NAME_DIRECTORY_NAME | bssl::GENERAL_NAME_IP_ADDRESS;
+
 // Name constraints hold whether or not they are marked critical. BoringSSL
 // ignores kinds of names that it does not process (URI, otherName, ...) in
-// constraints that are not; read as critical, they forbid every such name, as
-// critical ones do. Null when the certificate has none, or critical ones.
-std::unique_ptr<bssl::NameConstraints> NonCriticalNameConstraints(
-    const bssl::ParsedCertificate& certificate, bssl::CertErrors* errors) {
-  bssl::ParsedExtension extension;
-  if (!certificate.has_name_constraints() ||
-      !certificate.GetExtension(bssl::der::Input(bssl::kNameConstraintsOid),
-                                &extension) ||
-      extension.critical) {
-    return nullptr;
-  }
-  auto out = bssl::NameConstraints::Create(extension.value,
-                                           /*is_critical=*/true, errors);
-  if (out == nullptr) errors->AddError(our::kMalformed);
-  return out;
-}
-
-size_t NumNames(const bssl::GeneralNames& names) {
-  return names.other_names.size() + names.rfc822_names.size() +
-         names.dns_names.size() + names.x400_addresses.size() +
-         names.directory_names.size() + names.edi_party_names.size() +
-         names.uniform_resource_identifiers.size() + names.ip_addresses.size() +
-         names.ip_address_ranges.size() + names.registered_ids.size();
-}
-
-size_t NumNames(const bssl::ParsedCertificate& certificate) {
-  return 1 + (certificate.has_subject_alt_names()
-                  ? NumNames(*certificate.subject_alt_names())
-                  : 0);
-}
-
-size_t NumConstraints(const bssl::ParsedCertificate& certificate) {
+// constraints that are not; here they forbid every such name, as critical ones
+// do there.
+int ForbiddenNames(const bssl::ParsedCertificate& certificate) {
   if (!certificate.has_name_constraints()) return 0;
-  return NumNames(certificate.name_constraints().permitted_subtrees()) +
-         NumNames(certificate.name_constraints().excluded_subtrees());
+  const bssl::NameConstraints& constraints = certificate.name_constraints();
+  return (constraints.permitted_subtrees().present_name_types |
+          constraints.excluded_subtrees().present_name_types) &
+         ~kComparedNames;
 }
 
 // Extended key usage allows client authentication, or is absent. RFC 5280
@@ -511,6 +495,18 @@ bool Search::ConsiderIssuer(const Certificate& child,
   return true;
 }
 
+bool Search::CanCompareNames(const bssl::ParsedCertificate& issuer) {
+  if (!issuer.has_name_constraints() || FindMember(&issuer) != nullptr) {
+    return true;
+  }
+  for (const Member& member : members_) {
+    name_work_ += NameWork(issuer, *member.certificate->parsed());
+  }
+  if (name_work_ <= kMaxNameWork) return true;
+  out_of_budget_ = true;
+  return false;
+}
+
 // The certificates that the client sent from which names lead to the
 // truststore. The others cost no signature check.
 void Search::FindUsefulSent(std::vector<CertificatePtr> sent) {
@@ -588,6 +584,7 @@ void Search::SyncGetIssuersOf(const bssl::ParsedCertificate* certificate,
     } else if (issuer->spki_der() != signer->spki_der()) {
       return;
     }
+    if (!CanCompareNames(*issuer->parsed())) return;
     LookAtDates(*issuer);
     AddMember(issuer, entry);
     issuers->push_back(issuer->parsed());
@@ -723,17 +720,23 @@ void Search::CheckPathAfterVerification(
     if (i > 0 && !c.is_ca()) errors->AddError(our::kNotACa);
     if (i >= max_length_) errors->AddError(our::kTooLong);
     if (i == 0 || broken) continue;
-    const auto constraints =
-        NonCriticalNameConstraints(*path->certs[i], errors);
-    for (size_t j = 0; constraints != nullptr && j < i; ++j) {
+    for (size_t j = 0; j < i; ++j) {
+      path_name_work_ += NameWork(*path->certs[i], *path->certs[j]);
+    }
+    // Several paths can go by one CA.
+    if (path_name_work_ > kMaxNameWork) out_of_budget_ = true;
+    const int forbidden = ForbiddenNames(*path->certs[i]);
+    for (size_t j = 0; forbidden != 0 && j < i; ++j) {
       const bssl::ParsedCertificate& below = *path->certs[j];
       // RFC 5280, 6.1.3 (b) and (c): not for self-issued CAs.
       if (j > 0 && below.normalized_subject() == below.normalized_issuer()) {
         continue;
       }
-      constraints->IsPermittedCert(below.normalized_subject(),
-                                   below.subject_alt_names(),
-                                   path->errors.GetErrorsForCert(j));
+      if (below.has_subject_alt_names() &&
+          (below.subject_alt_names()->present_name_types & forbidden) != 0) {
+        path->errors.GetErrorsForCert(j)->AddError(
+            theirs::kNotPermittedByNameConstraints);
+      }
     }
   }
   if (revocation_ == nullptr) return;
@@ -1083,8 +1086,12 @@ void Search::Refuse(const bssl::CertPathBuilder::Result& result,
         "the check of the client's certificate ", DescribeCertificate(*leaf_),
         " ended at its limit (", candidates_, " of ",
         policy_.max_signature_checks, " issuers tried, ", iterations_, " of ",
-        policy_.max_path_iterations,
-        " steps): too many certificates of the truststore share a name");
+        policy_.max_path_iterations, " steps): ",
+        name_work_ > kMaxNameWork
+            ? absl::StrCat("comparing its names with the name constraints of "
+                           "the CAs would take over ",
+                           kMaxNameWork, " comparisons")
+            : "too many certificates of the truststore share a name");
     return;
   }
   if (!best_rank.anchored) {

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "pki/chain/name_work.h"
 #include "pki/testing/make_certificate.h"
 #include "pki/x509/pem.h"
 
@@ -314,6 +315,33 @@ TEST(VerifyChain, BoundsTheNameConstraintsThatAClientSends) {
   policy.max_sent_name_checks = 65 * 64;
   EXPECT_REASON(verify(63, 64), kTrusted);
   EXPECT_REASON(verify(64, 64), kLimitExceeded);
+}
+
+// A partner's own CA with many constraints, and its clients with many names.
+TEST(VerifyChain, BoundsTheNameConstraintsOfTheTruststore) {
+  constexpr int kConstraints = 600;
+  TestCertificateSpec spec = TestCaSpec("root");
+  for (int i = 0; i < kConstraints; ++i) {
+    absl::StrAppend(&spec.name_constraints, i == 0 ? "" : ",", "excluded;DNS:c",
+                    i, ".x");
+  }
+  const TestCertificate root = Issue(spec, nullptr);
+  const auto verify = [&](int names, const VerifyPolicy& policy) {
+    TestCertificateSpec leaf = TestLeafSpec("leaf");
+    for (int i = 0; i < names; ++i) {
+      absl::StrAppend(&leaf.alt_names, i == 0 ? "" : ",", "DNS:n", i, ".y");
+    }
+    return Check({root}, {Issue(leaf, &root)}, policy);
+  };
+  // Names: those and the subject.
+  constexpr int kMost = kMaxNameWork / kConstraints - 1;
+  for (const VerifyPolicy& policy : {VerifyPolicy(), AnyAnchor()}) {
+    EXPECT_REASON(verify(kMost, policy), kTrusted);
+    const Verdict over = verify(kMost + 1, policy);
+    EXPECT_EQ(over.reason, Reason::kLimitExceeded);
+    EXPECT_TRUE(absl::StrContains(over.detail, "over 300000 comparisons"))
+        << over.detail;
+  }
 }
 
 // One CA and key in several certificates, of which the newest do not fit.
