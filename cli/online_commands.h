@@ -15,7 +15,7 @@ struct OnlineCommand {
   const char* help;
 };
 
-constexpr std::array<OnlineCommand, 21> kOnlineCommands = {{
+constexpr std::array<OnlineCommand, 22> kOnlineCommands = {{
     {"get", "Show resources"},
     {"list", "List resources of a kind"},
     {"create", "Make a resource"},
@@ -28,6 +28,7 @@ constexpr std::array<OnlineCommand, 21> kOnlineCommands = {{
     {"upload", "Send a large truststore version or revocation list"},
     {"read", "Print the PEM text of a truststore's version"},
     {"import", "Import a certificate and its key"},
+    {"renew", "Have a server certificate's issuer make it anew"},
     {"generate", "Generate a client certificate and its key"},
     {"modify", "Add and remove entries of a certificate list"},
     {"test-invoke", "Send a request through a node to a backend"},

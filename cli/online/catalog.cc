@@ -16,6 +16,7 @@
 #include "proto/sallyport/config/v1/client_certificate.pb.h"
 #include "proto/sallyport/config/v1/domain_name.pb.h"
 #include "proto/sallyport/config/v1/fleet.pb.h"
+#include "proto/sallyport/config/v1/issuer.pb.h"
 #include "proto/sallyport/config/v1/revocation.pb.h"
 #include "proto/sallyport/config/v1/server_certificate.pb.h"
 #include "proto/sallyport/config/v1/state.pb.h"
@@ -50,6 +51,7 @@ std::vector<Row> Rows() {
         "first_expiry", "create_time", "description"}},
       {proto::ServerCertificate::descriptor(),
        {"active_version", "origin", "not_after", "conditions", "description"}},
+      {proto::Issuer::descriptor(), {"domains", "validity", "not_after"}},
       {proto::ServerCertificateVersion::descriptor(),
        {"active", "create_time"}},
       {proto::ClientCertificate::descriptor(),
@@ -158,7 +160,7 @@ std::vector<const ServiceDescriptor*> Services() {
        {proto::Api::descriptor(), proto::ApiMapping::descriptor(),
         proto::AuditEntry::descriptor(), proto::ClientCertificate::descriptor(),
         proto::DomainName::descriptor(), proto::Fleet::descriptor(),
-        proto::RevocationList::descriptor(),
+        proto::Issuer::descriptor(), proto::RevocationList::descriptor(),
         proto::ServerCertificate::descriptor(),
         proto::ExportStateRequest::descriptor(),
         proto::Truststore::descriptor()}) {

@@ -466,6 +466,10 @@ const std::vector<Verb>& Verbs() {
        "(--from-file certificate_chain_pem=FILE --from-file "
        "private_key_pem=FILE)",
        {"ImportServerCertificate", "ImportClientCertificate"}},
+      {"renew",
+       "renewed",
+       "Have a server certificate's issuer make it anew, with a new key",
+       {"RenewServerCertificate"}},
       {"generate",
        "generated",
        "Generate a client certificate and its key",

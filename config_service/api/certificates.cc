@@ -5,16 +5,20 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "base/status_macros.h"
 #include "config_service/api/convert_certificate.h"
 #include "config_service/api/handlers.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/errors.h"
 #include "proto/sallyport/config/v1/client_certificate.grpc.pb.h"
+#include "proto/sallyport/config/v1/issuer.grpc.pb.h"
 #include "proto/sallyport/config/v1/server_certificate.grpc.pb.h"
 
 namespace sallyport::api {
 
 namespace proto = sallyport::config::v1;
 using domain::ClientCertificateName;
+using domain::IssuerName;
 using domain::Reason;
 using domain::ServerCertificateName;
 using domain::ServerCertificateVersionName;
@@ -123,6 +127,19 @@ class ServerCertificatesService final
         });
   }
 
+  grpc::Status RenewServerCertificate(
+      ServerContext* context,
+      const proto::RenewServerCertificateRequest* request,
+      proto::ServerCertificate* response) override {
+    return Change<ServerCertificateName>(
+        context, __func__, *request, *response,
+        [&](const Caller& caller, const Write& write,
+            const ServerCertificateName& name) {
+          return certificates_->Renew(caller, write, name,
+                                      domain::Etag(request->etag()));
+        });
+  }
+
   grpc::Status GetServerCertificateVersion(
       ServerContext* context,
       const proto::GetServerCertificateVersionRequest* request,
@@ -144,6 +161,47 @@ class ServerCertificatesService final
             add_server_certificate_versions,
         [&](const ServerCertificateName& parent, const PageRequest& page) {
           return certificates_->ListVersions(parent, page);
+        });
+  }
+
+ private:
+  ServerCertificates* const certificates_;
+};
+
+class IssuersService final : public proto::Issuers::Service, private Handlers {
+ public:
+  IssuersService(ServerCertificates* certificates, Gate* gate)
+      : Handlers("Issuers", gate), certificates_(certificates) {}
+
+  grpc::Status GetIssuer(ServerContext* context,
+                         const proto::GetIssuerRequest* request,
+                         proto::Issuer* response) override {
+    return Get<IssuerName>(
+        context, __func__, *request, *response,
+        [&](const IssuerName& name)
+            -> absl::StatusOr<service::CertificateIssuer::Info> {
+          const auto* issuer = certificates_->FindIssuer(name.id());
+          if (issuer == nullptr) {
+            return service::NotFound(IssuerName::kType, name.ToString());
+          }
+          return issuer->info();
+        });
+  }
+
+  grpc::Status ListIssuers(ServerContext* context,
+                           const proto::ListIssuersRequest* request,
+                           proto::ListIssuersResponse* response) override {
+    return List(
+        context, __func__, *request, *response,
+        &proto::ListIssuersResponse::add_issuers,
+        [&](const PageRequest& page)
+            -> absl::StatusOr<service::Page<service::CertificateIssuer::Info>> {
+          SALLYPORT_RETURN_IF_ERROR(service::CheckOnePage(page));
+          service::Page<service::CertificateIssuer::Info> out;
+          for (const auto* issuer : certificates_->issuing().issuers) {
+            out.items.push_back(issuer->info());
+          }
+          return out;
         });
   }
 
@@ -270,6 +328,11 @@ class ClientCertificatesService final
 std::unique_ptr<grpc::Service> NewServerCertificatesService(
     ServerCertificates* certificates, Gate* gate) {
   return std::make_unique<ServerCertificatesService>(certificates, gate);
+}
+
+std::unique_ptr<grpc::Service> NewIssuersService(
+    ServerCertificates* certificates, Gate* gate) {
+  return std::make_unique<IssuersService>(certificates, gate);
 }
 
 std::unique_ptr<grpc::Service> NewClientCertificatesService(

@@ -1,4 +1,4 @@
-// The gRPC services ServerCertificates and ClientCertificates.
+// The gRPC services ServerCertificates, Issuers and ClientCertificates.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_API_CERTIFICATES_H_
 #define SALLYPORT_CONFIG_SERVICE_API_CERTIFICATES_H_
@@ -14,6 +14,8 @@ namespace sallyport::api {
 
 // What is passed in outlives the service. Thread-safe.
 std::unique_ptr<grpc::Service> NewServerCertificatesService(
+    service::ServerCertificates* certificates, Gate* gate);
+std::unique_ptr<grpc::Service> NewIssuersService(
     service::ServerCertificates* certificates, Gate* gate);
 std::unique_ptr<grpc::Service> NewClientCertificatesService(
     service::ClientCertificates* certificates, Gate* gate);

@@ -5,9 +5,11 @@
 
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/certificate_issuer.h"
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/server_certificates.h"
 #include "proto/sallyport/config/v1/client_certificate.pb.h"
+#include "proto/sallyport/config/v1/issuer.pb.h"
 #include "proto/sallyport/config/v1/server_certificate.pb.h"
 
 namespace sallyport::api {
@@ -33,6 +35,8 @@ void Convert(const service::ServerCertificateView& from,
              sallyport::config::v1::ServerCertificate& to);
 void Convert(const service::ServerCertificateVersionView& from,
              sallyport::config::v1::ServerCertificateVersion& to);
+void Convert(const service::CertificateIssuer::Info& from,
+             sallyport::config::v1::Issuer& to);
 void Convert(const service::ClientCertificateView& from,
              sallyport::config::v1::ClientCertificate& to);
 

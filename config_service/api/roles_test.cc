@@ -15,6 +15,7 @@
 #include "proto/sallyport/config/v1/client_certificate.pb.h"
 #include "proto/sallyport/config/v1/domain_name.pb.h"
 #include "proto/sallyport/config/v1/fleet.pb.h"
+#include "proto/sallyport/config/v1/issuer.pb.h"
 #include "proto/sallyport/config/v1/revocation.pb.h"
 #include "proto/sallyport/config/v1/server_certificate.pb.h"
 #include "proto/sallyport/config/v1/state.pb.h"
@@ -33,6 +34,7 @@ std::vector<std::string> AllMethods() {
       proto::ClientCertificate::descriptor()->file(),
       proto::DomainName::descriptor()->file(),
       proto::Fleet::descriptor()->file(),
+      proto::Issuer::descriptor()->file(),
       proto::RevocationList::descriptor()->file(),
       proto::ServerCertificate::descriptor()->file(),
       proto::ExportStateRequest::descriptor()->file(),

@@ -61,6 +61,19 @@ constexpr size_t kMaxChainCertificates = 10;
 constexpr size_t kMaxChainPemBytes = size_t{64} << 10;
 constexpr size_t kMaxPrivateKeyPemBytes = size_t{32} << 10;
 
+// Certificates that an issuer makes: names of one, and how long it is valid
+// (825 days is the most that some clients take).
+constexpr size_t kMaxIssuedNames = 100;
+constexpr absl::Duration kMinIssuedValidity = absl::Minutes(1);
+constexpr absl::Duration kDefaultIssuedValidity = absl::Hours(24 * 90);
+constexpr absl::Duration kMaxIssuedValidity = absl::Hours(24 * 825);
+// What is left of it, in percent, when it is renewed.
+constexpr int kMinRenewPercent = 5;
+constexpr int kDefaultRenewPercent = 33;
+constexpr int kMaxRenewPercent = 95;
+// Domains that an issuer may be limited to.
+constexpr size_t kMaxIssuerDomains = 1000;
+
 // Domain names (RFC 1035, 2.3.4).
 constexpr size_t kMaxDomainLength = 253;
 constexpr size_t kMaxDomainLabelLength = 63;

@@ -324,6 +324,14 @@ struct ClientCertificateKind {
 };
 using ClientCertificateName = RootName<ClientCertificateKind>;
 
+struct IssuerKind {
+  static constexpr absl::string_view kCollection = "issuers";
+  static constexpr absl::string_view kForm = "issuers/ID";
+  static constexpr absl::string_view kType = "issuer";
+  static constexpr IdRule kIdRule = IdRule::kPlain;
+};
+using IssuerName = RootName<IssuerKind>;
+
 struct FleetKind {
   static constexpr absl::string_view kCollection = "fleets";
   static constexpr absl::string_view kForm = "fleets/ID";

@@ -237,6 +237,11 @@ std::string Quote(const std::vector<std::string>& names) {
 
 void Validate(const ServerCertificate& certificate, Violations& violations) {
   Validate(certificate.metadata, violations);
+  if (certificate.issuance.has_value()) {
+    Violations fields;
+    Validate(*certificate.issuance, fields);
+    violations.AddAll("issuance", fields);
+  }
 }
 
 void Validate(const ClientCertificate& certificate, Violations& violations) {
@@ -260,14 +265,22 @@ CheckedMaterial CheckMaterial(absl::string_view chain_field,
   if (!out.chain.empty()) {
     const pki::Certificate& leaf = *out.chain.front();
     const bool server = purpose == CertificatePurpose::kServer;
+    const bool client = purpose == CertificatePurpose::kClient;
     // One that cannot be read has been complained of.
+    if (leaf.problem().empty() && purpose == CertificatePurpose::kIssuer &&
+        !leaf.is_ca()) {
+      violations.Add(
+          chain_field, Reason::kCertificateChainNotACa,
+          absl::StrCat(Call(0, leaf), " is no CA, so it can sign no other"));
+    }
+    // Also a CA's limits those that it signs.
     if (leaf.problem().empty() &&
-        !pki::AllowsPurpose(leaf, server ? pki::Purpose::kServerAuth
-                                         : pki::Purpose::kClientAuth)) {
+        !pki::AllowsPurpose(leaf, client ? pki::Purpose::kClientAuth
+                                         : pki::Purpose::kServerAuth)) {
       violations.Add(chain_field, Reason::kCertificateNotForPurpose,
                      absl::StrCat(Call(0, leaf),
                                   ": its extended key usage does not allow ",
-                                  server ? "serverAuth" : "clientAuth"));
+                                  client ? "clientAuth" : "serverAuth"));
     }
     if (server && leaf.problem().empty() && DnsNames(leaf).empty()) {
       violations.Add(chain_field, Reason::kCertificateHasNoNames,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/secret.h"
 #include "config_service/domain/common.h"
 #include "config_service/domain/domain_name.h"
+#include "config_service/domain/issuance.h"
 #include "config_service/domain/name.h"
 #include "config_service/domain/violations.h"
 #include "pki/x509/certificate.h"
@@ -30,7 +32,9 @@ struct ServerCertificate {
   ServerCertificateName name;
   Metadata metadata;
   Origin origin = Origin::kImported;
+  // Of an issued one: the id of the issuer, and what it was asked for.
   std::string issued_by;
+  std::optional<Issuance> issuance;
   int64_t active_version = 0;
   int64_t next_version = 1;
   std::vector<Condition> conditions;
@@ -61,8 +65,9 @@ struct ClientCertificate {
 
 void Validate(const ClientCertificate& certificate, Violations& violations);
 
-// What a certificate is imported for.
-enum class CertificatePurpose { kServer, kClient };
+// What a certificate is imported for. kIssuer: a CA that signs certificates of
+// servers.
+enum class CertificatePurpose { kServer, kClient, kIssuer };
 
 // A chain and key that belong together.
 struct CheckedMaterial {
@@ -85,7 +90,8 @@ struct CheckedMaterial {
 //   * each is valid at `now`, strong enough and by the rules of X.509
 //     (CERTIFICATE_EXPIRED, _NOT_YET_VALID, _WEAK, _INVALID);
 //   * the leaf may be used for `purpose` (CERTIFICATE_NOT_FOR_PURPOSE), and one
-//     of a server has a DNS name (CERTIFICATE_HAS_NO_NAMES);
+//     of a server has a DNS name (CERTIFICATE_HAS_NO_NAMES); of an issuer the
+//     first is a CA (CERTIFICATE_CHAIN_NOT_A_CA);
 //   * the key is the leaf's (PRIVATE_KEY_MALFORMED, _ENCRYPTED, _UNSUPPORTED,
 //     _MISMATCH).
 // Messages name a certificate by its number, never by the text that was sent.

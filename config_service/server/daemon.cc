@@ -30,6 +30,7 @@
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
 #include "config_service/server/open_streams.h"
+#include "config_service/server/renewer.h"
 #include "config_service/server/source_poller.h"
 #include "config_service/server/xds_port.h"
 #include "config_service/service/api_mappings.h"
@@ -114,7 +115,8 @@ class DaemonImpl : public Daemon {
  public:
   DaemonImpl(Settings settings, std::unique_ptr<store::SqliteStore> store,
              std::unique_ptr<store::Sealer> sealer,
-             std::unique_ptr<objects::ObjectReader> objects)
+             std::unique_ptr<objects::ObjectReader> objects,
+             std::unique_ptr<service::CertificateIssuer> issuer)
       : settings_(std::move(settings)),
         store_(std::move(store)),
         sealer_(std::move(sealer)),
@@ -123,11 +125,12 @@ class DaemonImpl : public Daemon {
         xds_(store_.get(), sealer_.get(), &Clock::System()),
         context_(ContextOf()),
         objects_(std::move(objects)),
+        issuer_(std::move(issuer)),
         truststores_(context_, objects_.get(), &sources_),
         served_certificates_(store_.get()),
-        server_certificates_(
-            context_, &served_certificates_,
-            DomainNameSettingsOf(settings_).ownership_required),
+        server_certificates_(context_, &served_certificates_,
+                             DomainNameSettingsOf(settings_).ownership_required,
+                             IssuingOf()),
         client_certificates_(context_),
         domain_names_(context_, truststores_.bundles(), &served_certificates_,
                       DomainNameSettingsOf(settings_)),
@@ -141,6 +144,7 @@ class DaemonImpl : public Daemon {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(
         api::NewServerCertificatesService(&server_certificates_, &gate_));
+    services_.push_back(api::NewIssuersService(&server_certificates_, &gate_));
     services_.push_back(
         api::NewClientCertificatesService(&client_certificates_, &gate_));
     services_.push_back(api::NewDomainNamesService(&domain_names_, &gate_));
@@ -224,8 +228,10 @@ class DaemonImpl : public Daemon {
       return caller.ok() && caller->role >= service::Role::kViewer;
     };
     handlers.metrics = [this] {
-      return absl::StrCat(metrics_.Text(*store_), xds_.MetricsText());
+      return absl::StrCat(metrics_.Text(*store_), xds_.MetricsText(),
+                          renewer_->MetricsText());
     };
+    renewer_.emplace(context_, &server_certificates_);
     SALLYPORT_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(settings_.http.host, settings_.http.port,
                                  std::move(handlers)));
@@ -247,6 +253,7 @@ class DaemonImpl : public Daemon {
     http_.reset();
     xds_.Stop(grace);
     source_poller_.reset();
+    renewer_.reset();
     if (cleaner_.joinable()) cleaner_.join();
   }
 
@@ -262,6 +269,13 @@ class DaemonImpl : public Daemon {
     out.format = &format_;
     out.sealer = sealer_.get();
     out.rollouts = xds_.rollouts();
+    return out;
+  }
+
+  service::Issuing IssuingOf() const {
+    service::Issuing out;
+    if (issuer_ != nullptr) out.issuers.push_back(issuer_.get());
+    out.renew_percent = settings_.options.issuer_renew_percent;
     return out;
   }
 
@@ -323,6 +337,8 @@ class DaemonImpl : public Daemon {
   // What all use cases work with.
   const service::Context context_;
   const std::unique_ptr<objects::ObjectReader> objects_;
+  // Null: there is none.
+  const std::unique_ptr<service::CertificateIssuer> issuer_;
   service::SourceStates sources_;
   service::Truststores truststores_;
   service::ServedCertificates served_certificates_;
@@ -345,6 +361,7 @@ class DaemonImpl : public Daemon {
   std::atomic<bool> stopping_{false};
   absl::Notification stop_cleaning_;
   std::optional<SourcePoller> source_poller_;
+  std::optional<Renewer> renewer_;
   std::thread cleaner_;
   int admin_port_ = 0;
 };
@@ -392,9 +409,16 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
   SALLYPORT_ASSIGN_OR_RETURN(
       std::unique_ptr<objects::ObjectReader> objects,
       objects::NewObjectReader(SourcesOf(settings.options), &Clock::System()));
-  auto daemon =
-      std::make_unique<DaemonImpl>(std::move(settings), *std::move(store),
-                                   std::move(sealer), std::move(objects));
+  std::unique_ptr<service::CertificateIssuer> issuer =
+      std::move(settings.issuer_from_files);
+  if (issuer == nullptr && !settings.options.issuer.empty()) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        issuer, service::InternalIssuer::FromStore(
+                    **store, *sealer, Clock::System(), settings.issuer));
+  }
+  auto daemon = std::make_unique<DaemonImpl>(
+      std::move(settings), *std::move(store), std::move(sealer),
+      std::move(objects), std::move(issuer));
   SALLYPORT_RETURN_IF_ERROR(daemon->Start());
   return daemon;
 }

@@ -60,6 +60,25 @@ int Run(int argc, char** argv) {
       options.ownership_verification,
       "off, or required: an imported certificate of a domain with mutual TLS "
       "needs one that proves whose the domain is. Default: off");
+  add("issuer", "ISSUER", options.issuer,
+      "internal: server certificates can be had from a CA of the "
+      "installation's "
+      "own. Default: nobody makes any");
+  add("issuer-domains", "ISSUER_DOMAINS", options.issuer_domains,
+      "the domains that it makes them for, with commas: each and all below it; "
+      "* for every name");
+  add("issuer-ca-certificate", "ISSUER_CA_CERTIFICATE",
+      options.issuer_ca_certificate,
+      "its CA's certificate and those that it hangs from, PEM. Default: one "
+      "that is made on the first start");
+  add("issuer-ca-key", "ISSUER_CA_KEY", options.issuer_ca_key,
+      "the CA's private key, PEM");
+  add("issuer-validity", "ISSUER_VALIDITY", options.issuer_validity,
+      "how long its certificates are valid. Default: 2160h");
+  app.add_option("--issuer-renew-percent", options.issuer_renew_percent,
+                 "what is left of that, in percent, when they are renewed. "
+                 "Default: 33")
+      ->envname("SALLYPORTD_ISSUER_RENEW_PERCENT");
   add("source-folders", "SOURCE_FOLDERS", options.source_folders,
       "folders, with commas, below which file:// truststores may be");
   add("s3-region", "S3_REGION", options.s3_region,

@@ -12,8 +12,10 @@
 #include "absl/strings/str_split.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "config_service/api/limits.h"
+#include "config_service/domain/violations.h"
 #include "config_service/store/sealer.h"
 
 namespace sallyport::server {
@@ -127,6 +129,73 @@ void LoadXds(const Options& options, Problems& problems, Settings& out) {
   }
 }
 
+// What FromPem() found wrong, at the options that it comes from.
+void AddIssuerProblems(const absl::Status& status, Problems& problems) {
+  const auto error = domain::ErrorOf(status);
+  if (!error.has_value() || error->violations.empty()) {
+    problems.Add("issuer", status.message());
+    return;
+  }
+  for (const domain::FieldViolation& violation : error->violations) {
+    problems.Add(
+        violation.field == "key" ? "issuer-ca-key" : "issuer-ca-certificate",
+        violation.description);
+  }
+}
+
+void LoadIssuer(const Options& options, Problems& problems, Settings& out) {
+  if (!absl::ParseDuration(options.issuer_validity, &out.issuer.validity) ||
+      out.issuer.validity < domain::kMinIssuedValidity ||
+      out.issuer.validity > domain::kMaxIssuedValidity) {
+    problems.Add("issuer-validity", "is not between 1m and 19800h (825 days)");
+  }
+  if (options.issuer_renew_percent < domain::kMinRenewPercent ||
+      options.issuer_renew_percent > domain::kMaxRenewPercent) {
+    problems.Add("issuer-renew-percent",
+                 absl::StrCat("is not between ", domain::kMinRenewPercent,
+                              " and ", domain::kMaxRenewPercent));
+  }
+  if (options.issuer.empty()) {
+    for (const auto& [name, value] :
+         {std::make_pair("issuer-domains", &options.issuer_domains),
+          std::make_pair("issuer-ca-certificate",
+                         &options.issuer_ca_certificate),
+          std::make_pair("issuer-ca-key", &options.issuer_ca_key)}) {
+      if (!value->empty()) problems.Add(name, "needs --issuer");
+    }
+    return;
+  }
+  if (options.issuer != service::kInternalIssuerId) {
+    problems.Add("issuer", "is not internal, which is the only one there is");
+    return;
+  }
+  absl::StatusOr<domain::AllowedNames> names =
+      domain::AllowedNames::Parse(options.issuer_domains);
+  if (names.ok()) {
+    out.issuer.names = *std::move(names);
+  } else {
+    problems.Add("issuer-domains", names.status().message());
+  }
+  if (options.issuer_ca_certificate.empty() != options.issuer_ca_key.empty()) {
+    problems.Add("issuer-ca-certificate",
+                 "and --issuer-ca-key need each other");
+    return;
+  }
+  if (options.issuer_ca_certificate.empty()) return;
+  const std::string chain = problems.Read(
+      "issuer-ca-certificate", options.issuer_ca_certificate, kMaxPemBytes);
+  const Secret key(
+      problems.Read("issuer-ca-key", options.issuer_ca_key, kMaxPemBytes));
+  if (chain.empty() || key.empty()) return;
+  auto issuer = service::InternalIssuer::FromPem(
+      chain, key, Clock::System().Now(), out.issuer);
+  if (issuer.ok()) {
+    out.issuer_from_files = *std::move(issuer);
+  } else {
+    AddIssuerProblems(issuer.status(), problems);
+  }
+}
+
 }  // namespace
 
 objects::Options SourcesOf(const Options& options) {
@@ -183,6 +252,7 @@ absl::StatusOr<Settings> Load(const Options& options) {
       options.ownership_verification != "required") {
     problems.Add("ownership-verification", "is neither off nor required");
   }
+  LoadIssuer(options, problems, out);
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(
         options.sealing_keys, store::Sealer::IfMissing::kFail);

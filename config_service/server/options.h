@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVER_OPTIONS_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/credentials.h"
+#include "config_service/domain/limits.h"
 #include "config_service/objects/objects.h"
+#include "config_service/service/internal_issuer.h"
 
 namespace sallyport::server {
 
@@ -35,6 +38,18 @@ struct Options {
   // "off" or "required": whether an imported server certificate of a domain
   // with mutual TLS needs an ownership verification certificate.
   std::string ownership_verification = "off";
+  // "" or "internal": who makes server certificates
+  // (service/internal_issuer.h).
+  std::string issuer;
+  // The domains that it makes them for, with commas; "*": every name.
+  std::string issuer_domains;
+  // Its CA, files; empty: one that is made on the first start.
+  std::string issuer_ca_certificate;
+  std::string issuer_ca_key;
+  // What they are valid for ("2160h"), and what is left of it in percent when
+  // they are renewed.
+  std::string issuer_validity = "2160h";
+  int issuer_renew_percent = domain::kDefaultRenewPercent;
   // Folders below which file:// sources may be, with commas; empty: none.
   std::string source_folders;
   // Where s3:// sources are; what is empty is taken from the environment, as
@@ -69,6 +84,10 @@ struct Settings {
   std::string tls_certificate;
   std::string tls_key;
   std::string client_ca;
+  // Of the issuer "internal".
+  service::InternalIssuer::Settings issuer;
+  // It, when its CA is in files.
+  std::unique_ptr<service::InternalIssuer> issuer_from_files;
 };
 
 // How truststores' sources are read: the options, and the environment.

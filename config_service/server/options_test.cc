@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -53,6 +54,60 @@ TEST_F(OptionsTest, KnowTwoWaysToVerifyOwnership) {
   EXPECT_EQ(Problem(), "");
   options_.ownership_verification = "yes";
   EXPECT_TRUE(absl::StrContains(Problem(), "--ownership-verification"));
+}
+
+TEST_F(OptionsTest, SayForWhomAnIssuerMayMakeCertificates) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  options_.issuer = "internal";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--issuer-domains: is empty"));
+  options_.issuer_domains = "example.com,*";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--issuer-domains: has *"));
+  options_.issuer_domains = "example.com, corp";
+  EXPECT_EQ(Problem(), "");
+  const auto settings = Load(options_);
+  EXPECT_EQ(settings->issuer.names.domains(),
+            (std::vector<std::string>{"example.com", "corp"}));
+  EXPECT_EQ(settings->issuer.validity, absl::Hours(2160));
+  EXPECT_EQ(settings->issuer_from_files, nullptr);
+  options_.issuer.clear();
+  EXPECT_TRUE(absl::StrContains(Problem(), "--issuer-domains: needs --issuer"));
+}
+
+TEST_F(OptionsTest, BoundWhatAnIssuerMakes) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  options_.issuer = "internal";
+  options_.issuer_domains = "*";
+  for (const char* good : {"1m", "19800h", "36h30m"}) {
+    options_.issuer_validity = good;
+    EXPECT_EQ(Problem(), "") << good;
+  }
+  for (const char* bad : {"59s", "19801h", "90d", "", "-1h", "inf"}) {
+    options_.issuer_validity = bad;
+    EXPECT_TRUE(absl::StrContains(Problem(), "--issuer-validity")) << bad;
+  }
+  options_.issuer_validity = "1h";
+  for (const int bad : {4, 96, -1}) {
+    options_.issuer_renew_percent = bad;
+    EXPECT_TRUE(absl::StrContains(Problem(), "--issuer-renew-percent")) << bad;
+  }
+  options_.issuer_renew_percent = 95;
+  EXPECT_EQ(Problem(), "");
+}
+
+TEST_F(OptionsTest, WantAnIssuersCaAndItsKey) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  options_.issuer = "internal";
+  options_.issuer_domains = "*";
+  options_.issuer_ca_key = File("ca.key", "no key");
+  EXPECT_TRUE(absl::StrContains(Problem(), "need each other"));
+  options_.issuer_ca_certificate = File("ca.pem", "no certificate");
+  const std::string problem = Problem();
+  EXPECT_TRUE(absl::StrContains(problem, "--issuer-ca-certificate: "));
+  EXPECT_TRUE(absl::StrContains(problem, "--issuer-ca-key: "));
+  EXPECT_FALSE(absl::StrContains(problem, "no key"));
 }
 
 TEST_F(OptionsTest, RefuseToListenBeyondLoopbackWithoutCredentialsAndTls) {

@@ -38,6 +38,15 @@ constexpr size_t kMaxVersionsOfServerCertificate = 100;
 // Three operations of a commit each.
 constexpr size_t kMaxHeldDomainsOfImport = 300;
 
+// Certificates that are made at one time because somebody asks for them: making
+// a key takes a processor.
+constexpr int kMaxIssuancesAtOnce = 4;
+
+// When a renewal that failed is tried again: after this, then after twice as
+// long each time, up to the most; a fifth more or less, at random.
+constexpr absl::Duration kFirstRenewalRetry = absl::Seconds(10);
+constexpr absl::Duration kMaxRenewalRetry = absl::Hours(1);
+
 // Stages that a client certificate lists.
 constexpr size_t kMaxListedStages = 100;
 

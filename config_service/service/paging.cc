@@ -79,6 +79,11 @@ absl::StatusOr<size_t> PageSize(int page_size) {
   return std::min(page_size, kMaxPageSize);
 }
 
+absl::Status CheckOnePage(const PageRequest& request) {
+  SALLYPORT_RETURN_IF_ERROR(PageSize(request.page_size).status());
+  return request.page_token.empty() ? absl::OkStatus() : PageTokenInvalid();
+}
+
 absl::StatusOr<RecordPage> ListRecords(
     store::Store& store, const PageRequest& request, absl::string_view scope,
     absl::string_view prefix,

@@ -38,6 +38,10 @@ struct Page {
   int64_t revision = 0;
 };
 
+// CheckOnePage: whether a list that has one page alone can be asked for so.
+// FIELD_OUT_OF_RANGE, PAGE_TOKEN_INVALID.
+absl::Status CheckOnePage(const PageRequest& request);
+
 // Where a list goes on.
 struct PageToken {
   int64_t revision = 0;

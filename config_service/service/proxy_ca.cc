@@ -12,8 +12,9 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/resources.h"
+#include "config_service/service/stored_ca.h"
+#include "config_service/store/ca_record.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/proxy_ca_record.h"
 #include "config_service/store/records.h"
 #include "pki/crypto/crypto.h"
 #include "pki/keys/issue.h"
@@ -37,29 +38,6 @@ bool IsIp(absl::string_view host) {
          });
 }
 
-absl::Status Broken(absl::string_view why) {
-  return domain::MakeError(Reason::kRecordDamaged,
-                           absl::StrCat("the stored proxy CA ", why));
-}
-
-// A new CA, as it is stored.
-absl::StatusOr<store::ProxyCaRecord> MakeCa(absl::Time now) {
-  const std::unique_ptr<const pki::PrivateKey> key =
-      pki::PrivateKey::Generate(pki::PrivateKey::Kind::kEcP256);
-  pki::NewCertificate certificate;
-  certificate.subject = {{"CN", kCaName}};
-  certificate.not_before = now - kCertificateBackdate;
-  certificate.not_after = now + kProxyCaValidity;
-  certificate.ca = true;
-  SALLYPORT_ASSIGN_OR_RETURN(
-      const std::string der,
-      pki::Issue(certificate, key->spki_der(), *key, nullptr));
-  store::ProxyCaRecord out;
-  out.certificate_pem = pki::WritePem(kPemLabel, der);
-  out.private_key_pem = key->Pem();
-  return out;
-}
-
 }  // namespace
 
 std::string NodeUri(absl::string_view trust_domain,
@@ -74,45 +52,14 @@ std::string XdsUri(absl::string_view trust_domain) {
 absl::StatusOr<std::unique_ptr<ProxyCa>> ProxyCa::Open(
     store::Store& store, const store::Sealer& sealer, const Clock& clock,
     absl::string_view trust_domain) {
-  const std::string record_key(store::kProxyCaKey);
-  absl::StatusOr<store::GetResult> got = store.Get(record_key);
-  if (!got.ok()) return FromStore(got.status());
-  if (!got->record.has_value()) {
-    SALLYPORT_ASSIGN_OR_RETURN(const store::ProxyCaRecord ca,
-                               MakeCa(clock.Now()));
-    store::Commit commit;
-    SALLYPORT_ASSIGN_OR_RETURN(std::string value, store::Encode(ca, sealer));
-    commit.preconditions.push_back(store::Precondition::Absent(record_key));
-    commit.puts.push_back({record_key, std::move(value), {}});
-    const auto revision = store.Apply(commit);
-    // Aborted: another process was first.
-    if (!revision.ok() && !absl::IsAborted(revision.status())) {
-      return FromStore(revision.status());
-    }
-    got = store.Get(record_key);
-    if (!got.ok()) return FromStore(got.status());
-    if (!got->record.has_value()) return Broken("is gone");
-  }
-  SALLYPORT_ASSIGN_OR_RETURN(const store::ProxyCaRecord record,
-                             store::DecodeProxyCa(*got->record, sealer));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      StoredCa ca, StoredCa::Open(store, sealer, clock, store::kProxyCaKey,
+                                  {kCaName, kProxyCaValidity}));
   auto out = std::unique_ptr<ProxyCa>(new ProxyCa());
   out->trust_domain_ = std::string(trust_domain);
-  out->pem_ = record.certificate_pem;
-  std::string der;
-  pki::ReadPem(record.certificate_pem, record.certificate_pem.size(),
-               [&](const pki::PemBlock& block) {
-                 der = std::string(block.data);
-                 return true;
-               });
-  auto certificate = pki::Certificate::Parse(der);
-  if (!certificate.ok()) return Broken("has no certificate");
-  out->certificate_ = *std::move(certificate);
-  pki::PrivateKey::ReadResult key =
-      pki::PrivateKey::FromPem(record.private_key_pem);
-  if (key.key == nullptr || !key.key->BelongsTo(*out->certificate_)) {
-    return Broken("has no key that belongs to it");
-  }
-  out->key_ = std::move(key.key);
+  out->pem_ = ca.certificate->Pem();
+  out->certificate_ = std::move(ca.certificate);
+  out->key_ = std::move(ca.key);
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "config_service/domain/name.h"
 #include "config_service/service/caller.h"
+#include "config_service/service/stored_ca.h"
 #include "config_service/service/transaction.h"
 #include "config_service/store/sealer.h"
 #include "config_service/store/store.h"
@@ -30,8 +31,6 @@ constexpr absl::Duration kMinNodeCertificateValidity = absl::Hours(1);
 constexpr absl::Duration kMaxNodeCertificateValidity = absl::Hours(24 * 825);
 constexpr absl::Duration kDefaultNodeCertificateValidity =
     absl::Hours(24 * 365);
-// They begin so long ago: clocks differ.
-constexpr absl::Duration kCertificateBackdate = absl::Minutes(5);
 
 // The one URI of a node's certificate, and that of the xDS port's:
 // "spiffe://TRUST_DOMAIN/fleets/FLEET/nodes/NODE", "spiffe://TRUST_DOMAIN/xds".

@@ -9,10 +9,10 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/store/ca_record.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/memory.h"
-#include "config_service/store/proxy_ca_record.h"
 #include "gtest/gtest.h"
 #include "pki/keys/issue.h"
 

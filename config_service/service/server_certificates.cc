@@ -1,6 +1,7 @@
 #include "config_service/service/server_certificates.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,8 @@
 
 namespace sallyport::service {
 
+using domain::Condition;
+using domain::Issuance;
 using domain::Reason;
 using domain::ServerCertificate;
 using domain::ServerCertificateName;
@@ -22,6 +25,18 @@ using domain::ServerCertificateVersionName;
 using domain::Violations;
 
 namespace {
+
+// A field of the issuance; a request that names one leaves the others out.
+template <auto kMember>
+void CopyIssuance(const ServerCertificate& from, ServerCertificate& to) {
+  if (!to.issuance.has_value()) {
+    if (!from.issuance.has_value()) return;
+    to.issuance.emplace();
+  }
+  static const Issuance kDefault;
+  const Issuance& given = from.issuance.has_value() ? *from.issuance : kDefault;
+  (*to.issuance).*kMember = given.*kMember;
+}
 
 constexpr MaskField<ServerCertificate> kFields[] = {
     {"description",
@@ -32,13 +47,20 @@ constexpr MaskField<ServerCertificate> kFields[] = {
      [](const ServerCertificate& from, ServerCertificate& to) {
        to.metadata.labels = from.metadata.labels;
      }},
+    // Looked at only to say that it cannot be changed.
+    {"issuance", [](const ServerCertificate& from,
+                    ServerCertificate& to) { to.issuance = from.issuance; }},
+    {"issuance.issuer", CopyIssuance<&Issuance::issuer>},
+    {"issuance.dns_names", CopyIssuance<&Issuance::dns_names>},
+    {"issuance.key_type", CopyIssuance<&Issuance::key_kind>},
+    {"issuance.validity", CopyIssuance<&Issuance::validity>},
 };
 
 constexpr absl::string_view kOutputOnly[] = {
-    "name",           "etag",      "revision",  "create_time",
-    "update_time",    "origin",    "issued_by", "certificates",
-    "active_version", "not_after", "warnings",  "certificate_chain_pem",
-    "conditions",
+    "name",           "etag",       "revision",  "create_time",
+    "update_time",    "origin",     "issued_by", "certificates",
+    "active_version", "not_after",  "warnings",  "certificate_chain_pem",
+    "conditions",     "renew_time",
 };
 
 constexpr FilterField kFilter[] = {
@@ -93,11 +115,41 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Create(
   wanted.name = ServerCertificateName(request.id);
   wanted.metadata.description = request.certificate.metadata.description;
   wanted.metadata.labels = request.certificate.metadata.labels;
+  wanted.issuance = request.certificate.issuance;
   Violations fields;
   domain::Validate(wanted, fields);
+  CertificateIssuer* issuer = nullptr;
+  if (wanted.issuance.has_value()) {
+    issuer = FindIssuer(wanted.issuance->issuer.id());
+    Violations asked;
+    if (issuer != nullptr) {
+      issuer->Check(*wanted.issuance, asked);
+      wanted.origin = ServerCertificate::Origin::kIssued;
+      wanted.issued_by = issuer->info().id;
+    } else {
+      asked.Add("issuer", Reason::kIssuerNotConfigured,
+                issuing_.issuers.empty()
+                    ? "is none that the installation has: it has no issuer "
+                      "(--issuer)"
+                    : "is none that the installation has");
+    }
+    fields.AddAll("issuance", asked);
+  }
   violations.AddAll("server_certificate", fields);
-  const domain::CheckedMaterial material =
-      Check(request.material, context_.clock->Now(), violations);
+  std::optional<NewMaterial> material;
+  if (!wanted.issuance.has_value()) {
+    domain::CheckedMaterial checked =
+        Check(request.material, context_.clock->Now(), violations);
+    if (!checked.chain.empty()) {
+      material = {checked.chain.front(), std::move(checked.chain_pem),
+                  std::move(checked.private_key_pem)};
+    }
+  } else if (!request.material.certificate_chain_pem.empty() ||
+             !request.material.private_key_pem.empty()) {
+    violations.Add("material", Reason::kFieldsConflict,
+                   "is given beside server_certificate.issuance; a certificate "
+                   "is imported or issued");
+  }
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
   ServerCertificateVersion version;
   absl::StatusOr<ServerCertificate> created = Mutate<ServerCertificate>(
@@ -106,16 +158,22 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Create(
         ServerCertificate certificate = wanted;
         certificate.metadata.create_time = transaction.now();
         certificate.metadata.update_time = transaction.now();
+        SALLYPORT_RETURN_IF_ERROR(transaction.CheckAbsent(certificate.name));
+        if (!material.has_value()) {
+          // Nothing is signed for a question.
+          if (write.validate_only) return certificate;
+          SALLYPORT_ASSIGN_OR_RETURN(
+              material, Issue(*issuer, *wanted.issuance, Hurry::kAsked));
+        }
         certificate.active_version = 1;
         certificate.next_version = 2;
-        SALLYPORT_RETURN_IF_ERROR(transaction.CheckAbsent(certificate.name));
         version = ServerCertificateVersion();
         version.name = ServerCertificateVersionName(certificate.name, 1);
         version.create_time = transaction.now();
-        version.certificate_chain_pem = material.chain_pem;
+        version.certificate_chain_pem = material->chain_pem;
         SALLYPORT_ASSIGN_OR_RETURN(
-            std::string value,
-            store::Encode(version, material.private_key_pem, *context_.sealer));
+            std::string value, store::Encode(version, material->private_key_pem,
+                                             *context_.sealer));
         transaction.Create(certificate);
         transaction.CreateEncoded(version, std::move(value));
         return certificate;
@@ -140,10 +198,29 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::View(
                                                   certificate.active_version),
                      certificate.metadata.revision));
   }
+  if (active != nullptr && active->certificate_chain_pem.empty()) {
+    view.certificate = std::move(certificate);
+    return view;
+  }
   SALLYPORT_ASSIGN_OR_RETURN(view.chain, ChainOf(view.active));
   const absl::Time now = context_.clock->Now();
   SALLYPORT_RETURN_IF_ERROR(AddStatus(
       *context_.store, certificate.name.ToString(), certificate.conditions));
+  if (certificate.issuance.has_value()) {
+    view.renew_time = domain::RenewalTime(view.active.create_time,
+                                          domain::FirstExpiry(view.chain),
+                                          issuing_.renew_percent);
+    if (domain::FindCondition(certificate.conditions, kIssuedCondition) ==
+        nullptr) {
+      Condition issued;
+      issued.type = std::string(kIssuedCondition);
+      issued.status = Condition::Status::kTrue;
+      issued.reason = "IN_FORCE";
+      issued.observed_revision = certificate.metadata.revision;
+      domain::SetCondition(std::move(issued), absl::InfinitePast(),
+                           certificate.conditions);
+    }
+  }
   AddExpiryConditions(view.chain, now, certificate.metadata.revision,
                       certificate.conditions);
   view.warnings = ExpiryWarnings(view.chain, now);
@@ -178,7 +255,17 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Update(
     const Caller& caller, const Write& write, const UpdateRequest& request) {
   absl::StatusOr<ServerCertificate> updated = UpdateResource<ServerCertificate>(
       context_, caller, write, {"server_certificate", kFields, kOutputOnly},
-      request.certificate, request.mask, NothingElse(), NothingElse());
+      request.certificate, request.mask,
+      [](Transaction&, const ServerCertificate& before,
+         const ServerCertificate& after, Violations& violations) {
+        if (after.issuance != before.issuance) {
+          violations.Add("issuance", Reason::kFieldImmutable,
+                         "cannot be changed; make another certificate, and "
+                         "have the domains name that");
+        }
+        return absl::OkStatus();
+      },
+      NothingElse());
   if (!updated.ok()) return updated.status();
   return View(*std::move(updated));
 }
@@ -191,6 +278,8 @@ absl::Status ServerCertificates::Delete(const Caller& caller,
       context_, caller, write, name, etag,
       [&](Transaction& transaction, const ServerCertificate&) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
+        // What was found out about it goes with it.
+        transaction.DeletePart(store::StatusKey(name.ToString()));
         return DeleteVersions<ServerCertificateVersionName>(
             transaction, *context_.store, name,
             kMaxVersionsOfServerCertificate);
@@ -232,6 +321,43 @@ absl::Status ServerCertificates::MakeRoom(Transaction& transaction,
       {{"limit", absl::StrCat(kMaxVersionsOfServerCertificate)}});
 }
 
+absl::StatusOr<ServerCertificate> ServerCertificates::AddVersion(
+    Transaction& transaction, const ServerCertificate& before,
+    const NewMaterial& material, IssuerConflict issuer_conflict,
+    ServerCertificateVersion& version) {
+  SALLYPORT_RETURN_IF_ERROR(MakeRoom(transaction, before));
+  ServerCertificate after = before;
+  after.active_version = before.next_version;
+  after.next_version = before.next_version + 1;
+  after.metadata.update_time = transaction.now();
+  version = ServerCertificateVersion();
+  version.name =
+      ServerCertificateVersionName(before.name, after.active_version);
+  version.create_time = transaction.now();
+  version.certificate_chain_pem = material.chain_pem;
+  SALLYPORT_ASSIGN_OR_RETURN(
+      std::string value,
+      store::Encode(version, material.private_key_pem, *context_.sealer));
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const bool shown,
+      HoldVersions(transaction, *context_.store,
+                   {&before, material.leaf.get(), ownership_required_}));
+  if (shown && served_ != nullptr) {
+    absl::Status conflict =
+        served_->CheckIssuer(transaction, *material.leaf, before.name);
+    if (!conflict.ok() &&
+        (issuer_conflict == IssuerConflict::kRefuse ||
+         domain::ErrorOf(conflict).value_or(domain::Error()).reason !=
+             Reason::kCertificateIssuerConflict)) {
+      return conflict;
+    }
+    if (!conflict.ok()) transaction.Override("override_issuer_conflict");
+  }
+  transaction.Update(before, after);
+  transaction.CreateEncoded(version, std::move(value));
+  return after;
+}
+
 absl::StatusOr<ServerCertificateView> ServerCertificates::Import(
     const Caller& caller, const Write& write, const ImportRequest& request) {
   if (request.issuer_conflict == IssuerConflict::kOverride &&
@@ -257,6 +383,17 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Import(
                                    transaction.Load(request.name));
         SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
             request.etag, before.metadata.etag, request.name.ToString()));
+        // What is called issued is what an issuer made.
+        if (before.origin == ServerCertificate::Origin::kIssued) {
+          return domain::MakeError(
+              Reason::kCertificateIsIssued,
+              absl::StrCat("\"", request.name.ToString(),
+                           "\" is made by the "
+                           "issuer \"",
+                           before.issued_by,
+                           "\"; import this one as another certificate"),
+              {{"resource", request.name.ToString()}});
+        }
         SALLYPORT_ASSIGN_OR_RETURN(
             version, transaction.Load(ServerCertificateVersionName(
                          request.name, before.active_version)));
@@ -264,38 +401,10 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Import(
         SALLYPORT_ASSIGN_OR_RETURN(const auto chain, ChainOf(version));
         SALLYPORT_RETURN_IF_ERROR(
             domain::CheckSameIssuer(*chain.front(), *material.chain.front()));
-        SALLYPORT_RETURN_IF_ERROR(MakeRoom(transaction, before));
-        ServerCertificate after = before;
-        after.active_version = before.next_version;
-        after.next_version = before.next_version + 1;
-        after.metadata.update_time = transaction.now();
-        version = ServerCertificateVersion();
-        version.name =
-            ServerCertificateVersionName(request.name, after.active_version);
-        version.create_time = transaction.now();
-        version.certificate_chain_pem = material.chain_pem;
-        SALLYPORT_ASSIGN_OR_RETURN(
-            std::string value,
-            store::Encode(version, material.private_key_pem, *context_.sealer));
-        SALLYPORT_ASSIGN_OR_RETURN(
-            const bool shown,
-            HoldVersions(
-                transaction, *context_.store,
-                {&before, material.chain.front().get(), ownership_required_}));
-        if (shown && served_ != nullptr) {
-          absl::Status conflict = served_->CheckIssuer(
-              transaction, *material.chain.front(), request.name);
-          if (!conflict.ok() &&
-              (request.issuer_conflict == IssuerConflict::kRefuse ||
-               domain::ErrorOf(conflict).value_or(domain::Error()).reason !=
-                   Reason::kCertificateIssuerConflict)) {
-            return conflict;
-          }
-          if (!conflict.ok()) transaction.Override("override_issuer_conflict");
-        }
-        transaction.Update(before, after);
-        transaction.CreateEncoded(version, std::move(value));
-        return after;
+        return AddVersion(transaction, before,
+                          {material.chain.front(), material.chain_pem,
+                           material.private_key_pem.Clone()},
+                          request.issuer_conflict, version);
       },
       [&](int64_t revision) {
         return ReadResource(*context_.store, request.name, revision);

@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_SERVER_CERTIFICATES_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_SERVER_CERTIFICATES_H_
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,10 @@
 #include "absl/status/statusor.h"
 #include "base/secret.h"
 #include "config_service/domain/common.h"
+#include "config_service/domain/limits.h"
 #include "config_service/domain/server_certificate.h"
 #include "config_service/service/caller.h"
+#include "config_service/service/certificate_issuer.h"
 #include "config_service/service/paging.h"
 #include "config_service/service/served_certificates.h"
 #include "config_service/service/transaction.h"
@@ -24,6 +27,19 @@ struct ServerCertificateView {
   domain::ServerCertificateVersion active;
   std::vector<domain::CertificatePtr> chain;  // of the active version
   std::vector<domain::Warning> warnings;
+  // Of an issued one: when it is due. InfiniteFuture: never.
+  absl::Time renew_time = absl::InfiniteFuture();
+};
+
+// FALSE when the issuer could not make a certificate anew (renewals.h).
+constexpr absl::string_view kIssuedCondition = "Issued";
+
+// Who makes certificates, and when they are renewed.
+struct Issuing {
+  // The first is meant where none is named. They outlive whoever has this.
+  std::vector<CertificateIssuer*> issuers;
+  // What is left of a certificate's time, in percent, when it is renewed.
+  int renew_percent = domain::kDefaultRenewPercent;
 };
 
 struct ServerCertificateVersionView {
@@ -43,7 +59,9 @@ class ServerCertificates {
   };
   struct CreateRequest {
     std::string id;
-    domain::ServerCertificate certificate;  // description and labels
+    // Description and labels; the issuance of one that is to be issued.
+    domain::ServerCertificate certificate;
+    // Empty for one that is to be issued.
     Material material;
   };
   struct UpdateRequest {
@@ -64,11 +82,16 @@ class ServerCertificates {
   // as DomainNameSettings.
   explicit ServerCertificates(const Context& context,
                               ServedCertificates* served = nullptr,
-                              bool ownership_required = false)
+                              bool ownership_required = false,
+                              Issuing issuing = {})
       : context_(context),
         served_(served),
-        ownership_required_(ownership_required) {}
+        ownership_required_(ownership_required),
+        issuing_(std::move(issuing)) {}
 
+  // Imports a certificate, or has an issuer make one, before this returns:
+  // ISSUER_NOT_CONFIGURED, ISSUER_REFUSES_NAME, ISSUER_EXPIRES, and
+  // RATE_LIMITED when kMaxIssuancesAtOnce are being made.
   absl::StatusOr<ServerCertificateView> Create(const Caller& caller,
                                                const Write& write,
                                                const CreateRequest& request);
@@ -91,13 +114,49 @@ class ServerCertificates {
   absl::StatusOr<ServerCertificateView> Import(const Caller& caller,
                                                const Write& write,
                                                const ImportRequest& request);
+  // Has the issuer make the certificate anew, with a new key; in force at once.
+  // CERTIFICATE_IS_IMPORTED, and as Create(). What was asked for is looked at
+  // again: an issuer that may no longer make it does not.
+  absl::StatusOr<ServerCertificateView> Renew(
+      const Caller& caller, const Write& write,
+      const domain::ServerCertificateName& name, const domain::Etag& etag);
+  // The same for when it is due (renewals.h), whatever others ask for.
+  absl::Status RenewDue(const Caller& caller, const Write& write,
+                        const domain::ServerCertificateName& name,
+                        const domain::Etag& etag);
+
+  const Issuing& issuing() const { return issuing_; }
+  // The issuer of that id; null: there is none. "" is the first.
+  CertificateIssuer* FindIssuer(absl::string_view id) const;
+
   absl::StatusOr<ServerCertificateVersionView> GetVersion(
       const domain::ServerCertificateVersionName& name);
   absl::StatusOr<Page<ServerCertificateVersionView>> ListVersions(
       const domain::ServerCertificateName& parent, const PageRequest& request);
 
  private:
-  // `active`, when it is known already.
+  enum class Hurry { kAsked, kDue };
+  // What a version is made of.
+  struct NewMaterial {
+    domain::CertificatePtr leaf;
+    std::string chain_pem;
+    Secret private_key_pem;
+  };
+
+  absl::StatusOr<NewMaterial> Issue(CertificateIssuer& issuer,
+                                    const domain::Issuance& issuance,
+                                    Hurry hurry);
+  absl::StatusOr<domain::ServerCertificate> RenewWithin(
+      const Caller& caller, const Write& write,
+      const domain::ServerCertificateName& name, const domain::Etag& etag,
+      Hurry hurry);
+  // The certificate after `before`, with `material` as its active version,
+  // which becomes `version`.
+  absl::StatusOr<domain::ServerCertificate> AddVersion(
+      Transaction& transaction, const domain::ServerCertificate& before,
+      const NewMaterial& material, IssuerConflict issuer_conflict,
+      domain::ServerCertificateVersion& version);
+  // `active`, when it is known already; without a chain, there is none yet.
   absl::StatusOr<ServerCertificateView> View(
       domain::ServerCertificate certificate,
       const domain::ServerCertificateVersion* active = nullptr);
@@ -108,6 +167,8 @@ class ServerCertificates {
   const Context context_;
   ServedCertificates* const served_;
   const bool ownership_required_;
+  const Issuing issuing_;
+  std::atomic<int> num_issuing_{0};
 };
 
 }  // namespace sallyport::service

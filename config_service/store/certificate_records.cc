@@ -32,6 +32,45 @@ absl::StatusOr<Secret> OpenKey(const Name& name, const Record& record,
   return sealer.Open(in.sealed_private_key(), KeyOf(name));
 }
 
+proto::Issuance::KeyType KeyTypeOf(pki::PrivateKey::Kind kind) {
+  switch (kind) {
+    case pki::PrivateKey::Kind::kRsa2048:
+      return proto::Issuance::RSA_2048;
+    case pki::PrivateKey::Kind::kRsa3072:
+      return proto::Issuance::RSA_3072;
+    case pki::PrivateKey::Kind::kEcP256:
+      return proto::Issuance::ECDSA_P256;
+    case pki::PrivateKey::Kind::kEcP384:
+      break;
+  }
+  return proto::Issuance::ECDSA_P384;
+}
+
+absl::StatusOr<domain::Issuance> ReadIssuance(absl::string_view resource,
+                                              const proto::Issuance& in) {
+  domain::Issuance out;
+  out.issuer = domain::IssuerName(in.issuer());
+  out.dns_names.assign(in.dns_names().begin(), in.dns_names().end());
+  out.validity = absl::Nanoseconds(in.validity());
+  switch (in.key_type()) {
+    case proto::Issuance::RSA_2048:
+      out.key_kind = pki::PrivateKey::Kind::kRsa2048;
+      break;
+    case proto::Issuance::RSA_3072:
+      out.key_kind = pki::PrivateKey::Kind::kRsa3072;
+      break;
+    case proto::Issuance::ECDSA_P256:
+      out.key_kind = pki::PrivateKey::Kind::kEcP256;
+      break;
+    case proto::Issuance::ECDSA_P384:
+      out.key_kind = pki::PrivateKey::Kind::kEcP384;
+      break;
+    default:
+      return Damaged(resource, "has no known type of key");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Encode(const domain::ServerCertificate& certificate) {
@@ -44,6 +83,14 @@ std::string Encode(const domain::ServerCertificate& certificate) {
   out.set_issued_by(certificate.issued_by);
   out.set_active_version(certificate.active_version);
   out.set_next_version(certificate.next_version);
+  if (certificate.issuance.has_value()) {
+    const domain::Issuance& issuance = *certificate.issuance;
+    proto::Issuance& to = *out.mutable_issuance();
+    to.set_issuer(issuance.issuer.id());
+    for (const std::string& name : issuance.dns_names) to.add_dns_names(name);
+    to.set_key_type(KeyTypeOf(issuance.key_kind));
+    to.set_validity(absl::ToInt64Nanoseconds(issuance.validity));
+  }
   return internal::Bytes(out);
 }
 
@@ -69,6 +116,10 @@ absl::StatusOr<domain::ServerCertificate> Decode(
   out.issued_by = in.issued_by();
   out.active_version = in.active_version();
   out.next_version = in.next_version();
+  if (in.has_issuance()) {
+    SALLYPORT_ASSIGN_OR_RETURN(out.issuance,
+                               ReadIssuance(resource, in.issuance()));
+  }
   return out;
 }
 

@@ -124,11 +124,27 @@ TEST(CertificateRecords, KeepAServerCertificate) {
   certificate.metadata = FullMetadata();
   certificate.origin = domain::ServerCertificate::Origin::kIssued;
   certificate.issued_by = "internal";
+  certificate.issuance.emplace();
+  certificate.issuance->issuer = domain::IssuerName("internal");
+  certificate.issuance->dns_names = {"api.example.com", "*.example.com"};
+  certificate.issuance->validity = absl::Hours(24 * 30);
   certificate.active_version = 2;
   certificate.next_version = 4;
   ExpectKept<v1::ServerCertificate>(certificate);
   certificate.origin = domain::ServerCertificate::Origin::kImported;
   ExpectKept<v1::ServerCertificate>(certificate);
+  for (const auto kind :
+       {pki::PrivateKey::Kind::kRsa2048, pki::PrivateKey::Kind::kRsa3072,
+        pki::PrivateKey::Kind::kEcP256, pki::PrivateKey::Kind::kEcP384}) {
+    certificate.issuance->key_kind = kind;
+    const auto read = Decode(certificate.name, RecordOf(Encode(certificate)));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->issuance, certificate.issuance);
+  }
+  certificate.issuance.reset();
+  const auto read = Decode(certificate.name, RecordOf(Encode(certificate)));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->issuance.has_value());
 }
 
 TEST(CertificateRecords, KeepAVersionAndItsKeySealed) {

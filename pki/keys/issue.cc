@@ -89,7 +89,9 @@ bool AddAltNames(const NewCertificate& certificate, X509* x509) {
     }
   }
   if (sk_GENERAL_NAME_num(names.get()) == 0) return true;
-  return X509_add1_ext_i2d(x509, NID_subject_alt_name, names.get(), /*crit=*/0,
+  // They alone name what has no subject (RFC 5280, 4.2.1.6).
+  return X509_add1_ext_i2d(x509, NID_subject_alt_name, names.get(),
+                           /*crit=*/certificate.subject.empty() ? 1 : 0,
                            /*flags=*/0) == 1;
 }
 

@@ -26,7 +26,7 @@ struct NewCertificate {
   // Of a leaf: the extended key usages.
   bool server_auth = false;
   bool client_auth = false;
-  // Subject alternative names.
+  // Subject alternative names; critical when there is no subject.
   std::vector<std::string> dns_names;
   std::vector<std::string> uris;
   std::vector<std::string> ips;  // text form

@@ -28,7 +28,8 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 // A sallyportd on free ports of 127.0.0.1, whose log is kept.
 class Daemon {
  public:
-  explicit Daemon(const std::string& data_dir) {
+  explicit Daemon(const std::string& data_dir,
+                  const std::vector<std::string>& more = {}) {
     int pipe_fds[2];
     EXPECT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
     posix_spawn_file_actions_t actions;
@@ -43,6 +44,7 @@ class Daemon {
         "--http-address",
         "127.0.0.1:0",
         "--allow-loopback-without-credentials"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

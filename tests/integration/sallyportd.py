@@ -17,12 +17,12 @@ CTL = os.path.abspath(os.environ["SALLYPORTCTL"])
 class Daemon:
     """One sallyportd on free ports."""
 
-    def __init__(self, data_dir, *arguments):
+    def __init__(self, data_dir, *arguments, xds="127.0.0.1:0"):
         self.command = [
             DAEMON,
             "--data-dir", str(data_dir),
             "--admin-address", "127.0.0.1:0",
-            "--xds-address", "127.0.0.1:0",
+            "--xds-address", xds,
             "--http-address", "127.0.0.1:0",
             *arguments,
         ]

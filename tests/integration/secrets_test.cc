@@ -24,6 +24,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "config_service/domain/name.h"
+#include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/sealer.h"
@@ -111,7 +112,10 @@ class SecretsTest : public testing::Test {
  protected:
   SecretsTest()
       : data_dir_(absl::StrCat(std::getenv("TEST_TMPDIR"), "/data")),
-        daemon_(std::make_unique<Daemon>(data_dir_)),
+        daemon_(std::make_unique<Daemon>(
+            data_dir_,
+            std::vector<std::string>{"--issuer", "internal", "--issuer-domains",
+                                     "example.com"})),
         channel_(grpc::CreateChannel(
             absl::StrCat("127.0.0.1:", daemon_->admin_port()),
             grpc::InsecureChannelCredentials())),
@@ -261,6 +265,25 @@ TEST_F(SecretsTest, AreSealedInTheStoreAndNowhereElse) {
   Call(StatusCode::INVALID_ARGUMENT, *servers_,
        &Servers::ListServerCertificates, as_filter);
 
+  // One that an issuer makes, and makes anew.
+  proto::CreateServerCertificateRequest issue;
+  issue.set_server_certificate_id("issued");
+  issue.mutable_server_certificate()->mutable_issuance()->add_dns_names(
+      "issued.example.com");
+  Call(StatusCode::OK, *servers_, &Servers::CreateServerCertificate, issue);
+  proto::RenewServerCertificateRequest renew;
+  renew.set_name("serverCertificates/issued");
+  Call(StatusCode::OK, *servers_, &Servers::RenewServerCertificate, renew);
+  proto::GetServerCertificateVersionRequest issued_version;
+  std::vector<proto::ServerCertificateVersion> issued;
+  for (const char* name : {"serverCertificates/issued/versions/1",
+                           "serverCertificates/issued/versions/2"}) {
+    issued_version.set_name(name);
+    issued.push_back(Call(StatusCode::OK, *servers_,
+                          &Servers::GetServerCertificateVersion,
+                          issued_version));
+  }
+
   // Client certificates: made and taken, and described anew, which seals them
   // again.
   for (const auto type :
@@ -286,7 +309,7 @@ TEST_F(SecretsTest, AreSealedInTheStoreAndNowhereElse) {
   // Everything that can be read.
   const auto servers =
       Call(StatusCode::OK, *servers_, &Servers::ListServerCertificates, {});
-  EXPECT_EQ(servers.server_certificates_size(), 2);
+  EXPECT_EQ(servers.server_certificates_size(), 3);
   proto::ListServerCertificateVersionsRequest versions;
   versions.set_parent("serverCertificates/a");
   EXPECT_EQ(Call(StatusCode::OK, *servers_,
@@ -325,6 +348,20 @@ TEST_F(SecretsTest, AreSealedInTheStoreAndNowhereElse) {
   {
     auto store = store::SqliteStore::Open(data_dir_);
     ASSERT_TRUE(store.ok()) << store.status();
+    const auto ca = (*store)->Get(store::kIssuerCaKey);
+    ASSERT_TRUE(ca.ok() && ca->record.has_value());
+    const auto ca_record = store::DecodeCa(*ca->record, **sealer);
+    ASSERT_TRUE(ca_record.ok()) << ca_record.status();
+    SearchFor(ca_record->private_key_pem.Reveal(), ca_record->certificate_pem);
+    for (const auto& one : issued) {
+      const auto name = domain::ServerCertificateVersionName::Parse(one.name());
+      ASSERT_TRUE(name.ok());
+      const auto got = (*store)->Get(store::KeyOf(*name));
+      ASSERT_TRUE(got.ok() && got->record.has_value());
+      const auto key = store::OpenPrivateKey(*name, *got->record, **sealer);
+      ASSERT_TRUE(key.ok()) << key.status();
+      SearchFor(key->Reveal(), one.certificate_chain_pem());
+    }
     for (const auto& one : clients.client_certificates()) {
       const auto name = domain::ClientCertificateName::Parse(one.name());
       ASSERT_TRUE(name.ok());
