@@ -42,7 +42,7 @@ absl::Duration WaitAfter(int failures) {
   wait = std::min(wait, kMaxRenewalRetry);
   // A fifth more or less.
   const auto random = static_cast<unsigned char>(pki::RandomBytes(1)[0]);
-  return wait * (0.8 + 0.4 * random / 255);
+  return absl::Trunc(wait * (0.8 + 0.4 * random / 255), absl::Milliseconds(1));
 }
 
 bool SaysFailed(const store::ResourceStatus& status) {

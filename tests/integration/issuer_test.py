@@ -61,15 +61,11 @@ class IssuerTest(unittest.TestCase):
             "update", "fleets/default",
             "--set", "listen_address=127.0.0.1", "--set", f"listen_port={port}",
         )
-        daemon.ctl("proxy-cert", "edge-1", "--directory", self.folder)
         path = self.folder / "edge-1.yaml"
         path.write_text(
             daemon.ctl(
                 "bootstrap", "edge-1", "--xds-address", f"127.0.0.1:{self.xds}",
                 "--admin-address", "127.0.0.1:0",
-                "--node-ca", self.folder / "proxy-ca.pem",
-                "--node-certificate", self.folder / "edge-1.pem",
-                "--node-key", self.folder / "edge-1.key",
             ),
             encoding="ascii",
         )
@@ -203,7 +199,7 @@ class IssuerTest(unittest.TestCase):
         self.assertIn("\nsallyport_failing_renewals 1\n", daemon.get("/metrics")[1])
         daemon.stop()
         # Without an issuer what is there stays, and is served.
-        daemon = self.start()
+        daemon = self.start("--issuer-renew-percent", "95")
         self.assertEqual(daemon.json("list", "issuers"), [])
         wait.until(
             lambda: condition(self.get(daemon, ISSUED), "Issued")["reason"]
