@@ -20,7 +20,9 @@ struct StreamOptions {
   // A response holds no more than this, unless one resource alone is larger.
   // gRPC clients take 4 MiB unless told otherwise.
   size_t max_response_bytes = size_t{1} << 20;
-  size_t max_response_resources = 2000;
+  // gRPC keeps for each stream, as long as that is open, some hundred bytes for
+  // each resource of its largest response.
+  size_t max_response_resources = 64;
 
   // Sent and not answered yet, for one stream. One response is always allowed.
   size_t max_unanswered_bytes = size_t{8} << 20;
