@@ -215,6 +215,7 @@ void Graph::Drop(const UnitId& id) {
   Unit& unit = units_[id];
   Hide(id, unit);
   if (id.kind == Kind::kFleet) SetFleet(id.id, std::nullopt);
+  SetMapped(unit, {}, {});
   for (const ResourceKey& key : std::exchange(unit.provided, {})) Withdraw(key);
   SetInputs(id, unit, {});
   for (const auto& [truststore, version] : unit.pins) {
@@ -259,6 +260,32 @@ absl::Status Graph::SetPins(const UnitId& id, Unit& unit,
   return absl::OkStatus();
 }
 
+void Graph::SetMapped(Unit& unit, std::set<std::string> apis,
+                      std::set<std::string> fleets) {
+  std::set<std::string> changed;
+  for (const std::string& api : apis) {
+    Mapped& mapped = mapped_[api];
+    if (mapped.num_domains++ == 0) changed.insert(api);
+    for (const std::string& fleet : fleets) {
+      if (mapped.by_fleet[fleet]++ == 0) changed.insert(api);
+    }
+  }
+  for (const std::string& api : unit.apis) {
+    Mapped& mapped = mapped_[api];
+    for (const std::string& fleet : unit.apis_in) {
+      if (--mapped.by_fleet[fleet] != 0) continue;
+      mapped.by_fleet.erase(fleet);
+      changed.insert(api);
+    }
+    if (--mapped.num_domains != 0) continue;
+    mapped_.erase(api);
+    changed.insert(api);
+  }
+  unit.apis = std::move(apis);
+  unit.apis_in = std::move(fleets);
+  for (const std::string& api : changed) Fire(MappedInput(api));
+}
+
 absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
   Unit& unit = Ensure(id);
   dirty_.erase(id);
@@ -287,6 +314,10 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
     }
     dirty_.insert(id);
     return status;
+  }
+  if (id.kind == Kind::kDomain) {
+    // What cannot be read is where it was.
+    SetMapped(unit, built.apis, status.ok() ? built.fleets : unit.apis_in);
   }
   if (status.ok() && !built.exists && IsRoot(id.kind)) {
     Drop(id);

@@ -98,6 +98,10 @@ class Graph {
  private:
   // Among the inputs of who asks for the deny lists of every domain.
   static constexpr char kDenyListsInput[] = "=deny lists";
+  // And of who asks in which fleets domains have an API.
+  static std::string MappedInput(const std::string& api) {
+    return "=mapped " + api;
+  }
 
   // In the order in which they are translated.
   enum class Kind {
@@ -142,6 +146,14 @@ class Graph {
     // still be in force ask for.
     std::set<std::string> lists;
     std::set<std::string> kept_lists;
+    // APIs that the domain maps, and where, as the store has it.
+    std::set<std::string> apis;
+    std::set<std::string> apis_in;
+  };
+  // Where the domains are that map an API.
+  struct Mapped {
+    size_t num_domains = 0;
+    std::map<std::string, size_t> by_fleet;  // how many; never 0
   };
   // What a translation gives.
   struct Built {
@@ -156,6 +168,7 @@ class Graph {
     std::set<std::pair<std::string, int64_t>> pins;
     std::set<std::string> lists;
     std::set<std::string> kept_lists;
+    std::set<std::string> apis;
     std::optional<xds::Translated> meanwhile;
   };
   // A resource that a unit gives, or a fleet has.
@@ -200,6 +213,9 @@ class Graph {
   absl::Status SetPins(const UnitId& id, Unit& unit,
                        std::set<std::pair<std::string, int64_t>> pins,
                        Reader& reader);
+
+  void SetMapped(Unit& unit, std::set<std::string> apis,
+                 std::set<std::string> fleets);
 
   absl::Status Build(const UnitId& id, const Unit& unit, Reader& reader,
                      Built& built);
@@ -250,6 +266,8 @@ class Graph {
   std::vector<domain::CertificateListName> deny_everywhere_;
   // By truststore: versions, and how many units pin each.
   std::map<std::string, std::map<int64_t, size_t>> pins_;
+  // By API; none that no domain maps.
+  std::map<std::string, Mapped> mapped_;
   std::map<std::string, std::string> domain_problems_;
   size_t num_domains_ = 0;
   uint64_t num_translated_ = 0;

@@ -265,6 +265,19 @@ absl::Status Graph::BuildTruststore(const UnitId& id, Reader& reader,
 absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
                                 Reader& reader, Built& built) {
   const domain::DomainNameName name(id.id);
+  // First: also of a domain that cannot be read it counts what it maps.
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<store::Record> records,
+      reader.List(store::ChildrenPrefix<domain::ApiMappingName>(name)));
+  std::vector<domain::ApiMapping> mappings;
+  for (const store::Record& record : records) {
+    SALLYPORT_ASSIGN_OR_RETURN(
+        domain::ApiMapping mapping,
+        store::Decode(domain::ApiMappingName(name, store::IdOfKey(record.key)),
+                      record));
+    built.apis.insert(mapping.stage.parent().id());
+    mappings.push_back(std::move(mapping));
+  }
   SALLYPORT_ASSIGN_OR_RETURN(const auto domain_name,
                              reader.Load<domain::DomainName>(name));
   built.exists = domain_name != nullptr;
@@ -281,17 +294,6 @@ absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
 
   xds::DomainInput input;
   input.domain_name = domain_name.get();
-  SALLYPORT_ASSIGN_OR_RETURN(
-      const std::vector<store::Record> records,
-      reader.List(store::ChildrenPrefix<domain::ApiMappingName>(name)));
-  std::vector<domain::ApiMapping> mappings;
-  for (const store::Record& record : records) {
-    SALLYPORT_ASSIGN_OR_RETURN(
-        domain::ApiMapping mapping,
-        store::Decode(domain::ApiMappingName(name, store::IdOfKey(record.key)),
-                      record));
-    mappings.push_back(std::move(mapping));
-  }
   std::vector<StageParts> stages;
   for (const domain::ApiMapping& mapping : mappings) {
     SALLYPORT_ASSIGN_OR_RETURN(
@@ -384,6 +386,13 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
     SALLYPORT_ASSIGN_OR_RETURN(const auto api,
                                reader.Load<domain::Api>(api_name));
     if (api == nullptr) continue;
+    // What domains of other fleets alone have is none of this fleet's nodes'
+    // business: its backends, and the keys it shows them.
+    reader.noted()->insert(MappedInput(api_name.id()));
+    const auto mapped = mapped_.find(api_name.id());
+    if (mapped != mapped_.end() && mapped->second.by_fleet.count(id.id) == 0) {
+      continue;
+    }
     xds::DefaultEndpointsInput::Api one;
     SALLYPORT_ASSIGN_OR_RETURN(
         const std::vector<std::string> stages,

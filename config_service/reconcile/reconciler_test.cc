@@ -407,9 +407,9 @@ TEST_F(ReconcilerTest, DefaultEndpointsFollowTheApis) {
   Start();
   EXPECT_TRUE(
       Mentions(Find(ResourceType::kListener, "https", "edge"), "*.apis.test"));
-  EXPECT_TRUE(Mentions(
+  EXPECT_NE(
       Find(ResourceType::kRouteConfiguration, "default-endpoints", "edge"),
-      "orders.apis.test"));
+      nullptr);
   EXPECT_TRUE(HasSecret("server-certificates/web", "edge"));
   EXPECT_EQ(Find(ResourceType::kFilterChain, "default-endpoints"), nullptr);
   state_.MockApi("later", "later");
@@ -424,6 +424,68 @@ TEST_F(ReconcilerTest, DefaultEndpointsFollowTheApis) {
   EXPECT_EQ(Find(ResourceType::kFilterChain, "default-endpoints", "edge"),
             nullptr);
   EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
+}
+
+TEST_F(ReconcilerTest, AMappedApiHasItsDefaultEndpointWhereItsDomainsAre) {
+  Simple();
+  state_.MockApi("free", "free");
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  fleet.default_endpoint_suffix = "apis.test";
+  fleet.default_endpoint_certificate = domain::ServerCertificateName("web");
+  state_.Fleet(fleet);
+  fleet.name = domain::DefaultFleet();
+  fleet.default_endpoint_suffix = "exec.test";
+  state_.Fleet(fleet);
+  Start();
+  const auto has = [&](const std::string& name, const std::string& text) {
+    return Mentions(
+        Find(ResourceType::kRouteConfiguration, "default-endpoints", name),
+        text);
+  };
+  const auto move = [&](const std::vector<domain::FleetName>& fleets) {
+    domain::DomainName domain_name =
+        State::Domain("api.example.com", "web", {"partners"});
+    domain_name.fleets = fleets;
+    state_.Put(domain_name);
+    Settle();
+  };
+  EXPECT_TRUE(has("edge", "free.apis.test"));
+  EXPECT_TRUE(has("default", "free.exec.test"));
+  EXPECT_FALSE(has("edge", "orders.apis.test"));
+  EXPECT_TRUE(has("default", "orders.exec.test"));
+
+  move({domain::FleetName("edge")});
+  EXPECT_TRUE(has("edge", "orders.apis.test"));
+  EXPECT_FALSE(has("default", "orders.exec.test"));
+  move({domain::FleetName("edge"), domain::DefaultFleet()});
+  EXPECT_TRUE(has("edge", "orders.apis.test"));
+  EXPECT_TRUE(has("default", "orders.exec.test"));
+  move({});
+  EXPECT_FALSE(has("edge", "orders.apis.test"));
+  // Neither a record that cannot be read, nor a restart with it, shows it more.
+  state_.PutRaw("domainNames/api.example.com", "damaged");
+  Settle();
+  EXPECT_FALSE(has("edge", "orders.apis.test"));
+  reconciler_.reset();
+  Start();
+  EXPECT_FALSE(has("edge", "orders.apis.test"));
+  EXPECT_FALSE(has("default", "orders.exec.test"));
+  EXPECT_TRUE(has("default", "free.exec.test"));
+
+  // One that no domain maps is everywhere.
+  state_.Delete("domainNames.apiMappings/api.example.com/all");
+  state_.Delete("domainNames/api.example.com");
+  Settle();
+  EXPECT_TRUE(has("edge", "orders.apis.test"));
+  EXPECT_TRUE(has("default", "orders.exec.test"));
+  state_.Put(State::Domain("api.example.com", "web", {"partners"}));
+  Settle();
+  EXPECT_TRUE(has("edge", "orders.apis.test"));
+  state_.Map("api.example.com", "orders");
+  Settle();
+  EXPECT_FALSE(has("edge", "orders.apis.test"));
+  EXPECT_TRUE(has("default", "orders.exec.test"));
 }
 
 TEST_F(ReconcilerTest, AFleetThatGoesTakesEverythingFromItsNodes) {
