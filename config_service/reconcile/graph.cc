@@ -316,8 +316,10 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
     return status;
   }
   if (id.kind == Kind::kDomain) {
-    // What cannot be read is where it was.
-    SetMapped(unit, built.apis, status.ok() ? built.fleets : unit.apis_in);
+    // What cannot be read is as it was.
+    std::set<std::string> apis = built.apis;
+    if (!status.ok()) apis.insert(unit.apis.begin(), unit.apis.end());
+    SetMapped(unit, std::move(apis), status.ok() ? built.fleets : unit.apis_in);
   }
   if (status.ok() && !built.exists && IsRoot(id.kind)) {
     Drop(id);

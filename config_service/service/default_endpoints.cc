@@ -48,6 +48,11 @@ absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store) {
   }
 }
 
+bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix) {
+  const size_t dot = domain.find('.');
+  return dot != absl::string_view::npos && domain.substr(dot + 1) == suffix;
+}
+
 absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,
                                                const domain::ApiName& api) {
   store::ListRequest request;

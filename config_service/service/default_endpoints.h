@@ -20,6 +20,13 @@ namespace sallyport::service {
 // first fleet that has one; empty: there are none.
 absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store);
 
+// Whether `domain` ("*.SUFFIX", or one label before ".SUFFIX") is the name of
+// default endpoints with that suffix, which is not empty: on a fleet that has
+// them, the wildcard would be there twice, and a name would be served in the
+// place of an API's endpoint. SUFFIX itself, and names further below it, do no
+// harm.
+bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix);
+
 // A mapping of `api` whose domain has mutual TLS, by its name; empty: there is
 // none.
 absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,

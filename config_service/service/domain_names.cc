@@ -9,8 +9,10 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "config_service/domain/api_mapping.h"
+#include "config_service/domain/fleet.h"
 #include "config_service/domain/truststore.h"
 #include "config_service/service/api_mappings.h"
+#include "config_service/service/default_endpoints.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/expiry.h"
 #include "config_service/service/limits.h"
@@ -261,6 +263,26 @@ class DomainNames::Checker {
       if (after_.fleets[i] == domain::DefaultFleet()) continue;
       SALLYPORT_RETURN_IF_ERROR(transaction_.CheckReference(
           domain::Element("fleets", i), after_.fleets[i], violations));
+    }
+    const std::vector<domain::FleetName> fleets = after_.Fleets();
+    for (size_t i = 0; i < fleets.size(); ++i) {
+      SALLYPORT_ASSIGN_OR_RETURN(const std::optional<store::Record> record,
+                                 transaction_.Read(store::KeyOf(fleets[i])));
+      if (!record.has_value()) continue;
+      SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
+                                 store::Decode(fleets[i], *record));
+      const std::string& suffix = fleet.default_endpoint_suffix;
+      if (suffix.empty() || !IsDefaultEndpoint(after_.name.id(), suffix)) {
+        continue;
+      }
+      violations.Add(
+          after_.fleets.empty() ? "fleets" : domain::Element("fleets", i),
+          Reason::kFieldsConflict,
+          absl::StrCat("\"", fleet.name.ToString(),
+                       "\" has default endpoints of APIs at *.", suffix, ", \"",
+                       after_.name.id(),
+                       "\" among them; take another domain, or fleets without "
+                       "that default_endpoint_suffix"));
     }
     return absl::OkStatus();
   }

@@ -17,6 +17,7 @@
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/testing/plain_audit_format.h"
 #include "config_service/service/truststores.h"
+#include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
 #include "config_service/store/memory.h"
@@ -263,6 +264,45 @@ TEST_F(DomainNamesTest, SaysEverythingThatIsWrongAtOnce) {
   EXPECT_EQ(ReasonOf(Create(api_, domain_name).status()),
             Reason::kMutualTlsNeedsRegional);
   EXPECT_TRUE(Keys("domainNames/").empty());
+}
+
+TEST_F(DomainNamesTest, TakesNoNameOfAFleetsDefaultEndpoints) {
+  AddCertificate("exec", Leaf(ca_, {"exec.test", "*.exec.test",
+                                    "*.victim.exec.test", "victimexec.test"}));
+  domain::Fleet fleet;
+  fleet.name = domain::DefaultFleet();
+  fleet.default_endpoint_suffix = "exec.test";
+  store::Commit commit;
+  commit.puts.push_back({store::KeyOf(fleet.name), store::Encode(fleet), {}});
+  fleet.name = domain::FleetName("edge");
+  fleet.default_endpoint_suffix = "";
+  commit.puts.push_back({store::KeyOf(fleet.name), store::Encode(fleet), {}});
+  ASSERT_TRUE(store_->Apply(commit).ok());
+
+  DomainName domain_name = Plain("exec");
+  for (const char* id : {"*.exec.test", "victim.exec.test"}) {
+    domain_name.fleets = {};
+    EXPECT_TRUE(HasViolation(Create(id, domain_name).status(),
+                             "domain_name.fleets", Reason::kFieldsConflict))
+        << id;
+    domain_name.fleets = {fleet.name, domain::DefaultFleet()};
+    EXPECT_TRUE(HasViolation(Create(id, domain_name).status(),
+                             "domain_name.fleets[1]", Reason::kFieldsConflict))
+        << id;
+    // Elsewhere it is a name like any other, and cannot come here later.
+    domain_name.fleets = {fleet.name};
+    EXPECT_TRUE(Create(id, domain_name).ok()) << id;
+    domain_name.fleets = {domain::DefaultFleet()};
+    EXPECT_TRUE(HasViolation(Update(id, domain_name, {"fleets"}).status(),
+                             "domain_name.fleets[0]", Reason::kFieldsConflict))
+        << id;
+  }
+  domain_name.fleets = {};
+  for (const char* id : {"exec.test", "a.victim.exec.test",
+                         "*.victim.exec.test", "victimexec.test"}) {
+    const auto created = Create(id, domain_name);
+    EXPECT_TRUE(created.ok()) << created.status();
+  }
 }
 
 TEST_F(DomainNamesTest, RefusesToNameWhatIsNotThereOrOfTheWrongKind) {

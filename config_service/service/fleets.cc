@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "config_service/domain/server_certificate.h"
+#include "config_service/service/default_endpoints.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/expiry.h"
 #include "config_service/service/filter.h"
@@ -75,6 +76,39 @@ std::string NotCovered(const Fleet& fleet, const pki::Certificate& leaf) {
   return absl::StrCat("does not cover ", wildcard);
 }
 
+// That no domain of the fleet is the name of its default endpoints, now and
+// when this is committed.
+absl::Status CheckSuffix(Transaction& transaction, const Fleet& fleet) {
+  const std::string& suffix = fleet.default_endpoint_suffix;
+  if (suffix.empty()) return absl::OkStatus();
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<store::Record> keys,
+      transaction.List(store::CollectionPrefix<domain::DomainNameName>(),
+                       store::ListRequest::What::kKeysOnly));
+  Violations violations;
+  for (const store::Record& key : keys) {
+    const domain::DomainNameName name(store::IdOfKey(key.key));
+    if (!IsDefaultEndpoint(name.id(), suffix)) continue;
+    SALLYPORT_ASSIGN_OR_RETURN(const std::optional<store::Record> record,
+                               transaction.Read(key.key));
+    if (!record.has_value()) continue;
+    SALLYPORT_ASSIGN_OR_RETURN(const domain::DomainName domain_name,
+                               store::Decode(name, *record));
+    const std::vector<FleetName> fleets = domain_name.Fleets();
+    if (std::find(fleets.begin(), fleets.end(), fleet.name) == fleets.end()) {
+      continue;
+    }
+    violations.Add("fleet.default_endpoint_suffix", Reason::kFieldsConflict,
+                   absl::StrCat("the fleet has \"", name.ToString(),
+                                "\", which would be among the default "
+                                "endpoints at *.",
+                                suffix,
+                                "; take another suffix, or delete the domain "
+                                "or take it from the fleet first"));
+  }
+  return violations.ToStatus();
+}
+
 }  // namespace
 
 absl::Status Fleets::EnsureDefault() {
@@ -131,6 +165,7 @@ absl::StatusOr<FleetView> Fleets::Create(const Caller& caller,
         fleet.metadata.update_time = transaction.now();
         SALLYPORT_RETURN_IF_ERROR(transaction.CheckAbsent(fleet.name));
         SALLYPORT_RETURN_IF_ERROR(CheckCertificate(transaction, fleet));
+        SALLYPORT_RETURN_IF_ERROR(CheckSuffix(transaction, fleet));
         transaction.Create(fleet);
         transaction.SetReferences(fleet.name.ToString(), {},
                                   ReferencesOf(fleet));
@@ -219,6 +254,9 @@ absl::StatusOr<FleetView> Fleets::Update(const Caller& caller,
       [&](Transaction& transaction, const Fleet& before,
           Fleet& after) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(CheckCertificate(transaction, after));
+        if (after.default_endpoint_suffix != before.default_endpoint_suffix) {
+          SALLYPORT_RETURN_IF_ERROR(CheckSuffix(transaction, after));
+        }
         transaction.SetReferences(after.name.ToString(), ReferencesOf(before),
                                   ReferencesOf(after));
         return absl::OkStatus();

@@ -14,6 +14,7 @@
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/testing/fake_rollouts.h"
 #include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/memory.h"
@@ -174,6 +175,56 @@ TEST_F(FleetsTest, NeedsACertificateForItsDefaultEndpoints) {
                             "DefaultEndpointCertificate")
           ->reason,
       "CERTIFICATE_DOES_NOT_COVER_DOMAIN");
+}
+
+TEST_F(FleetsTest, TakesNoSuffixThatItsDomainsAreUnder) {
+  Import("endpoints", "*.exec.test");
+  const auto put = [&](const std::string& id,
+                       const std::vector<FleetName>& names) {
+    domain::DomainName domain_name;
+    domain_name.name = domain::DomainNameName(id);
+    domain_name.fleets = names;
+    store::Commit commit;
+    commit.puts.push_back(
+        {store::KeyOf(domain_name.name), store::Encode(domain_name), {}});
+    ASSERT_TRUE(store_->Apply(commit).ok());
+  };
+  // Of the default fleet, and harmless ones of "edge".
+  put("victim.exec.test", {});
+  for (const char* id :
+       {"exec.test", "a.victim.exec.test", "victimexec.test"}) {
+    put(id, {FleetName("edge")});
+  }
+  Fleets::CreateRequest request;
+  request.fleet.default_endpoint_suffix = "exec.test";
+  request.fleet.default_endpoint_certificate =
+      ServerCertificateName("endpoints");
+  request.id = "default";
+  const absl::Status refused =
+      fleets_.Create(caller_, write_, request).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kFieldsConflict);
+  EXPECT_TRUE(
+      absl::StrContains(domain::ErrorOf(refused)->violations[0].description,
+                        "domainNames/victim.exec.test"))
+      << refused;
+  request.id = "edge";
+  ASSERT_TRUE(fleets_.Create(caller_, write_, request).ok());
+
+  ASSERT_TRUE(Create("late").ok());
+  put("*.exec.test", {FleetName("late")});
+  Fleets::UpdateRequest update;
+  update.fleet = request.fleet;
+  update.fleet.name = FleetName("late");
+  update.mask = {"default_endpoint_suffix", "default_endpoint_certificate"};
+  EXPECT_EQ(ReasonOf(fleets_.Update(caller_, write_, update).status()),
+            Reason::kFieldsConflict);
+  put("*.exec.test", {FleetName("edge")});
+  EXPECT_TRUE(fleets_.Update(caller_, write_, update).ok());
+  // One that has such a domain can be changed all the same, to be rid of it.
+  update.fleet.name = FleetName("edge");
+  update.fleet.metadata.description = "more";
+  update.mask = {"description"};
+  EXPECT_TRUE(fleets_.Update(caller_, write_, update).ok());
 }
 
 TEST_F(FleetsTest, UpdatesWhatTheMaskNames) {

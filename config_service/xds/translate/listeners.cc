@@ -60,7 +60,13 @@ Matcher ChainMatcher(const FleetInput& input) {
   Matcher::MatcherTree names;
   SetInput(*names.mutable_input());
   auto& map = *names.mutable_exact_match_map()->mutable_map();
+  const std::string endpoints =
+      input.default_endpoints ? domain::DefaultEndpointWildcard(*input.fleet)
+                              : "";
   for (const std::string& domain : input.domains) {
+    // Nobody can make such a domain. With a name twice, Envoy would refuse the
+    // port, and whatever changed later with it.
+    if (domain == endpoints) continue;
     if (absl::StartsWith(domain, "*.")) {
       add_wildcard(domain, DomainResource(domain));
     } else {
@@ -68,8 +74,7 @@ Matcher ChainMatcher(const FleetInput& input) {
     }
   }
   if (input.default_endpoints) {
-    add_wildcard(domain::DefaultEndpointWildcard(*input.fleet),
-                 kDefaultEndpoints);
+    add_wildcard(endpoints, kDefaultEndpoints);
   }
   Matcher rest;
   if (!wildcards.domain_matchers().empty()) {

@@ -367,6 +367,23 @@ TEST(Translate, TheListenerOfAFleet) {
   Golden("listener", TranslateListeners(input));
 }
 
+TEST(Translate, TheListenerHasNoWildcardTwice) {
+  domain::Fleet fleet;
+  fleet.name = domain::DefaultFleet();
+  fleet.default_endpoint_suffix = "apis.test";
+  FleetInput input;
+  input.fleet = &fleet;
+  input.domains = {"*.apis.test", "a.example.com"};
+  input.default_endpoints = true;
+  const std::string port = TranslatePort(input).message;
+  EXPECT_FALSE(absl::StrContains(port, "domains/*.apis.test"));
+  EXPECT_TRUE(absl::StrContains(port, "*.apis.test"));
+  EXPECT_TRUE(absl::StrContains(port, "default-endpoints"));
+  input.default_endpoints = false;
+  EXPECT_TRUE(
+      absl::StrContains(TranslatePort(input).message, "domains/*.apis.test"));
+}
+
 TEST(Translate, TheListenerOfAnEmptyFleet) {
   domain::Fleet fleet;
   fleet.name = domain::DefaultFleet();
