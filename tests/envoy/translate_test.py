@@ -137,6 +137,15 @@ class Translate(gateway.GatewayTest):
         self.assertEqual(self.backend_path("/customer/7", domain="a.wild.example.com"),
                          "/v1/customers/7")
 
+    def test_no_spelling_of_a_path_gets_around_its_mapping(self):
+        for path in ("//c360/customer", "/\\c360/customer", "/x/..//c360/customer",
+                     "/c360//customer", "///c360/%63ustomer"):
+            with self.subTest(path=path):
+                self.assertEqual(self.backend_path(path), "/v1/customers")
+        for path in ("/%2fc360/customer", "/x/..%2Fc360/customer", "/c360%5ccustomer"):
+            with self.subTest(path=path):
+                self.assertEqual(self.ask(path).status, 400)
+
     def test_what_no_route_has(self):
         for path in ("/c360", "/c360/", "/c360/x", "/c360/files", "/c360/customer/7/order"):
             with self.subTest(path=path):

@@ -136,7 +136,12 @@ void SetConnectionManager(const ChainSpec& spec, HttpConnectionManager& http) {
   details.set_uri(true);
   if (spec.mutual_tls != nullptr) KeepInboundXfcc(http);
   http.mutable_use_remote_address()->set_value(true);
+  // A path that has other rules must not be written in a way that another
+  // mapping's route takes.
   http.mutable_normalize_path()->set_value(true);
+  http.set_merge_slashes(true);
+  http.set_path_with_escaped_slashes_action(
+      HttpConnectionManager::REJECT_REQUEST);
   *http.mutable_request_headers_timeout() = ToProto(kHeadersTimeout);
   auto& http2 = *http.mutable_http2_protocol_options();
   http2.mutable_max_concurrent_streams()->set_value(kMaxHttp2Streams);
