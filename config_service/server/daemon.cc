@@ -60,6 +60,11 @@ namespace {
 // How often what is no longer needed is removed.
 constexpr absl::Duration kCleaningInterval = absl::Minutes(5);
 // Threads that wait for calls at least and at most, and calls at one time.
+// TLS and HTTP/2's first frames; then, connections without a call. Whoever says
+// nothing gives up its place.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
+constexpr absl::Duration kIdleTimeout = absl::Minutes(15);
+
 constexpr int kMinPollers = 1;
 constexpr int kMaxPollers = 4;
 constexpr int kMaxThreads = 64;
@@ -197,6 +202,15 @@ class DaemonImpl : public Daemon {
     // A second process on the port would share its calls.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(api::kMaxRequestBytes);
+    // What is compressed would be unpacked before its size is looked at, and
+    // before anybody asks who sent it.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+    builder.AddChannelArgument(
+        GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(kHandshakeTimeout)));
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(kIdleTimeout)));
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, kMinPollers);
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMaxPollers);
     builder.SetResourceQuota(

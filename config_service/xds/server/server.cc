@@ -29,6 +29,7 @@ constexpr int kMaxCallsPerConnection = 16;
 
 // Peers may not ping more often than this while nothing else goes on.
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(10);
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 
 // An error is all that a call gets.
 class Refused final : public grpc::ServerGenericBidiReactor {
@@ -131,6 +132,12 @@ class GrpcServer final : public Server {
     builder.RegisterCallbackGenericService(&service_);
     builder.SetMaxReceiveMessageSize(
         static_cast<int>(options.max_request_bytes));
+    // What is compressed would be unpacked before its size is looked at.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+    // TLS and HTTP/2's first frames; whoever says nothing gives up its place.
+    builder.AddChannelArgument(
+        GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(kHandshakeTimeout)));
     // Its pings double what a small push costs.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     // Another server on the same port is an error, not a partner.
