@@ -89,6 +89,13 @@ void CheckText(absl::string_view field, absl::string_view text,
     violations.Add(field, Reason::kFieldMalformed, "is not UTF-8");
     return;
   }
+  // It would be read by every viewer, and stay in the audit log.
+  if (absl::StrContains(text, "PRIVATE KEY-----")) {
+    violations.Add(field, Reason::kFieldMalformed,
+                   "has a private key; it was not stored. Whoever saw the "
+                   "request may know the key: make another one");
+    return;
+  }
   if (HasControl(text, "\n\r\t")) {
     violations.Add(field, Reason::kFieldMalformed,
                    "has a control character other than line breaks and tabs; "

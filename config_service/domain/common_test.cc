@@ -39,6 +39,14 @@ TEST(CheckText, CountsCharactersNotBytes) {
   EXPECT_TRUE(CheckedText("ääääääääääa").Has("f", Reason::kFieldOutOfRange));
 }
 
+TEST(CheckText, RefusesAPrivateKeyAndDoesNotRepeatIt) {
+  Violations violations;
+  CheckText("f", "x\n-----BEGIN EC PRIVATE KEY-----\nMHcCAQ", 1000, violations);
+  const absl::Status status = violations.ToStatus();
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(status.ToString().find("MHcCAQ"), std::string::npos);
+}
+
 TEST(CheckText, RefusesControlsAndWhatIsNoUtf8) {
   EXPECT_TRUE(CheckedText("a\nb\tc\r").empty());
   EXPECT_TRUE(CheckedText("a\x1b[0m").Has("f", Reason::kFieldMalformed));
