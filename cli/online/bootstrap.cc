@@ -20,14 +20,6 @@ absl::Status Invalid(absl::string_view option, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(option, ": ", what));
 }
 
-bool IsNodeName(absl::string_view name) {
-  return !name.empty() && name.size() <= kMaxNodeName &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-                  c == '.' || c == '_' || c == '-';
-         });
-}
-
 // A JSON string, which is YAML too.
 std::string Quoted(absl::string_view text) {
   return nlohmann::json(std::string(text))
@@ -73,6 +65,14 @@ std::string SocketAddress(const HostPort& address, absl::string_view indent) {
 
 }  // namespace
 
+bool IsNodeName(absl::string_view name) {
+  return !name.empty() && name.size() <= kMaxNodeName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  c == '.' || c == '_' || c == '-';
+         });
+}
+
 absl::StatusOr<std::string> MakeBootstrap(const BootstrapOptions& options) {
   if (!IsNodeName(options.node)) {
     return Invalid("NODE",
@@ -116,6 +116,12 @@ absl::StatusOr<std::string> MakeBootstrap(const BootstrapOptions& options) {
       "    - envoy_grpc: {cluster_name: sallyportd}\n"
       "  cds_config: {ads: {}, resource_api_version: V3}\n"
       "  lds_config: {ads: {}, resource_api_version: V3}\n"
+      "# A route's path template becomes a regular expression. Envoy's own\n"
+      "# limit (100) is below what the service accepts.\n"
+      "layered_runtime:\n"
+      "  layers:\n"
+      "  - name: sallyport\n"
+      "    static_layer: {re2.max_program_size.error_level: 20000}\n"
       "# Every chain would have statistics of its own otherwise.\n"
       "stats_config:\n"
       "  stats_matcher:\n"
