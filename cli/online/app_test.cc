@@ -75,6 +75,7 @@ TEST(OnlineApp, RefusesWhatMakesNoSenseBeforeItAsks) {
            {"apply", "-f", "/no/such/file"},
            {"call", "Truststores/ReadTruststoreVersion"},
            {"bootstrap", "a/b"},
+           {"token", "a b", "viewer"},
            {"list", "truststores", "--address", "example.com:1"}}) {
     const Outcome outcome = RunArgs(args);
     EXPECT_EQ(outcome.code, ExitCode::kError) << args[0];

@@ -306,9 +306,14 @@ bool Planner::Fill(const Document& document, Message* resource,
     bool from_file = false;
     const FieldDescriptor* field =
         FieldOfKey(*resource->GetDescriptor(), key, &from_file);
-    const bool in_resource = field != nullptr;
-    // What `get` prints can be applied as it is.
-    if (in_resource && IsOutputOnly(*field)) continue;
+    bool in_resource = field != nullptr;
+    if (in_resource && IsOutputOnly(*field)) {
+      // What `get` prints can be applied as it is; but an import takes the
+      // chain that is read of the resource later.
+      in_resource =
+          FieldOfKey(*request.GetDescriptor(), key, &from_file) == nullptr;
+      if (in_resource) continue;
+    }
     if (!in_resource) {
       field = FieldOfKey(*request.GetDescriptor(), key, &from_file);
       if (field == nullptr || key == "parent" || key == "validate_only" ||

@@ -9,6 +9,10 @@
 
 namespace sallyport::cli::online {
 
+// Whether it can name a node, a fleet or the owner of a token: 1 to 128
+// letters, digits, '.', '_' or '-'.
+bool IsNodeName(absl::string_view name);
+
 struct BootstrapOptions {
   std::string node;
   std::string fleet = "default";

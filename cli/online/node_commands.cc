@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/secret.h"
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -233,7 +234,8 @@ ExitCode Wait(const Client& client, const ClientOptions& options,
   proto::WaitForRolloutRequest request;
   request.set_revision(arguments.revision);
   if (arguments.fleet != "-") {
-    request.set_fleet(absl::StrCat("fleets/", arguments.fleet));
+    request.set_fleet(
+        absl::StrCat("fleets/", absl::StripPrefix(arguments.fleet, "fleets/")));
   }
   // The answer says what is missing; a deadline would not.
   request.mutable_timeout()->set_seconds(
@@ -249,7 +251,11 @@ ExitCode Wait(const Client& client, const ClientOptions& options,
   } else {
     context.out << "revision " << rollout.revision() << ": "
                 << rollout.acknowledged_node_count() << " of "
-                << rollout.connected_node_count() << " nodes have it\n";
+                << rollout.connected_node_count() << " nodes have it"
+                << (rollout.connected_node_count() == 0 ? "; none is connected"
+                    : rollout.refusals().empty()        ? ""
+                                                 : ", but for what is refused")
+                << "\n";
     for (const std::string& node : rollout.pending_nodes()) {
       context.out << "pending: " << Printable(node) << "\n";
     }
@@ -265,6 +271,11 @@ ExitCode Wait(const Client& client, const ClientOptions& options,
 
 // Without a service: what is made here is told to it by its operator.
 ExitCode Token(const Arguments& arguments, Context& context) {
+  if (!IsNodeName(arguments.node)) {
+    context.err << "sallyportctl: NAME: is to be 1 to 128 letters, digits, "
+                   "'.', '_' or '-'\n";
+    return ExitCode::kError;
+  }
   const std::string token =
       absl::WebSafeBase64Escape(pki::RandomBytes(kTokenBytes));
   context.out << token << "\n";
@@ -349,7 +360,8 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
       });
   command->add_option("--revision", wait->revision,
                       "what there was at this revision");
-  command->add_option("--fleet", wait->fleet, "only this one's nodes");
+  command->add_option("--fleet", wait->fleet,
+                      "only this one's nodes: its id or name");
 
   auto token = std::make_shared<Arguments>();
   command = app.add_subcommand(

@@ -132,10 +132,20 @@ absl::StatusOr<std::vector<Assignment>> AssignmentsOf(
   return out;
 }
 
-bool HasField(const Message& message, const std::string& path) {
+const FieldDescriptor* FirstField(const Message& message,
+                                  const std::string& path) {
   bool from_file = false;
   return FieldOfKey(*message.GetDescriptor(), path.substr(0, path.find('.')),
-                    &from_file) != nullptr;
+                    &from_file);
+}
+
+// Whether a path is about the resource: it has such a field that can be set,
+// or the request has none either.
+bool IsOfResource(const Message& resource, const Message& request,
+                  const std::string& path) {
+  const FieldDescriptor* const field = FirstField(resource, path);
+  if (field != nullptr && !IsOutputOnly(*field)) return true;
+  return FirstField(request, path) == nullptr;
 }
 
 // Carries the assignments out: on the resource where it has such a field, else
@@ -151,9 +161,8 @@ absl::StatusOr<std::vector<std::string>> Assign(const Arguments& arguments,
   for (const Assignment& assignment : assignments) {
     // The command line says which resource it is.
     if (assignment.path == "name" && resource != nullptr) continue;
-    const bool in_resource =
-        resource != nullptr && (HasField(*resource, assignment.path) ||
-                                !HasField(request, assignment.path));
+    const bool in_resource = resource != nullptr &&
+                             IsOfResource(*resource, request, assignment.path);
     const std::string path =
         SetPath(assignment.path, assignment.value, options,
                 in_resource ? *resource : request, problems);
@@ -479,10 +488,6 @@ const std::vector<Verb>& Verbs() {
        "Add and remove entries of a certificate list, as in --set "
        "'add=[{certificate_sha256: ...}]'",
        {"ModifyCertificateListEntries"}},
-      {"test-invoke",
-       "",
-       "Send a request through a node to a route's backend (--set path=/x)",
-       {"TestInvokeRoute"}},
   };
   return *kVerbs;
 }

@@ -29,6 +29,7 @@ int Run(int argc, char** argv) {
   CLI::App app("Keeps truststores and pushes them to proxies.", "sallyportd");
   Options options;
   app.set_config("--config", "", "a file with options, TOML");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   const auto add = [&](const std::string& name, const std::string& env,
                        std::string& value, const std::string& help) {
     app.add_option("--" + name, value, help)->envname("SALLYPORTD_" + env);

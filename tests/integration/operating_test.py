@@ -132,6 +132,13 @@ class OperatingTest(unittest.TestCase):
         # The options are read; the file of credentials is not here.
         self.assertEqual(checked.returncode, 2)
         self.assertIn("--admin-credentials: /etc/sallyport/credentials", checked.stderr)
+        config.write_text('data-dir = "x"\nadmin-adress = "127.0.0.1:1"\n')
+        checked = subprocess.run(
+            [DAEMON, "--config", config, "--check-config"],
+            capture_output=True, text=True, timeout=30, check=False,
+        )
+        self.assertEqual(checked.returncode, 2)
+        self.assertIn("admin-adress", checked.stderr)
 
 
 if __name__ == "__main__":
