@@ -291,7 +291,7 @@ absl::Status Renewals::Tell(const ServerCertificateName& name, bool failed,
     commit.preconditions.push_back(
         store::Precondition::Exists(store::KeyOf(name)));
     commit.puts.push_back({key, store::Encode(status), {}});
-    const absl::Status applied = context_.store->Apply(commit).status();
+    absl::Status applied = context_.store->Apply(commit).status();
     if (!absl::IsAborted(applied) || attempt == kTellAttempts) return applied;
   }
 }

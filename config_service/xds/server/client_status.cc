@@ -151,7 +151,7 @@ class Service final : public status::ClientStatusDiscoveryService::Service {
       grpc::ServerReaderWriter<status::ClientStatusResponse,
                                status::ClientStatusRequest>& stream) {
     const int streams = ++streams_;
-    const absl::Status status =
+    absl::Status status =
         streams > kMaxClientStatusStreams
             ? absl::ResourceExhaustedError(absl::StrCat(
                   "there are ", kMaxClientStatusStreams, " streams already"))
