@@ -43,6 +43,8 @@ class Daemon {
         "127.0.0.1:0",
         "--http-address",
         "127.0.0.1:0",
+        "--xds-address",
+        "127.0.0.1:0",
         "--allow-loopback-without-credentials"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     std::vector<char*> argv;
