@@ -68,20 +68,22 @@ struct CheckedChain {
   }
 };
 
+// Whether the certificates that a client sent are wanted beside the verdict.
+enum class ReadCertificates {
+  kAlways,
+  // A refusal may come without them; the texts are there.
+  kIfTrusted,
+};
+
 // CheckChain: the verdict of `state` about `chain` (DER, the client's own
 // first; `digest` is its ChainDigest()) at `now`. The calling thread remembers
 // its last results by (state id, digest), within the limits below, so that a
 // chain it has seen under the same state costs no signature check until the
 // verdict's time runs out. Of refusals it remembers many more than it has room
 // for their certificates, which are read again then, but never checked. Never
-// null. Truststores are asked in their order,
-// within one budget of signature checks; the shadow has a budget of its own,
-// and where it differs the log says so.
-enum class ReadCertificates {
-  kAlways,
-  // A refusal may come without them; the texts are there.
-  kIfTrusted,
-};
+// null. Truststores are asked in their order, within one budget of signature
+// checks; the shadow has a budget of its own, and where it differs the log says
+// so.
 std::shared_ptr<const CheckedChain> CheckChain(
     const TrustState& state, absl::Span<const absl::string_view> chain,
     const pki::Sha256Digest& digest, absl::Time now,

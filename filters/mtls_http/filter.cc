@@ -1,6 +1,7 @@
 #include "filters/mtls_http/filter.h"
 
 #include <atomic>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -396,6 +397,8 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
     return false;
   }
   if (inbound != nullptr) ReadInbound(headers, *inbound);
+  // Judged once, however many headers name a Host; most requests have none.
+  std::optional<bool> may_name_host;
   // Removing one makes the views of the others unsafe: copy the names first.
   absl::InlinedVector<std::string, 4> names;
   bool nominates = false;
@@ -404,9 +407,12 @@ bool Filter::RemoveClaims(abi::HttpFilter* stream, abi::HeaderMap map,
     // Of requests it goes last (CleanRequest()).
     if (name == kXfcc && map == abi::HeaderMap::kRequest) continue;
     const Claim claim = ClaimOf(name, route);
+    if (claim == Claim::kHost && !may_name_host.has_value()) {
+      may_name_host =
+          identity != nullptr && IsTrustedProxy(PlanOf(route), *identity);
+    }
     if (claim == Claim::kIdentity ||
-        (claim == Claim::kHost &&
-         (identity == nullptr || !IsTrustedProxy(PlanOf(route), *identity)))) {
+        (claim == Claim::kHost && !*may_name_host)) {
       names.emplace_back(name);
     }
     // Envoy has made all names lower case.
