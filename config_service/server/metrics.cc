@@ -2,17 +2,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "config_service/server/metric_text.h"
 
 namespace sallyport::server {
-namespace {
-
-void Gauge(absl::string_view name, absl::string_view help, int64_t value,
-           std::string& out) {
-  absl::StrAppend(&out, "# HELP ", name, " ", help, "\n# TYPE ", name,
-                  " gauge\n", name, " ", value, "\n");
-}
-
-}  // namespace
 
 std::string CodeName(grpc::StatusCode code) {
   return absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
@@ -32,21 +24,24 @@ void Metrics::Count(const api::CallRecord& record) {
 
 std::string Metrics::Text(store::Store& store) const {
   std::string out;
+  const auto gauge = [&out](absl::string_view name, absl::string_view help,
+                            int64_t value) {
+    AddMetric(name, "gauge", help, value, out);
+  };
   const absl::StatusOr<store::StoreStats> stats = store.Stats();
-  Gauge("sallyport_store_up", "Whether the store takes changes.",
-        store.Health().ok() ? 1 : 0, out);
+  gauge("sallyport_store_up", "Whether the store takes changes.",
+        store.Health().ok() ? 1 : 0);
   if (stats.ok()) {
-    Gauge("sallyport_store_revision", "The newest revision.",
-          stats->revision.value(), out);
-    Gauge("sallyport_store_compacted_revision",
-          "The oldest revision that can be read.", stats->compacted.value(),
-          out);
-    Gauge("sallyport_store_records", "Live records.", stats->records, out);
-    Gauge("sallyport_store_blobs", "Contents kept apart from records.",
-          stats->blobs, out);
-    Gauge("sallyport_store_blob_bytes", "Their bytes.", stats->blob_bytes, out);
-    Gauge("sallyport_store_disk_bytes", "What the store takes on disk.",
-          stats->disk_bytes, out);
+    gauge("sallyport_store_revision", "The newest revision.",
+          stats->revision.value());
+    gauge("sallyport_store_compacted_revision",
+          "The oldest revision that can be read.", stats->compacted.value());
+    gauge("sallyport_store_records", "Live records.", stats->records);
+    gauge("sallyport_store_blobs", "Contents kept apart from records.",
+          stats->blobs);
+    gauge("sallyport_store_blob_bytes", "Their bytes.", stats->blob_bytes);
+    gauge("sallyport_store_disk_bytes", "What the store takes on disk.",
+          stats->disk_bytes);
   }
   absl::MutexLock lock(&mu_);
   absl::StrAppend(&out,

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/text.h"
 #include "config_service/server/log.h"
+#include "config_service/server/metric_text.h"
 
 namespace sallyport::server {
 namespace {
@@ -27,12 +27,6 @@ void Log(const service::Renewals::Attempt& attempt) {
            {{"certificate", name},
             {"details", Printable(attempt.status.ToString(), 1024)},
             {"next", TimeText(attempt.next)}});
-}
-
-void Add(absl::string_view name, absl::string_view type, absl::string_view help,
-         int64_t value, std::string& out) {
-  absl::StrAppend(&out, "# HELP ", name, " ", help, "\n# TYPE ", name, " ",
-                  type, "\n", name, " ", value, "\n");
 }
 
 }  // namespace
@@ -70,14 +64,14 @@ void Renewer::Run() {
 std::string Renewer::MetricsText() const {
   const service::Renewals::Counts counts = renewals_.counts();
   std::string out;
-  Add("sallyport_issued_certificates", "gauge",
-      "Server certificates that issuers made.", counts.issued, out);
-  Add("sallyport_failing_renewals", "gauge",
-      "Of these, whose last renewal failed.", counts.failing, out);
-  Add("sallyport_renewals_total", "counter", "Renewals since the start.",
-      counts.renewed, out);
-  Add("sallyport_renewal_failures_total", "counter",
-      "Renewals that failed since the start.", counts.failed, out);
+  AddMetric("sallyport_issued_certificates", "gauge",
+            "Server certificates that issuers made.", counts.issued, out);
+  AddMetric("sallyport_failing_renewals", "gauge",
+            "Of these, whose last renewal failed.", counts.failing, out);
+  AddMetric("sallyport_renewals_total", "counter", "Renewals since the start.",
+            counts.renewed, out);
+  AddMetric("sallyport_renewal_failures_total", "counter",
+            "Renewals that failed since the start.", counts.failed, out);
   return out;
 }
 

@@ -6,18 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "config_service/server/log.h"
+#include "config_service/server/metric_text.h"
 
 namespace sallyport::server {
-namespace {
-
-void Metric(absl::string_view name, absl::string_view type,
-            absl::string_view help, double value, std::string& out) {
-  absl::StrAppend(&out, "# HELP ", name, " ", help, "\n# TYPE ", name, " ",
-                  type, "\n", name, " ", value, "\n");
-}
-
-}  // namespace
-
 XdsPort::XdsPort(store::Store* store, const store::Sealer* sealer,
                  const Clock* clock)
     : store_(store),
@@ -85,7 +76,7 @@ std::string XdsPort::MetricsText() const {
   const reconcile::ReconcilerStats stats = reconciler_->Stats();
   const auto gauge = [&out](absl::string_view name, absl::string_view help,
                             uint64_t value) {
-    Metric(name, "gauge", help, static_cast<double>(value), out);
+    AddMetric(name, "gauge", help, static_cast<double>(value), out);
   };
   gauge("sallyport_xds_published_revision",
         "The store's revision that every fleet shows wholly.",
@@ -102,18 +93,18 @@ std::string XdsPort::MetricsText() const {
   }
   gauge("sallyport_xds_acknowledged_revision",
         "The store's revision that every connected node has.", acknowledged);
-  Metric("sallyport_xds_rollout_lag_seconds", "gauge",
-         "How long the oldest change is on its way to a node.",
-         oldest == absl::InfiniteFuture()
-             ? 0.0
-             : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - oldest)),
-         out);
+  AddMetric("sallyport_xds_rollout_lag_seconds", "gauge",
+            "How long the oldest change is on its way to a node.",
+            oldest == absl::InfiniteFuture()
+                ? 0.0
+                : std::max(0.0, absl::ToDoubleSeconds(clock_->Now() - oldest)),
+            out);
   gauge("sallyport_xds_nodes", "Connected nodes.", nodes.size());
   gauge("sallyport_xds_refusing_nodes",
         "Connected nodes that refuse something as it is now.", refusing);
-  Metric("sallyport_xds_refused_responses_total", "counter",
-         "Responses that nodes refused (NACK).",
-         static_cast<double>(ledger_.num_refused_responses()), out);
+  AddMetric("sallyport_xds_refused_responses_total", "counter",
+            "Responses that nodes refused (NACK).",
+            static_cast<double>(ledger_.num_refused_responses()), out);
   gauge("sallyport_xds_fleets", "Fleets.", stats.num_fleets);
   gauge("sallyport_xds_domains", "Domains that are shown.", stats.num_domains);
   gauge("sallyport_xds_problems", "Resources that cannot be shown as they are.",
@@ -122,9 +113,9 @@ std::string XdsPort::MetricsText() const {
         "Domains that stay as they were, since all nodes refuse what they "
         "need.",
         stats.num_held);
-  Metric("sallyport_xds_step_timeouts_total", "counter",
-         "Steps of a rollout that went on without all nodes.",
-         static_cast<double>(stats.num_timeouts), out);
+  AddMetric("sallyport_xds_step_timeouts_total", "counter",
+            "Steps of a rollout that went on without all nodes.",
+            static_cast<double>(stats.num_timeouts), out);
   return out;
 }
 
