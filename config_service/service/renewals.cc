@@ -13,6 +13,7 @@
 #include "config_service/service/resources.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/fleet_records.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/keys.h"
 #include "pki/crypto/crypto.h"
 
@@ -89,40 +90,33 @@ absl::Status Renewals::Load() {
   entries_.clear();
   queue_.clear();
   changes_.reset();
-  store::ListRequest request;
-  request.prefix = Prefix();
-  store::Revision revision;
-  while (true) {
-    SALLYPORT_ASSIGN_OR_RETURN(const store::ListPage page,
-                               context_.store->List(request));
-    for (const store::Record& record : page.records) {
-      SALLYPORT_RETURN_IF_ERROR(Take(record));
-    }
-    revision = page.revision;
-    if (!page.more) break;
-    request.Continue(page);
-  }
+  store::ListRequest certificates;
+  certificates.prefix = Prefix();
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const store::Revision revision,
+      store::ForEachRecord(
+          *context_.store, certificates,
+          [this](const store::Record& record) { return Take(record); }));
   // What another process said of them, or this one before.
-  request = store::ListRequest();
-  request.prefix = store::StatusKey(Prefix());
-  while (true) {
-    SALLYPORT_ASSIGN_OR_RETURN(const store::ListPage page,
-                               context_.store->List(request));
-    for (const store::Record& record : page.records) {
-      const auto it = entries_.find(std::string(store::IdOfKey(record.key)));
-      if (it == entries_.end()) continue;
-      const auto status = store::DecodeStatus(record.key, record);
-      Entry& entry = it->second;
-      entry.told = status.ok() && SaysFailed(*status);
-      // It was made, and there was no time to say so.
-      if (entry.told && entry.due > context_.clock->Now()) {
-        const ServerCertificateName name(it->first);
-        entry.told = !Tell(name, /*failed=*/false, "", "").ok();
-      }
-    }
-    if (!page.more) break;
-    request.Continue(page);
-  }
+  store::ListRequest statuses;
+  statuses.prefix = store::StatusKey(Prefix());
+  SALLYPORT_RETURN_IF_ERROR(
+      store::ForEachRecord(*context_.store, statuses,
+                           [this](const store::Record& record) {
+                             const auto it = entries_.find(
+                                 std::string(store::IdOfKey(record.key)));
+                             if (it == entries_.end()) return absl::OkStatus();
+                             const auto status =
+                                 store::DecodeStatus(record.key, record);
+                             Entry& entry = it->second;
+                             entry.told = status.ok() && SaysFailed(*status);
+                             // It was made, and there was no time to say so.
+                             if (entry.due > context_.clock->Now()) {
+                               TellInForce(it->first, entry);
+                             }
+                             return absl::OkStatus();
+                           })
+          .status());
   SALLYPORT_ASSIGN_OR_RETURN(changes_,
                              context_.store->Watch(Prefix(), revision));
   return Follow();
@@ -173,7 +167,7 @@ absl::Status Renewals::Take(const store::Record& record) {
   entry.not_after = domain::FirstExpiry(chain);
   entry.failures = 0;
   // Somebody else had it made.
-  if (entry.told) entry.told = !Tell(name, /*failed=*/false, "", "").ok();
+  TellInForce(id, entry);
   SetDue(id, entry,
          domain::RenewalTime(version->create_time, entry.not_after,
                              certificates_->issuing().renew_percent));
@@ -237,7 +231,7 @@ void Renewals::Attend(const std::string& id) {
   if (attempt.status.ok()) {
     // The new version says when it is due.
     SetDue(id, entry, now + kFirstRenewalRetry);
-    if (entry.told) entry.told = !Tell(name, /*failed=*/false, "", "").ok();
+    TellInForce(id, entry);
   } else {
     ++entry.failures;
     attempt.next = now + WaitAfter(entry.failures);
@@ -255,6 +249,11 @@ void Renewals::Attend(const std::string& id) {
     ++(attempt.status.ok() ? counts_.renewed : counts_.failed);
   }
   report_(attempt);
+}
+
+void Renewals::TellInForce(const std::string& id, Entry& entry) {
+  if (!entry.told) return;
+  entry.told = !Tell(ServerCertificateName(id), /*failed=*/false, "", "").ok();
 }
 
 absl::Status Renewals::Tell(const ServerCertificateName& name, bool failed,

@@ -80,6 +80,8 @@ class Renewals {
   void Attend(const std::string& id);
   absl::Status Renew(const domain::ServerCertificateName& name,
                      const Entry& entry);
+  // When its condition says that it failed: that it no longer does.
+  void TellInForce(const std::string& id, Entry& entry);
   // Says that it failed, or no longer does.
   absl::Status Tell(const domain::ServerCertificateName& name, bool failed,
                     const std::string& reason, const std::string& message);

@@ -11,6 +11,7 @@
 #include "config_service/service/limits.h"
 #include "config_service/service/resources.h"
 #include "config_service/store/domain_records.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/keys.h"
 #include "pki/x509/distinguished_name.h"
 
@@ -138,16 +139,11 @@ absl::Status ServedCertificates::Load() {
   certificate_changes_.reset();
   store::ListRequest request;
   request.prefix = store::CollectionPrefix<DomainNameName>();
-  while (true) {
-    SALLYPORT_ASSIGN_OR_RETURN(const store::ListPage page,
-                               store_->List(request));
-    for (const store::Record& record : page.records) {
-      SALLYPORT_RETURN_IF_ERROR(TakeDomain(record));
-    }
-    domains_at_ = page.revision;
-    if (!page.more) break;
-    request.Continue(page);
-  }
+  SALLYPORT_ASSIGN_OR_RETURN(
+      domains_at_, store::ForEachRecord(*store_, request,
+                                        [this](const store::Record& record) {
+                                          return TakeDomain(record);
+                                        }));
   // What is shown was read later than the domains, perhaps; changes since then
   // are looked at again.
   certificates_at_ = domains_at_;
