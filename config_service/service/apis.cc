@@ -45,12 +45,8 @@ constexpr size_t kGeneratedIdLength = 10;
 constexpr MaskField<Api> kApiFields[] = {
     {"display_name",
      [](const Api& from, Api& to) { to.display_name = from.display_name; }},
-    {"description",
-     [](const Api& from, Api& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels", [](const Api& from,
-                  Api& to) { to.metadata.labels = from.metadata.labels; }},
+    kDescriptionField<Api>,
+    kLabelsField<Api>,
     {"endpoint_type",
      [](const Api& from, Api& to) { to.endpoint_type = from.endpoint_type; }},
     {"disable_default_endpoint",
@@ -134,12 +130,8 @@ constexpr absl::string_view kRouteOutputOnly[] = {
 };
 
 constexpr MaskField<Stage> kStageFields[] = {
-    {"description",
-     [](const Stage& from, Stage& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels", [](const Stage& from,
-                  Stage& to) { to.metadata.labels = from.metadata.labels; }},
+    kDescriptionField<Stage>,
+    kLabelsField<Stage>,
     {"deployment",
      [](const Stage& from, Stage& to) { to.deployment = from.deployment; }},
     {"variables",
@@ -155,10 +147,7 @@ constexpr absl::string_view kStageOutputOnly[] = {
 };
 
 constexpr MaskField<Deployment> kDeploymentFields[] = {
-    {"description",
-     [](const Deployment& from, Deployment& to) {
-       to.metadata.description = from.metadata.description;
-     }},
+    kDescriptionField<Deployment>,
 };
 constexpr absl::string_view kDeploymentOutputOnly[] = {
     "name",   "etag",        "revision", "create_time",
@@ -274,6 +263,23 @@ template <typename Name>
 absl::StatusOr<Name> NameOfRecord(const typename Name::Parent& parent,
                                   const store::Record& record) {
   return Name(parent, store::IdOfKey(record.key));
+}
+
+// Deletes the routes, stages or deployments of an API with it.
+template <typename Name, typename Decode>
+absl::Status DeleteParts(Transaction& transaction, const ApiName& api,
+                         Decode decode) {
+  SALLYPORT_ASSIGN_OR_RETURN(
+      std::vector<store::Record> records,
+      transaction.List(store::ChildrenPrefix<Name>(api)));
+  for (store::Record& record : records) {
+    SALLYPORT_ASSIGN_OR_RETURN(const Name name,
+                               NameOfRecord<Name>(api, record));
+    SALLYPORT_ASSIGN_OR_RETURN(const auto part, decode(name, record));
+    transaction.DeletePart(std::move(record.key));
+    transaction.SetReferences(name.ToString(), ReferencesOf(part), {});
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TooMany(absl::string_view what, size_t limit) {
@@ -418,44 +424,18 @@ absl::Status Apis::DeleteApi(const Caller& caller, const Write& write,
       context_, caller, write, name, etag,
       [&](Transaction& transaction, const Api&) -> absl::Status {
         SALLYPORT_RETURN_IF_ERROR(transaction.CheckUnused(name.ToString()));
-        SALLYPORT_ASSIGN_OR_RETURN(
-            std::vector<store::Record> routes,
-            transaction.List(store::ChildrenPrefix<RouteName>(name)));
-        for (store::Record& record : routes) {
-          SALLYPORT_ASSIGN_OR_RETURN(const RouteName route_name,
-                                     NameOfRecord<RouteName>(name, record));
-          SALLYPORT_ASSIGN_OR_RETURN(const Route route,
-                                     store::Decode(route_name, record));
-          transaction.DeletePart(std::move(record.key));
-          transaction.SetReferences(route_name.ToString(), ReferencesOf(route),
-                                    {});
-        }
-        SALLYPORT_ASSIGN_OR_RETURN(
-            std::vector<store::Record> stages,
-            transaction.List(store::ChildrenPrefix<StageName>(name)));
-        for (store::Record& record : stages) {
-          SALLYPORT_ASSIGN_OR_RETURN(const StageName stage_name,
-                                     NameOfRecord<StageName>(name, record));
-          SALLYPORT_ASSIGN_OR_RETURN(const Stage stage,
-                                     store::Decode(stage_name, record));
-          transaction.DeletePart(std::move(record.key));
-          transaction.SetReferences(stage_name.ToString(), ReferencesOf(stage),
-                                    {});
-        }
-        SALLYPORT_ASSIGN_OR_RETURN(
-            std::vector<store::Record> deployments,
-            transaction.List(store::ChildrenPrefix<DeploymentName>(name)));
-        for (store::Record& record : deployments) {
-          SALLYPORT_ASSIGN_OR_RETURN(
-              const DeploymentName deployment_name,
-              NameOfRecord<DeploymentName>(name, record));
-          SALLYPORT_ASSIGN_OR_RETURN(const Deployment deployment,
-                                     Decode(deployment_name, record));
-          transaction.DeletePart(std::move(record.key));
-          transaction.SetReferences(deployment_name.ToString(),
-                                    ReferencesOf(deployment), {});
-        }
-        return absl::OkStatus();
+        const auto decode = [](const auto& part, const store::Record& record) {
+          return store::Decode(part, record);
+        };
+        SALLYPORT_RETURN_IF_ERROR(
+            DeleteParts<RouteName>(transaction, name, decode));
+        SALLYPORT_RETURN_IF_ERROR(
+            DeleteParts<StageName>(transaction, name, decode));
+        return DeleteParts<DeploymentName>(
+            transaction, name,
+            [this](const DeploymentName& part, const store::Record& record) {
+              return Decode(part, record);
+            });
       });
 }
 

@@ -27,14 +27,8 @@ using domain::Violations;
 namespace {
 
 constexpr MaskField<CertificateList> kFields[] = {
-    {"description",
-     [](const CertificateList& from, CertificateList& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const CertificateList& from, CertificateList& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<CertificateList>,
+    kLabelsField<CertificateList>,
     {"kind", [](const CertificateList& from,
                 CertificateList& to) { to.kind = from.kind; }},
     {"everywhere",

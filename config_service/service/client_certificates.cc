@@ -31,14 +31,8 @@ constexpr size_t kGeneratedIdLength = 10;
 constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
 constexpr MaskField<ClientCertificate> kFields[] = {
-    {"description",
-     [](const ClientCertificate& from, ClientCertificate& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const ClientCertificate& from, ClientCertificate& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<ClientCertificate>,
+    kLabelsField<ClientCertificate>,
 };
 
 constexpr absl::string_view kOutputOnly[] = {

@@ -49,14 +49,8 @@ void CopyMutualTls(const DomainName& from, DomainName& to) {
 }
 
 constexpr MaskField<DomainName> kFields[] = {
-    {"description",
-     [](const DomainName& from, DomainName& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const DomainName& from, DomainName& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<DomainName>,
+    kLabelsField<DomainName>,
     {"fleets",
      [](const DomainName& from, DomainName& to) { to.fleets = from.fleets; }},
     {"endpoint_type",

@@ -28,12 +28,8 @@ using domain::Violations;
 namespace {
 
 constexpr MaskField<Fleet> kFields[] = {
-    {"description",
-     [](const Fleet& from, Fleet& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels", [](const Fleet& from,
-                  Fleet& to) { to.metadata.labels = from.metadata.labels; }},
+    kDescriptionField<Fleet>,
+    kLabelsField<Fleet>,
     {"listen_address",
      [](const Fleet& from, Fleet& to) {
        to.listen_address = from.listen_address;

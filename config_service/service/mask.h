@@ -23,6 +23,17 @@ struct MaskField {
   void (*copy)(const T& from, T& to);
 };
 
+// Fields that all resources have.
+template <typename T>
+constexpr MaskField<T> kDescriptionField = {
+    "description", [](const T& from, T& to) {
+      to.metadata.description = from.metadata.description;
+    }};
+template <typename T>
+constexpr MaskField<T> kLabelsField = {
+    "labels",
+    [](const T& from, T& to) { to.metadata.labels = from.metadata.labels; }};
+
 // ApplyMask: copies the fields that `mask` names: by their paths, by that of a
 // message which has them ("source" for "source.uri"), or "*" for all.
 // `ignored` are output-only fields, which are left out of account.

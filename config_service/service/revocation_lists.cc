@@ -23,14 +23,8 @@ namespace {
 constexpr absl::string_view kContent = "content";
 
 constexpr MaskField<RevocationList> kFields[] = {
-    {"description",
-     [](const RevocationList& from, RevocationList& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const RevocationList& from, RevocationList& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<RevocationList>,
+    kLabelsField<RevocationList>,
     // Comes beside the resource.
     {kContent, [](const RevocationList&, RevocationList&) {}},
 };

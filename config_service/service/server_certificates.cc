@@ -39,14 +39,8 @@ void CopyIssuance(const ServerCertificate& from, ServerCertificate& to) {
 }
 
 constexpr MaskField<ServerCertificate> kFields[] = {
-    {"description",
-     [](const ServerCertificate& from, ServerCertificate& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const ServerCertificate& from, ServerCertificate& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<ServerCertificate>,
+    kLabelsField<ServerCertificate>,
     // Looked at only to say that it cannot be changed.
     {"issuance", [](const ServerCertificate& from,
                     ServerCertificate& to) { to.issuance = from.issuance; }},

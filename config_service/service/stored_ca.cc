@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "config_service/domain/server_certificate.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/errors.h"
 #include "config_service/store/ca_record.h"
@@ -66,16 +67,10 @@ absl::StatusOr<StoredCa> StoredCa::Open(store::Store& store,
   }
   SALLYPORT_ASSIGN_OR_RETURN(const store::CaRecord record,
                              store::DecodeCa(*got->record, sealer));
-  std::string der;
-  pki::ReadPem(record.certificate_pem, record.certificate_pem.size(),
-               [&](const pki::PemBlock& block) {
-                 der = std::string(block.data);
-                 return true;
-               });
-  auto certificate = pki::Certificate::Parse(der);
-  if (!certificate.ok()) return broken("has no certificate");
+  auto chain = domain::ReadStoredChain(record.certificate_pem);
+  if (!chain.ok() || chain->empty()) return broken("has no certificate");
   StoredCa out;
-  out.certificate = *std::move(certificate);
+  out.certificate = std::move(chain->front());
   pki::PrivateKey::ReadResult key =
       pki::PrivateKey::FromPem(record.private_key_pem);
   if (key.key == nullptr || !key.key->BelongsTo(*out.certificate)) {

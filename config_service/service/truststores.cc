@@ -33,14 +33,8 @@ constexpr size_t kPollPageSize = 500;
 constexpr absl::Duration kPollRetry = absl::Seconds(5);
 
 constexpr MaskField<Truststore> kFields[] = {
-    {"description",
-     [](const Truststore& from, Truststore& to) {
-       to.metadata.description = from.metadata.description;
-     }},
-    {"labels",
-     [](const Truststore& from, Truststore& to) {
-       to.metadata.labels = from.metadata.labels;
-     }},
+    kDescriptionField<Truststore>,
+    kLabelsField<Truststore>,
     {"source.uri", [](const Truststore& from,
                       Truststore& to) { to.source.uri = from.source.uri; }},
     {"source.object_version",
