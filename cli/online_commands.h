@@ -15,7 +15,7 @@ struct OnlineCommand {
   const char* help;
 };
 
-constexpr std::array<OnlineCommand, 21> kOnlineCommands = {{
+constexpr std::array<OnlineCommand, 23> kOnlineCommands = {{
     {"get", "Show resources"},
     {"list", "List resources of a kind"},
     {"create", "Make a resource"},
@@ -37,6 +37,8 @@ constexpr std::array<OnlineCommand, 21> kOnlineCommands = {{
     {"proxy-cert", "Have a node's certificate issued"},
     {"bootstrap", "Print the Envoy bootstrap of a node"},
     {"token", "Make a token for the API"},
+    {"export-state", "Write everything to a file: a backup"},
+    {"import-state", "Put such a file in the place of what there is"},
 }};
 
 }  // namespace sallyport::cli

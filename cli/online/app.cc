@@ -4,6 +4,7 @@
 #include "cli/online/apply.h"
 #include "cli/online/node_commands.h"
 #include "cli/online/resource_commands.h"
+#include "cli/online/state_commands.h"
 
 namespace sallyport::cli::online {
 namespace {
@@ -31,6 +32,7 @@ void AddCommands(CLI::App& app, ClientOptions& options, Command& selected) {
   AddResourceCommands(app, options, selected);
   AddApplyCommands(app, options, selected);
   AddNodeCommands(app, options, selected);
+  AddStateCommands(app, options, selected);
   app.footer(kFooter);
   Polish(app);
 }

@@ -26,19 +26,27 @@ class AuditLogService final : public proto::AuditLog::Service,
   grpc::Status GetAuditEntry(ServerContext* context,
                              const proto::GetAuditEntryRequest* request,
                              proto::AuditEntry* response) override {
-    return Run(context, __func__,
-               [&](const Caller&, absl::string_view) -> absl::Status {
-                 absl::string_view rest = request->name();
-                 int64_t revision = 0;
-                 if (!absl::ConsumePrefix(&rest, "auditEntries/") ||
-                     !absl::SimpleAtoi(rest, &revision) || revision <= 0) {
-                   domain::Violations violations;
-                   violations.Add("name", domain::Reason::kNameMalformed,
-                                  "is not of the form auditEntries/REVISION");
-                   return violations.ToStatus();
-                 }
-                 return Answer(audit_log_->Get(revision), *response);
-               });
+    return Run(
+        context, __func__,
+        [&](const Caller&, absl::string_view) -> absl::Status {
+          absl::string_view rest = request->name();
+          absl::string_view imported_from;
+          int64_t revision = 0;
+          const bool is_name = absl::ConsumePrefix(&rest, "auditEntries/");
+          const size_t dash = rest.rfind('-');
+          if (dash != absl::string_view::npos) {
+            imported_from = rest.substr(0, dash);
+            rest.remove_prefix(dash + 1);
+          }
+          if (!is_name || !absl::SimpleAtoi(rest, &revision) || revision <= 0) {
+            domain::Violations violations;
+            violations.Add("name", domain::Reason::kNameMalformed,
+                           "is not of the form auditEntries/REVISION or "
+                           "auditEntries/LINEAGE-REVISION");
+            return violations.ToStatus();
+          }
+          return Answer(audit_log_->Get(revision, imported_from), *response);
+        });
   }
 
   grpc::Status ListAuditEntries(

@@ -10,7 +10,10 @@ namespace sallyport::api {
 namespace proto = sallyport::config::v1;
 
 void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
-  to.set_name(absl::StrCat("auditEntries/", from.revision));
+  to.set_name(absl::StrCat("auditEntries/", from.imported_from,
+                           from.imported_from.empty() ? "" : "-",
+                           from.revision));
+  to.set_imported_from(from.imported_from);
   to.set_revision(from.revision);
   SetTime(from.time, [&] { return to.mutable_time(); });
   to.set_principal(from.principal);

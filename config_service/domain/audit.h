@@ -28,6 +28,9 @@ struct AuditEntry {
   std::string request_id;
   std::vector<Change> changes;
   std::vector<std::string> overrides;
+  // Of an entry that came with an import: the lineage of the store in which it
+  // was written, as `revision`. Empty: its own store's.
+  std::string imported_from;
 };
 
 }  // namespace sallyport::domain

@@ -148,6 +148,8 @@ constexpr Row kRows[] = {
      absl::StatusCode::kFailedPrecondition},
     {Reason::kIssuerExpires, "ISSUER_EXPIRES",
      absl::StatusCode::kFailedPrecondition},
+    {Reason::kPrivateKeyMissing, "PRIVATE_KEY_MISSING",
+     absl::StatusCode::kFailedPrecondition},
     {Reason::kDomainNameInvalid, "DOMAIN_NAME_INVALID",
      absl::StatusCode::kInvalidArgument},
     {Reason::kMutualTlsNeedsRegional, "MUTUAL_TLS_NEEDS_REGIONAL",

@@ -85,6 +85,7 @@ enum class Reason {
   kIssuerNotConfigured = 109,
   kIssuerRefusesName = 110,
   kIssuerExpires = 111,
+  kPrivateKeyMissing = 112,
   kDomainNameInvalid = 120,
   kMutualTlsNeedsRegional = 121,
   kMutualTlsNeedsTls12 = 122,

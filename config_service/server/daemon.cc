@@ -23,6 +23,7 @@
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/lists.h"
+#include "config_service/api/state.h"
 #include "config_service/api/truststores.h"
 #include "config_service/domain/violations.h"
 #include "config_service/objects/objects.h"
@@ -45,6 +46,7 @@
 #include "config_service/service/revocation_lists.h"
 #include "config_service/service/roles.h"
 #include "config_service/service/server_certificates.h"
+#include "config_service/service/state.h"
 #include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
 #include "config_service/store/sealer.h"
@@ -194,6 +196,8 @@ class DaemonImpl : public Daemon {
           });
         },
         [this]() -> bool { return stopping_; }));
+    SALLYPORT_ASSIGN_OR_RETURN(state_, service::State::Make(context_));
+    services_.push_back(api::NewStateService(state_.get(), &gate_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
@@ -233,6 +237,7 @@ class DaemonImpl : public Daemon {
     handlers.ready = [this]() -> std::string {
       if (stopping_) return "stopping";
       if (!xds_.Problem().empty()) return "the store cannot be read";
+      if (state_->restart_required()) return "restart: another CA";
       return store_->Health().ok() ? "" : "the store takes no changes";
     };
     handlers.may_see_metrics = [this](const std::string* authorization) {
@@ -368,6 +373,7 @@ class DaemonImpl : public Daemon {
   service::AuditLog audit_log_;
   std::unique_ptr<service::ProxyCa> proxy_ca_;
   std::unique_ptr<service::NodeCertificates> node_certificates_;
+  std::unique_ptr<service::State> state_;
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;

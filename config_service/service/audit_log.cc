@@ -40,39 +40,58 @@ FilterValue ValueOf(const domain::AuditEntry& entry, absl::string_view field) {
 
 }  // namespace
 
-absl::StatusOr<domain::AuditEntry> AuditLog::Get(int64_t revision) {
-  const std::string name = absl::StrCat("auditEntries/", revision);
+absl::StatusOr<domain::AuditEntry> AuditLog::Get(
+    int64_t revision, absl::string_view imported_from) {
+  const std::string name =
+      absl::StrCat("auditEntries/", imported_from,
+                   imported_from.empty() ? "" : "-", revision);
   if (revision <= 0) return NotFound("audit entry", name);
+  const auto is_it = [&](const domain::AuditEntry& entry) {
+    return entry.revision == revision && entry.imported_from == imported_from;
+  };
   // Recent ones are among the changes of their commit.
   absl::StatusOr<std::unique_ptr<store::Watcher>> watcher =
-      store_->Watch(store::kAuditPrefix, store::Revision(revision - 1));
+      imported_from.empty()
+          ? store_->Watch(store::kAuditPrefix, store::Revision(revision - 1))
+          : absl::OutOfRangeError("of another store");
   if (watcher.ok()) {
     absl::StatusOr<store::WatchBatch> batch =
         (*watcher)->Next(absl::ZeroDuration());
     if (batch.ok()) {
       for (const store::Change& change : batch->changes) {
-        if (change.record.mod_revision.value() == revision &&
-            change.kind == store::Change::Kind::kPut) {
-          return store::DecodeAuditEntry(change.record);
+        if (change.record.mod_revision.value() != revision ||
+            change.kind != store::Change::Kind::kPut) {
+          continue;
         }
+        SALLYPORT_ASSIGN_OR_RETURN(domain::AuditEntry entry,
+                                   store::DecodeAuditEntry(change.record));
+        if (is_it(entry)) return entry;
       }
       return NotFound("audit entry", name);
     }
   }
-  // Older ones have to be looked for.
+  // Older ones have to be looked for. Of those that are its own the store's
+  // revision says enough.
+  const bool by_key = imported_from.empty();
   store::ListRequest list;
   list.prefix = std::string(store::kAuditPrefix);
   list.limit = store::kMaxPageRecords;
-  list.what = store::ListRequest::What::kKeysOnly;
+  list.what = by_key ? store::ListRequest::What::kKeysOnly
+                     : store::ListRequest::What::kRecords;
   while (true) {
     absl::StatusOr<store::ListPage> page = store_->List(list);
     if (!page.ok()) return FromStore(page.status());
-    for (const store::Record& record : page->records) {
-      if (record.mod_revision.value() != revision) continue;
-      absl::StatusOr<store::GetResult> got = store_->Get(record.key);
-      if (!got.ok()) return FromStore(got.status());
-      if (!got->record.has_value()) return NotFound("audit entry", name);
-      return store::DecodeAuditEntry(*got->record);
+    for (store::Record& record : page->records) {
+      if (by_key) {
+        if (record.mod_revision.value() != revision) continue;
+        absl::StatusOr<store::GetResult> got = store_->Get(record.key);
+        if (!got.ok()) return FromStore(got.status());
+        if (!got->record.has_value()) continue;
+        record = *std::move(got->record);
+      }
+      SALLYPORT_ASSIGN_OR_RETURN(domain::AuditEntry entry,
+                                 store::DecodeAuditEntry(record));
+      if (is_it(entry)) return entry;
     }
     if (!page->more) return NotFound("audit entry", name);
     list.Continue(*page);

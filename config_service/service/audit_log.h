@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "config_service/domain/audit.h"
 #include "config_service/service/paging.h"
@@ -20,7 +21,10 @@ class AuditLog {
   explicit AuditLog(store::Store* store) : store_(store) {}
 
   // The entry of the commit with that revision; RESOURCE_NOT_FOUND.
-  absl::StatusOr<domain::AuditEntry> Get(int64_t revision);
+  // `imported_from`: of the store with that lineage, from which it was
+  // imported; empty: of this one.
+  absl::StatusOr<domain::AuditEntry> Get(int64_t revision,
+                                         absl::string_view imported_from = "");
   // The newest first, by the clock of the one who wrote it.
   absl::StatusOr<Page<domain::AuditEntry>> List(const PageRequest& request);
 

@@ -84,10 +84,14 @@ absl::Status Events::Watch(const Request& request, const Cancelled& cancelled,
       if (absl::StartsWith(record.key, store::kAuditPrefix)) {
         SALLYPORT_ASSIGN_OR_RETURN(const domain::AuditEntry entry,
                                    store::DecodeAuditEntry(record));
+        // What happened elsewhere, and long ago.
+        if (!entry.imported_from.empty()) continue;
         event.time = entry.time;
         for (const domain::AuditEntry::Change& of : entry.changes) {
           // Parts of a resource are not resources; it is changed with them.
+          // Nor is what was only read.
           if (absl::StrContains(of.resource, "/entries/") ||
+              of.before_json == of.after_json ||
               !Wants(request.resources, of.resource)) {
             continue;
           }

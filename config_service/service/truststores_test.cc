@@ -386,6 +386,10 @@ class RacedStore : public store::Store {
     if (auto race = std::exchange(race_, nullptr)) race(*store_);
     return store_->Apply(commit);
   }
+  absl::StatusOr<store::Revision> Replace(
+      const store::Replacement& replacement) override {
+    return store_->Replace(replacement);
+  }
   absl::StatusOr<store::GetResult> Get(absl::string_view key) override {
     return store_->Get(key);
   }

@@ -26,4 +26,11 @@ absl::StatusOr<CaRecord> DecodeCa(const Record& record, const Sealer& sealer) {
   return out;
 }
 
+absl::StatusOr<std::string> CaCertificate(const Record& record) {
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const v1::StoredCa in,
+      internal::ParseRecord<v1::StoredCa>(record.key, record.value));
+  return in.certificate_pem();
+}
+
 }  // namespace sallyport::store

@@ -27,6 +27,8 @@ absl::StatusOr<std::string> EncodeCa(absl::string_view key, const CaRecord& ca,
                                      const Sealer& sealer);
 // RECORD_DAMAGED, and the errors of Sealer::Open().
 absl::StatusOr<CaRecord> DecodeCa(const Record& record, const Sealer& sealer);
+// The certificate alone, PEM. RECORD_DAMAGED.
+absl::StatusOr<std::string> CaCertificate(const Record& record);
 
 }  // namespace sallyport::store
 

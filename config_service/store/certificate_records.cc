@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "config_service/domain/violations.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/record_io.h"
 #include "pki/x509/certificate.h"
@@ -29,6 +31,14 @@ absl::StatusOr<Secret> OpenKey(const Name& name, const Record& record,
                                const Sealer& sealer) {
   SALLYPORT_ASSIGN_OR_RETURN(
       Message in, ParseRecord<Message>(name.ToString(), record.value));
+  if (in.sealed_private_key().empty()) {
+    return domain::MakeError(
+        domain::Reason::kPrivateKeyMissing,
+        absl::StrCat(name.ToString(),
+                     " has no private key: it came with an import that had "
+                     "none; import it again"),
+        {{"resource", name.ToString()}});
+  }
   return sealer.Open(in.sealed_private_key(), KeyOf(name));
 }
 

@@ -35,7 +35,7 @@ absl::StatusOr<domain::ClientCertificate> Decode(
     const domain::ClientCertificateName& name, const Record& record);
 
 // The private key in a record that the functions above made. Errors as
-// Sealer::Open(), and RECORD_DAMAGED.
+// Sealer::Open(), RECORD_DAMAGED, and PRIVATE_KEY_MISSING.
 absl::StatusOr<Secret> OpenPrivateKey(
     const domain::ServerCertificateVersionName& name, const Record& record,
     const Sealer& sealer);

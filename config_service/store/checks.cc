@@ -74,6 +74,25 @@ std::string PreconditionProblem(const Precondition& precondition) {
   return problem.empty() ? "" : absl::StrCat("a precondition has ", problem);
 }
 
+// Adds what is wrong with `put`; `changed` are the keys that were before it.
+void CheckPut(const Put& put, absl::flat_hash_set<absl::string_view>& changed,
+              Violations& violations) {
+  violations.Add(KeyProblem(put.key));
+  if (!changed.insert(put.key).second) {
+    violations.Add(absl::StrCat("the key ", Shown(put.key), " twice"));
+  }
+  if (put.value.size() > kMaxValueBytes) {
+    violations.Add(absl::StrCat("the value of ", Shown(put.key), " has ",
+                                put.value.size(), " bytes; at most ",
+                                kMaxValueBytes, ", more is for a blob"));
+  }
+  if (put.blobs.size() > kMaxBlobsOfRecord) {
+    violations.Add(absl::StrCat("the put of ", Shown(put.key), " names ",
+                                put.blobs.size(), " blobs; at most ",
+                                kMaxBlobsOfRecord));
+  }
+}
+
 }  // namespace
 
 absl::Status CheckKey(absl::string_view key) {
@@ -106,20 +125,7 @@ absl::Status CheckCommit(const Commit& commit) {
   for (const Put& put : commit.puts) {
     bytes += put.key.size() + put.value.size() +
              put.blobs.size() * BlobDigest::kBytes;
-    violations.Add(KeyProblem(put.key));
-    if (!changed.insert(put.key).second) {
-      violations.Add(absl::StrCat("the key ", Shown(put.key), " twice"));
-    }
-    if (put.value.size() > kMaxValueBytes) {
-      violations.Add(absl::StrCat("the value of ", Shown(put.key), " has ",
-                                  put.value.size(), " bytes; at most ",
-                                  kMaxValueBytes, ", more is for a blob"));
-    }
-    if (put.blobs.size() > kMaxBlobsOfRecord) {
-      violations.Add(absl::StrCat("the put of ", Shown(put.key), " names ",
-                                  put.blobs.size(), " blobs; at most ",
-                                  kMaxBlobsOfRecord));
-    }
+    CheckPut(put, changed, violations);
   }
   for (const std::string& key : commit.deletes) {
     bytes += key.size();
@@ -133,6 +139,21 @@ absl::Status CheckCommit(const Commit& commit) {
                                 kMaxCommitBytes, " in one commit"));
   }
   return violations.ToStatus();
+}
+
+absl::Status CheckReplacement(const Replacement& replacement) {
+  Violations violations;
+  absl::flat_hash_set<absl::string_view> changed;
+  for (const Put& put : replacement.puts) CheckPut(put, changed, violations);
+  for (const std::string& prefix : replacement.kept_prefixes) {
+    violations.Add(PrefixProblem(prefix, "the kept prefix"));
+  }
+  return violations.ToStatus();
+}
+
+absl::Status ReplacementOvertaken(Revision expected, Revision current) {
+  return absl::AbortedError(absl::StrCat(
+      "the newest revision is ", current.value(), ", not ", expected.value()));
 }
 
 absl::Status CheckListRequest(const ListRequest& request) {

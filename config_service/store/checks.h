@@ -21,6 +21,12 @@ absl::Status CheckPrefix(absl::string_view prefix);
 // InvalidArgument with everything that is wrong with `commit` by itself.
 absl::Status CheckCommit(const Commit& commit);
 
+// The same for `replacement`.
+absl::Status CheckReplacement(const Replacement& replacement);
+
+// The Aborted error for a replacement that came too late.
+absl::Status ReplacementOvertaken(Revision expected, Revision current);
+
 // InvalidArgument with everything that is wrong with `request` by itself.
 absl::Status CheckListRequest(const ListRequest& request);
 

@@ -62,6 +62,7 @@ class MemoryStore : public Store {
 
   const Lineage& lineage() const override { return lineage_; }
   absl::StatusOr<Revision> Apply(const Commit& commit) override;
+  absl::StatusOr<Revision> Replace(const Replacement& replacement) override;
   absl::StatusOr<GetResult> Get(absl::string_view key) override;
   absl::StatusOr<GetResult> Get(absl::string_view key, Revision at) override;
   absl::StatusOr<ListPage> List(const ListRequest& request) override;
@@ -194,6 +195,55 @@ absl::StatusOr<Revision> MemoryStore::Apply(const Commit& commit) {
   log_.push_back(std::move(changed));
   revision_ = next;
   Compact();
+  committed_.SignalAll();
+  return revision_;
+}
+
+absl::StatusOr<Revision> MemoryStore::Replace(const Replacement& replacement) {
+  SALLYPORT_RETURN_IF_ERROR(CheckReplacement(replacement));
+  absl::MutexLock lock(&mu_);
+  if (replacement.expected != revision_) {
+    return ReplacementOvertaken(replacement.expected, revision_);
+  }
+  for (const Put& put : replacement.puts) {
+    for (const BlobDigest& digest : put.blobs) {
+      if (!blobs_.contains(digest)) return BlobMissing(put.key, digest);
+    }
+  }
+  const Revision next(revision_.value() + 1);
+  Entries entries;
+  for (const Put& put : replacement.puts) {
+    Entry entry;
+    entry.revision = next;
+    entry.create_revision = next;
+    entry.version = 1;
+    entry.content =
+        std::make_shared<const Content>(Content{put.value, put.blobs});
+    for (const BlobDigest& digest : put.blobs) ++blobs_[digest].references;
+    entries[put.key].push_back(std::move(entry));
+  }
+  for (auto& [key, of_key] : entries_) {
+    const Entry* const newest = Visible(of_key, revision_);
+    const bool kept = newest != nullptr && entries.find(key) == entries.end() &&
+                      std::any_of(replacement.kept_prefixes.begin(),
+                                  replacement.kept_prefixes.end(),
+                                  [&key = key](const std::string& prefix) {
+                                    return absl::StartsWith(key, prefix);
+                                  });
+    for (const Entry& entry : of_key) {
+      if (kept && &entry == newest) {
+        entries[key].push_back(entry);
+      } else {
+        Release(entry);
+      }
+    }
+  }
+  entries_ = std::move(entries);
+  records_ = static_cast<int64_t>(entries_.size());
+  all_entries_ = records_;
+  log_.clear();
+  revision_ = next;
+  compacted_ = next;
   committed_.SignalAll();
   return revision_;
 }

@@ -175,6 +175,10 @@ std::string Encode(const domain::AuditEntry& entry) {
   for (const std::string& override : entry.overrides) {
     out.add_overrides(override);
   }
+  if (!entry.imported_from.empty()) {
+    out.set_origin_lineage(entry.imported_from);
+    out.set_origin_revision(entry.revision);
+  }
   return Bytes(out);
 }
 
@@ -201,6 +205,10 @@ absl::StatusOr<domain::AuditEntry> DecodeAuditEntry(const Record& record) {
     out.changes.push_back(std::move(change));
   }
   out.overrides.assign(in.overrides().begin(), in.overrides().end());
+  if (!in.origin_lineage().empty()) {
+    out.imported_from = in.origin_lineage();
+    out.revision = in.origin_revision();
+  }
   return out;
 }
 

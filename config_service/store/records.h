@@ -34,6 +34,7 @@ absl::StatusOr<domain::TruststoreVersion> Decode(
     const domain::TruststoreVersionName& name, const Record& record);
 BlobDigest BlobOf(const domain::TruststoreVersion& version);
 
+// The revision is that of the record, or, of an imported entry, its own.
 std::string Encode(const domain::AuditEntry& entry);
 absl::StatusOr<domain::AuditEntry> DecodeAuditEntry(const Record& record);
 

@@ -263,6 +263,16 @@ struct Commit {
   std::vector<std::string> deletes;
 };
 
+// Replacement: a whole state in the place of another.
+struct Replacement {
+  // The newest revision, as far as the caller knows.
+  Revision expected;
+  // Keys that begin with one of these stay as they are, unless they are put.
+  std::vector<std::string> kept_prefixes;
+  // Each key once, in any order.
+  std::vector<Put> puts;
+};
+
 struct GetResult {
   // The revision at which this was read.
   Revision revision;
@@ -412,6 +422,15 @@ class Store {
   // twice; all of these are in the message. Aborted: see Precondition; the
   // first that fails is named.
   virtual absl::StatusOr<Revision> Apply(const Commit& commit) = 0;
+
+  // Replaces all records: all of it or nothing, in one revision, which is
+  // returned once it is durable. There may be any number of puts; the limits of
+  // one record hold. History begins anew: nothing before that revision can be
+  // read or watched from. Other commits wait until it is done.
+  //
+  // InvalidArgument: as Apply(). Aborted: `expected` is not the newest revision
+  // any more.
+  virtual absl::StatusOr<Revision> Replace(const Replacement& replacement) = 0;
 
   // The record of `key` at the newest revision, or at `at`.
   virtual absl::StatusOr<GetResult> Get(absl::string_view key) = 0;

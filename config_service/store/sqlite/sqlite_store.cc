@@ -181,6 +181,7 @@ class SqliteStoreImpl : public SqliteStore {
   const OpenReport& open_report() const override { return report_; }
   const Lineage& lineage() const override { return lineage_; }
   absl::StatusOr<Revision> Apply(const Commit& commit) override;
+  absl::StatusOr<Revision> Replace(const Replacement& replacement) override;
   absl::StatusOr<GetResult> Get(absl::string_view key) override;
   absl::StatusOr<GetResult> Get(absl::string_view key, Revision at) override;
   absl::StatusOr<ListPage> List(const ListRequest& request) override;
@@ -243,6 +244,17 @@ class SqliteStoreImpl : public SqliteStore {
   absl::Status ApplyIn(Connection& connection, State& state,
                        const Commit& commit,
                        absl::StatusOr<Revision>& result) const;
+  absl::Status ReplaceIn(Connection& connection, State& state,
+                         const Replacement& replacement,
+                         absl::StatusOr<Revision>& result) const;
+  // Sets `ids` to those of the blobs that `put` names, or `missing` to the
+  // error that says which is not there.
+  static absl::Status FindBlobs(Connection& connection, const Put& put,
+                                std::vector<int64_t>& ids,
+                                absl::Status& missing);
+  // Removes every entry but the newest of keys under one of `prefixes`.
+  absl::Status RemoveAllBut(Connection& connection,
+                            std::vector<std::string> prefixes) const;
   // Sets `holds` to OK, or to why the precondition does not hold.
   static absl::Status Check(Connection& connection, const State& state,
                             const Precondition& precondition,
@@ -841,16 +853,12 @@ absl::Status SqliteStoreImpl::ApplyIn(Connection& connection, State& state,
   }
   std::vector<std::vector<int64_t>> blobs(commit.puts.size());
   for (size_t i = 0; i < commit.puts.size(); ++i) {
-    for (const BlobDigest& digest : commit.puts[i].blobs) {
-      Statement find = connection.Use("SELECT id FROM blobs WHERE digest = ?");
-      find.BindBlob(1, digest.bytes());
-      const bool found = find.Step();
-      if (found) blobs[i].push_back(find.Int(0));
-      SALLYPORT_RETURN_IF_ERROR(find.Finish());
-      if (!found) {
-        result = BlobMissing(commit.puts[i].key, digest);
-        return absl::OkStatus();
-      }
+    absl::Status missing;
+    SALLYPORT_RETURN_IF_ERROR(
+        FindBlobs(connection, commit.puts[i], blobs[i], missing));
+    if (!missing.ok()) {
+      result = missing;
+      return absl::OkStatus();
     }
   }
   // From here on there are writes: any error rolls the transaction back.
@@ -865,6 +873,110 @@ absl::Status SqliteStoreImpl::ApplyIn(Connection& connection, State& state,
     SALLYPORT_RETURN_IF_ERROR(DeleteIn(connection, next, key));
   }
   if (next.entries != entries) state = next;
+  result = state.revision;
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStoreImpl::FindBlobs(Connection& connection, const Put& put,
+                                        std::vector<int64_t>& ids,
+                                        absl::Status& missing) {
+  for (const BlobDigest& digest : put.blobs) {
+    Statement find = connection.Use("SELECT id FROM blobs WHERE digest = ?");
+    find.BindBlob(1, digest.bytes());
+    const bool found = find.Step();
+    if (found) ids.push_back(find.Int(0));
+    SALLYPORT_RETURN_IF_ERROR(find.Finish());
+    if (!found) {
+      missing = BlobMissing(put.key, digest);
+      return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Revision> SqliteStoreImpl::Replace(
+    const Replacement& replacement) {
+  SALLYPORT_RETURN_IF_ERROR(CheckReplacement(replacement));
+  absl::StatusOr<Revision> result = Revision();
+  Job job;
+  for (const Put& put : replacement.puts) {
+    job.bytes += put.key.size() + put.value.size();
+  }
+  job.work = [this, &replacement, &result](Connection& connection,
+                                           State& state) {
+    return ReplaceIn(connection, state, replacement, result);
+  };
+  SALLYPORT_RETURN_IF_ERROR(Run(job));
+  return result;
+}
+
+absl::Status SqliteStoreImpl::RemoveAllBut(
+    Connection& connection, std::vector<std::string> prefixes) const {
+  // The grace of their blobs begins now.
+  Statement used = connection.Use(
+      "UPDATE blobs SET last_used = ? WHERE id IN (SELECT blob FROM "
+      "blob_references)");
+  SALLYPORT_RETURN_IF_ERROR(used.BindInt(1, NowSeconds()).Run());
+  Statement history = connection.Use(
+      "DELETE FROM entries WHERE superseded <> ? OR version = 0");
+  SALLYPORT_RETURN_IF_ERROR(history.BindInt(1, kNewest).Run());
+  // What is between the kept ranges goes.
+  std::sort(prefixes.begin(), prefixes.end());
+  std::string begin;
+  const auto remove = [&](const std::string& end) {
+    Statement gap =
+        connection.Use("DELETE FROM entries WHERE key >= ? AND key < ?");
+    return gap.BindBlob(1, begin).BindBlob(2, end).Run();
+  };
+  for (const std::string& prefix : prefixes) {
+    if (begin < prefix) SALLYPORT_RETURN_IF_ERROR(remove(prefix));
+    begin = std::max(begin, UpperBound(prefix));
+  }
+  SALLYPORT_RETURN_IF_ERROR(remove(UpperBound("")));
+  Statement references = connection.Use(
+      "DELETE FROM blob_references WHERE entry NOT IN (SELECT id FROM "
+      "entries)");
+  return references.Run();
+}
+
+absl::Status SqliteStoreImpl::ReplaceIn(
+    Connection& connection, State& state, const Replacement& replacement,
+    absl::StatusOr<Revision>& result) const {
+  if (replacement.expected != state.revision) {
+    result = ReplacementOvertaken(replacement.expected, state.revision);
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<int64_t>> blobs(replacement.puts.size());
+  for (size_t i = 0; i < replacement.puts.size(); ++i) {
+    absl::Status missing;
+    SALLYPORT_RETURN_IF_ERROR(
+        FindBlobs(connection, replacement.puts[i], blobs[i], missing));
+    if (!missing.ok()) {
+      result = missing;
+      return absl::OkStatus();
+    }
+  }
+  // From here on there are writes: any error rolls the transaction back.
+  SALLYPORT_RETURN_IF_ERROR(
+      RemoveAllBut(connection, replacement.kept_prefixes));
+  for (const Put& put : replacement.puts) {
+    Statement before = connection.Use("DELETE FROM entries WHERE key = ?");
+    SALLYPORT_RETURN_IF_ERROR(before.BindBlob(1, put.key).Run());
+  }
+  State next = state;
+  next.revision = Revision(state.revision.value() + 1);
+  next.compacted = next.revision;
+  {
+    Statement count = connection.Use("SELECT COUNT(*) FROM entries");
+    if (count.Step()) next.entries = count.Int(0);
+    SALLYPORT_RETURN_IF_ERROR(count.Finish());
+    next.records = next.entries;
+  }
+  for (size_t i = 0; i < replacement.puts.size(); ++i) {
+    SALLYPORT_RETURN_IF_ERROR(
+        PutIn(connection, next, replacement.puts[i], blobs[i]));
+  }
+  state = next;
   result = state.revision;
   return absl::OkStatus();
 }

@@ -375,6 +375,120 @@ TEST_P(StoreConformance, SaysEverythingThatIsWrongWithACommit) {
   }
 }
 
+// ----------------------------------------------------------- replacements
+
+Replacement ReplaceBy(Revision expected, const std::vector<std::string>& keys,
+                      const std::string& value) {
+  Replacement replacement;
+  replacement.expected = expected;
+  for (const std::string& key : keys) {
+    replacement.puts.push_back({key, value, {}});
+  }
+  return replacement;
+}
+
+TEST_P(StoreConformance, ReplacesEverythingInOneRevision) {
+  MustApply(PutAll({"a/1", "a/2", "b/1", "c/1", "d"}, "old"));
+  MustPut("b/1", "newer");
+  const Revision before = MustDelete("c/1");
+  // More than one commit takes.
+  std::vector<std::string> keys = {"a/1", "b/2"};
+  for (size_t i = 0; i < kMaxCommitOperations; ++i) {
+    keys.push_back(absl::StrFormat("z/%05d", i));
+  }
+  Replacement replacement = ReplaceBy(before, keys, "new");
+  // The second is within the first.
+  replacement.kept_prefixes = {"b/", "b/1", "e"};
+  replacement.puts.push_back({"b/3", "put among the kept", {}});
+  const absl::StatusOr<Revision> revision = store().Replace(replacement);
+  ASSERT_TRUE(revision.ok()) << revision.status();
+  EXPECT_EQ(revision->value(), before.value() + 1);
+  EXPECT_EQ(Listed("a"), "a/1=new");
+  EXPECT_EQ(Listed("b"), "b/1=newer b/2=new b/3=put among the kept");
+  EXPECT_EQ(Listed("c"), "");
+  EXPECT_EQ(Listed("d"), "");
+  EXPECT_EQ(ValueOf(keys.back()), "new");
+  const auto got = store().Get("a/1");
+  EXPECT_EQ(got->record->create_revision, *revision);
+  EXPECT_EQ(got->record->version, 1);
+  const auto stats = store().Stats();
+  EXPECT_EQ(stats->records, static_cast<int64_t>(keys.size()) + 2);
+  EXPECT_EQ(stats->history_entries, 0);
+  // And it goes on from there, also after a restart.
+  Reopen();
+  EXPECT_EQ(store().Stats()->revision, *revision);
+  EXPECT_EQ(Listed("b"), "b/1=newer b/2=new b/3=put among the kept");
+  EXPECT_EQ(MustPut("b/2", "then").value(), revision->value() + 1);
+  EXPECT_EQ(ValueAt("b/2", *revision), "new");
+}
+
+TEST_P(StoreConformance, BeginsItsHistoryAnewWithAReplacement) {
+  const Revision first = MustPut("a", "1");
+  const auto watcher = store().Watch("", first);
+  ASSERT_TRUE(watcher.ok());
+  const Revision before = MustPut("a", "2");
+  const absl::StatusOr<Revision> revision =
+      store().Replace(ReplaceBy(before, {"b"}, "3"));
+  ASSERT_TRUE(revision.ok()) << revision.status();
+  EXPECT_EQ(CodeOf((*watcher)->Next(kLong)), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(CodeOf(store().Get("a", before)), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(CodeOf(store().Watch("", before)), absl::StatusCode::kOutOfRange);
+  ListRequest list;
+  list.at = before;
+  EXPECT_EQ(CodeOf(store().List(list)), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(ValueAt("b", *revision), "3");
+  const auto next = store().Watch("", *revision);
+  ASSERT_TRUE(next.ok()) << next.status();
+  MustPut("c", "4");
+  EXPECT_EQ(Text((*next)->Next(kLong)), "4+c=4@4");
+}
+
+TEST_P(StoreConformance, ReplacesNothingThatCannotBeReplaced) {
+  const Revision first = MustPut("a", "1");
+  MustPut("a", "2");
+  EXPECT_EQ(CodeOf(store().Replace(ReplaceBy(first, {"b"}, "3"))),
+            absl::StatusCode::kAborted);
+  const Revision now = store().Stats()->revision;
+  Replacement replacement = ReplaceBy(now, {"b"}, "3");
+  replacement.puts[0].blobs.push_back(BlobDigest::Of("nothing"));
+  EXPECT_EQ(CodeOf(store().Replace(replacement)),
+            absl::StatusCode::kFailedPrecondition);
+  for (const Replacement& bad :
+       {ReplaceBy(now, {"b", "b"}, "3"), ReplaceBy(now, {""}, "3"),
+        ReplaceBy(now, {std::string(kMaxKeyBytes + 1, 'k')}, "3"),
+        ReplaceBy(now, {"b"}, std::string(kMaxValueBytes + 1, 'v'))}) {
+    EXPECT_EQ(CodeOf(store().Replace(bad)), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(Listed(""), "a=2");
+  EXPECT_EQ(ValueAt("a", first), "1");
+}
+
+TEST_P(StoreConformance, CollectsTheBlobsThatAReplacementLeavesBehind) {
+  FakeClock clock(absl::FromUnixSeconds(1000000));
+  EngineOptions options;
+  options.clock = &clock;
+  store(options);
+  const BlobDigest old_one = MustUpload("old");
+  const BlobDigest both = MustUpload("both");
+  const BlobDigest kept = MustUpload("kept");
+  Commit commit;
+  commit.puts.push_back({"a", "1", {old_one, both}});
+  commit.puts.push_back({"kept", "1", {kept}});
+  const Revision before = MustApply(commit);
+  const BlobDigest new_one = MustUpload("new");
+  Replacement replacement = ReplaceBy(before, {"b"}, "2");
+  replacement.puts[0].blobs = {new_one, both};
+  replacement.kept_prefixes = {"kept"};
+  ASSERT_TRUE(store().Replace(replacement).ok());
+  EXPECT_EQ(*store().CollectGarbage(), 0);
+  clock.Advance(options.blob_grace + absl::Seconds(1));
+  EXPECT_EQ(*store().CollectGarbage(), 1);
+  EXPECT_EQ(CodeOf(store().OpenBlob(old_one)), absl::StatusCode::kNotFound);
+  EXPECT_EQ(BlobText(both), "both");
+  EXPECT_EQ(BlobText(new_one), "new");
+  EXPECT_EQ(BlobText(kept), "kept");
+}
+
 // ------------------------------------------------------------------- reads
 
 TEST_P(StoreConformance, ReadsThePast) {

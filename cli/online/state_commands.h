@@ -1,0 +1,17 @@
+// export-state, import-state: backup, restore, moving between stores.
+
+#ifndef SALLYPORT_CLI_ONLINE_STATE_COMMANDS_H_
+#define SALLYPORT_CLI_ONLINE_STATE_COMMANDS_H_
+
+#include "CLI/CLI.hpp"
+#include "cli/context.h"
+#include "cli/online/client.h"
+
+namespace sallyport::cli::online {
+
+// What is parsed is left in `selected`; `options` outlives it.
+void AddStateCommands(CLI::App& app, ClientOptions& options, Command& selected);
+
+}  // namespace sallyport::cli::online
+
+#endif  // SALLYPORT_CLI_ONLINE_STATE_COMMANDS_H_
