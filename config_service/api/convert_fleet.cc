@@ -133,6 +133,12 @@ void ConvertWhat(const service::ConditionChanged& from, proto::Event& to) {
   Convert(from.condition, *out.mutable_condition());
 }
 
+void ConvertWhat(const service::WarningAdded& from, proto::Event& to) {
+  proto::Event::WarningAdded& out = *to.mutable_warning_added();
+  out.set_resource(from.resource);
+  Convert(from.warning, *out.mutable_warning());
+}
+
 void ConvertWhat(const service::NodeEvent& from, proto::Event& to) {
   const std::string node = from.node.ToString();
   switch (from.kind) {

@@ -27,6 +27,7 @@
 #include "config_service/api/truststores.h"
 #include "config_service/domain/violations.h"
 #include "config_service/objects/objects.h"
+#include "config_service/server/expiry_watch.h"
 #include "config_service/server/http.h"
 #include "config_service/server/log.h"
 #include "config_service/server/metrics.h"
@@ -41,6 +42,7 @@
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/domain_names.h"
 #include "config_service/service/events.h"
+#include "config_service/service/expiries.h"
 #include "config_service/service/fleets.h"
 #include "config_service/service/proxy_ca.h"
 #include "config_service/service/revocation_lists.h"
@@ -146,7 +148,8 @@ class DaemonImpl : public Daemon {
         revocation_lists_(context_),
         certificate_lists_(context_),
         fleets_(context_),
-        events_(context_),
+        expiries_(context_, truststores_.bundles()),
+        events_(context_, &expiries_),
         audit_log_(store_.get()) {
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(
@@ -248,13 +251,15 @@ class DaemonImpl : public Daemon {
     };
     handlers.metrics = [this] {
       return absl::StrCat(metrics_.Text(*store_), xds_.MetricsText(),
-                          renewer_->MetricsText());
+                          renewer_->MetricsText(),
+                          ExpiryMetrics(expiries_, Clock::System().Now()));
     };
     renewer_.emplace(context_, &server_certificates_);
     SALLYPORT_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(settings_.http.host, settings_.http.port,
                                  std::move(handlers)));
     source_poller_.emplace(&truststores_, &Clock::System());
+    expiry_watch_.emplace(&expiries_, &Clock::System());
     cleaner_ = std::thread([this] { Clean(); });
     return absl::OkStatus();
   }
@@ -273,6 +278,7 @@ class DaemonImpl : public Daemon {
     xds_.Stop(grace);
     source_poller_.reset();
     renewer_.reset();
+    expiry_watch_.reset();
     if (cleaner_.joinable()) cleaner_.join();
   }
 
@@ -369,6 +375,7 @@ class DaemonImpl : public Daemon {
   service::RevocationLists revocation_lists_;
   service::CertificateLists certificate_lists_;
   service::Fleets fleets_;
+  service::Expiries expiries_;
   service::Events events_;
   service::AuditLog audit_log_;
   std::unique_ptr<service::ProxyCa> proxy_ca_;
@@ -382,6 +389,7 @@ class DaemonImpl : public Daemon {
   absl::Notification stop_cleaning_;
   std::optional<SourcePoller> source_poller_;
   std::optional<Renewer> renewer_;
+  std::optional<ExpiryWatch> expiry_watch_;
   std::thread cleaner_;
   int admin_port_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "config_service/service/api_mappings.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "config_service/service/errors.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/programmed.h"
 #include "config_service/service/resources.h"
 #include "pki/crypto/crypto.h"
 
@@ -164,6 +166,17 @@ absl::StatusOr<ApiMappingView> ApiMappings::View(ApiMapping mapping) {
       ReadResource(*context_.store, mapping.stage.parent());
   for (const absl::Status& status : {domain_name.status(), api.status()}) {
     if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  if (domain_name.ok()) {
+    // A change of its stage is one of what it serves.
+    const int64_t revision =
+        std::max(mapping.metadata.revision,
+                 stage.ok() ? stage->metadata.revision : int64_t{0});
+    domain::SetCondition(
+        ProgrammedCondition(
+            context_.rollouts, revision, domain_name->Fleets(),
+            {mapping.name.ToString(), mapping.name.parent().ToString()}),
+        absl::InfinitePast(), mapping.conditions);
   }
   if (domain_name.ok() && api.ok()) {
     SALLYPORT_ASSIGN_OR_RETURN(const std::string suffix,

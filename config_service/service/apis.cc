@@ -19,6 +19,7 @@
 #include "config_service/service/expiry.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/programmed.h"
 #include "config_service/service/resources.h"
 #include "pki/crypto/crypto.h"
 
@@ -593,6 +594,14 @@ absl::StatusOr<StageView> Apis::View(Stage stage) {
       return certificate.status();
     }
   }
+  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<domain::FleetName> fleets,
+                             FleetsOfStage(*context_.store, stage));
+  const domain::Condition programmed =
+      ProgrammedCondition(context_.rollouts, stage.metadata.revision, fleets,
+                          {stage.name.ToString()});
+  domain::SetCondition(ClientCertificateCondition(stage, programmed),
+                       absl::InfinitePast(), stage.conditions);
+  domain::SetCondition(programmed, absl::InfinitePast(), stage.conditions);
   view.stage = std::move(stage);
   return view;
 }

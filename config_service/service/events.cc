@@ -21,8 +21,8 @@ using domain::Reason;
 
 namespace {
 
-// Events of nodes that are taken at once.
-constexpr size_t kNodeEventsAtOnce = 1000;
+// Events of nodes, and warnings, that are taken at once.
+constexpr size_t kEventsAtOnce = 1000;
 
 bool Wants(const std::vector<std::string>& resources,
            absl::string_view resource) {
@@ -58,11 +58,60 @@ absl::Status CheckResources(const std::vector<std::string>& resources) {
 
 }  // namespace
 
+absl::StatusOr<bool> Events::GiveNodeEvents(
+    const Request& request, int64_t revision, const Cancelled& cancelled,
+    absl::FunctionRef<bool(const Event&)> take, uint64_t& last) {
+  if (context_.rollouts == nullptr) return true;
+  NodeEvents events = context_.rollouts->Events(
+      last, kEventsAtOnce, absl::InfinitePast(), cancelled);
+  if (events.lost) {
+    return domain::MakeError(
+        Reason::kRevisionCompacted,
+        "events of nodes were dropped before they could be sent; list the "
+        "nodes, then watch again");
+  }
+  for (NodeEvent& node : events.events) {
+    last = node.number;
+    if (!Wants(request.resources, node.node.ToString())) continue;
+    Event event;
+    event.time = node.time;
+    event.revision = revision;
+    event.what = std::move(node);
+    if (!take(event)) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<bool> Events::GiveWarnings(
+    const Request& request, int64_t revision,
+    absl::FunctionRef<bool(const Event&)> take, uint64_t& last) {
+  if (expiries_ == nullptr) return true;
+  WarningEvents warnings = expiries_->Events(last, kEventsAtOnce);
+  if (warnings.lost) {
+    return domain::MakeError(
+        Reason::kRevisionCompacted,
+        "warnings were dropped before they could be sent; list the resources, "
+        "then watch again");
+  }
+  for (WarningEvent& warning : warnings.events) {
+    last = warning.number;
+    if (!Wants(request.resources, warning.resource)) continue;
+    Event event;
+    event.time = warning.time;
+    event.revision = revision;
+    event.what =
+        WarningAdded{std::move(warning.resource), std::move(warning.warning)};
+    if (!take(event)) return false;
+  }
+  return true;
+}
+
 absl::Status Events::Watch(const Request& request, const Cancelled& cancelled,
                            absl::FunctionRef<bool(const Event&)> take) {
   SALLYPORT_RETURN_IF_ERROR(CheckResources(request.resources));
   uint64_t last_node_event =
       context_.rollouts == nullptr ? 0 : context_.rollouts->LastEvent();
+  uint64_t last_warning = expiries_ == nullptr ? 0 : expiries_->LastEvent();
   store::Revision revision(request.after_revision);
   if (request.after_revision == 0) {
     absl::StatusOr<store::StoreStats> stats = context_.store->Stats();
@@ -129,24 +178,14 @@ absl::Status Events::Watch(const Request& request, const Cancelled& cancelled,
       }
     }
     revision = batch->revision;
-    if (context_.rollouts == nullptr) continue;
-    NodeEvents events = context_.rollouts->Events(
-        last_node_event, kNodeEventsAtOnce, absl::InfinitePast(), cancelled);
-    if (events.lost) {
-      return domain::MakeError(
-          Reason::kRevisionCompacted,
-          "events of nodes were dropped before they could be sent; list the "
-          "nodes, then watch again");
+    SALLYPORT_ASSIGN_OR_RETURN(
+        bool wanted, GiveNodeEvents(request, revision.value(), cancelled, take,
+                                    last_node_event));
+    if (wanted) {
+      SALLYPORT_ASSIGN_OR_RETURN(
+          wanted, GiveWarnings(request, revision.value(), take, last_warning));
     }
-    for (NodeEvent& node : events.events) {
-      last_node_event = node.number;
-      if (!Wants(request.resources, node.node.ToString())) continue;
-      Event event;
-      event.time = node.time;
-      event.revision = revision.value();
-      event.what = std::move(node);
-      if (!take(event)) return absl::OkStatus();
-    }
+    if (!wanted) return absl::OkStatus();
   }
   return absl::OkStatus();
 }
