@@ -191,7 +191,8 @@ ExitCode Import(const Client& client, const ClientOptions& options,
   if (message.header().has_private_keys()) {
     if (arguments.key.empty()) {
       return damaged(
-          "has private keys; give the key that they are sealed to (--key)");
+          "has private keys; give the key that they are sealed to "
+          "(--recipient-key)");
     }
     absl::StatusOr<std::string> pem = ReadFile(arguments.key, kMaxKeyFileBytes);
     if (!pem.ok()) return CannotDo(pem.status(), context);
@@ -286,7 +287,7 @@ void AddStateCommands(CLI::App& app, ClientOptions& options,
         return Import(client, o, *imported, context);
       });
   command->add_option("FILE", imported->file, "what to read")->required();
-  command->add_option("--key", imported->key,
+  command->add_option("--recipient-key", imported->key,
                       "the private key that private keys are sealed to, PEM");
   command->add_flag("--replace", imported->replace,
                     "also when the installation is not empty");

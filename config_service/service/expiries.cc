@@ -24,7 +24,7 @@ namespace {
 
 // Whose records are followed; the key of each is its name.
 constexpr absl::string_view kFollowed[] = {
-    "clientCertificates/", "revocationLists/",  "serverCertificates/",
+    "clientCertificates/", "revocationLists/", "serverCertificates/",
     "truststores/",        store::kProxyCaKey, store::kIssuerCaKey,
 };
 // What tells of a server certificate's versions, and which of them are named.

@@ -33,7 +33,7 @@ constexpr size_t kAuditRandomBytes = 8;
 // What stays over an import: what happened here, and what is one installation's
 // own.
 const char* const kKeptPrefixes[] = {"audit/", "requests/", "status/",
-                                     "system/"};
+                                     "system/", "installation/"};
 
 absl::Status Invalid(absl::string_view why) {
   return domain::MakeError(Reason::kExportInvalid, why);
@@ -112,7 +112,8 @@ store::Put AuditPut(const Caller& caller, const Write& write, absl::Time now,
 
 absl::StatusOr<std::unique_ptr<State>> State::Make(const Context& context) {
   std::map<std::string, std::string> cas;
-  for (const absl::string_view key : {store::kProxyCaKey, store::kIssuerCaKey}) {
+  for (const absl::string_view key :
+       {store::kProxyCaKey, store::kIssuerCaKey}) {
     absl::StatusOr<store::GetResult> got = context.store->Get(key);
     if (!got.ok()) return FromStore(got.status());
     if (!got->record.has_value()) continue;

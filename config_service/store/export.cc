@@ -54,6 +54,7 @@ constexpr RuleRow kRules[] = {
     {"refs/", ExportRule::kNotExported},
     {"status/", ExportRule::kNotExported},
     {"system/", ExportRule::kNotExported},
+    {"installation/", ExportRule::kNotExported},
 };
 
 // How many hexadecimal digits end an audit entry's key, and a lineage has.

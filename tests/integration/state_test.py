@@ -110,17 +110,17 @@ class StateTest(unittest.TestCase):
             _, other = self.recipient("other")
             self.assertIn(
                 "private key",
-                daemon.ctl("import-state", self.file, "--key", other, code=2),
+                daemon.ctl("import-state", self.file, "--recipient-key", other, code=2),
             )
             wrong, _ = self.recipient("wrong")
             self.assertIn(
-                "EXPORT_INVALID", daemon.ctl("import-state", self.file, "--key", wrong, code=1)
+                "EXPORT_INVALID", daemon.ctl("import-state", self.file, "--recipient-key", wrong, code=1)
             )
             self.assertIn(
-                "would import", daemon.ctl("import-state", self.file, "--key", key, "--validate-only")
+                "would import", daemon.ctl("import-state", self.file, "--recipient-key", key, "--validate-only")
             )
             self.assertEqual(daemon.json("list", "truststores"), [])
-            said = daemon.ctl("import-state", self.file, "--key", key)
+            said = daemon.ctl("import-state", self.file, "--recipient-key", key)
             self.assertIn("restart sallyportd", said)
             self.assertNotIn("no private key", said)
             self.assertEqual(self.state(daemon), before)
@@ -156,7 +156,7 @@ class StateTest(unittest.TestCase):
             whole = self.file.read_bytes()
             before = self.state(daemon)
             self.assertIn(
-                "STATE_NOT_EMPTY", daemon.ctl("import-state", self.file, "--key", key, code=1)
+                "STATE_NOT_EMPTY", daemon.ctl("import-state", self.file, "--recipient-key", key, code=1)
             )
             bad = self.folder / "bad.state"
             for damage in (
@@ -164,11 +164,11 @@ class StateTest(unittest.TestCase):
                 whole[: len(whole) // 2] + b"\0" + whole[len(whole) // 2 + 1:],
             ):
                 bad.write_bytes(damage)
-                error = self.fails(daemon, "import-state", bad, "--key", key, "--replace")
+                error = self.fails(daemon, "import-state", bad, "--recipient-key", key, "--replace")
                 self.assertNotIn("PRIVATE", error)
             self.assertEqual(self.state(daemon), before)
             # Without the key, and without private keys.
-            self.assertIn("--key", daemon.ctl("import-state", self.file, code=2))
+            self.assertIn("--recipient-key", daemon.ctl("import-state", self.file, code=2))
             plain = self.folder / "plain.state"
             self.assertIn("without private keys", daemon.ctl("export-state", plain))
             said = daemon.ctl("import-state", plain, "--replace")
