@@ -11,6 +11,7 @@
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
 #include "config_service/service/programmed.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 #include "pki/crypto/crypto.h"
 
@@ -80,14 +81,6 @@ absl::Status CheckCertificateLists(
     }
   }
   return absl::OkStatus();
-}
-
-std::vector<std::string> ReferencesOf(const ApiMapping& mapping) {
-  std::vector<std::string> out = {mapping.stage.ToString()};
-  for (const domain::CertificateListName& list : mapping.allow_lists) {
-    out.push_back(list.ToString());
-  }
-  return out;
 }
 
 absl::Status ApiMappings::Check(Transaction& transaction,

@@ -31,9 +31,6 @@ absl::Status CheckCertificateLists(
     const std::vector<domain::CertificateListName>& lists,
     domain::CertificateList::Kind kind, domain::Violations& violations);
 
-// What a mapping names: its stage and lists.
-std::vector<std::string> ReferencesOf(const domain::ApiMapping& mapping);
-
 // Thread-safe. As Apis.
 class ApiMappings {
  public:

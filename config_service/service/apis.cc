@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <set>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -20,6 +19,7 @@
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
 #include "config_service/service/programmed.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 #include "pki/crypto/crypto.h"
 
@@ -189,42 +189,11 @@ absl::string_view EndpointTypeName(domain::EndpointType type) {
 
 // ------------------------------------------------------------- references
 
-const domain::TruststoreName* BackendTruststore(const Route& route) {
-  const Tls* tls = nullptr;
-  if (const auto* proxy = std::get_if<Proxy>(&route.integration)) {
-    tls = &proxy->tls;
-  } else if (const auto* http = std::get_if<Http>(&route.integration)) {
-    tls = &http->tls;
-  }
-  return tls == nullptr || tls->truststore.empty() ? nullptr : &tls->truststore;
-}
-
 // Where the truststore of `route` is named.
 absl::string_view BackendTruststoreField(const Route& route) {
   return std::holds_alternative<Proxy>(route.integration)
              ? "route.http_proxy.tls.truststore"
              : "route.http.tls.truststore";
-}
-
-std::vector<std::string> ReferencesOf(const Route& route) {
-  const domain::TruststoreName* truststore = BackendTruststore(route);
-  if (truststore == nullptr) return {};
-  return {truststore->ToString()};
-}
-
-std::vector<std::string> ReferencesOf(const Stage& stage) {
-  if (stage.client_certificate.empty()) return {};
-  return {stage.client_certificate.ToString()};
-}
-
-std::vector<std::string> ReferencesOf(const Deployment& deployment) {
-  std::set<std::string> out;
-  for (const Route& route : deployment.routes) {
-    if (const auto* truststore = BackendTruststore(route)) {
-      out.insert(truststore->ToString());
-    }
-  }
-  return {out.begin(), out.end()};
 }
 
 // ----------------------------------------------------------------- routes

@@ -17,6 +17,7 @@
 #include "config_service/service/expiry.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 #include "config_service/service/roles.h"
 

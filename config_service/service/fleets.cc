@@ -12,6 +12,7 @@
 #include "config_service/service/filter.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 
 namespace sallyport::service {
@@ -58,11 +59,6 @@ constexpr FilterField kNodeFilter[] = {
     {"connected"},
     {"acknowledged_revision", FilterField::Type::kNumber},
 };
-
-std::vector<std::string> ReferencesOf(const Fleet& fleet) {
-  if (fleet.default_endpoint_certificate.empty()) return {};
-  return {fleet.default_endpoint_certificate.ToString()};
-}
 
 // Why a certificate cannot be that of the fleet's default endpoints; empty: it
 // can.

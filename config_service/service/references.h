@@ -8,18 +8,25 @@
 #include <vector>
 
 #include "config_service/domain/api.h"
+#include "config_service/domain/api_mapping.h"
+#include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/domain/truststore.h"
 
 namespace sallyport::service {
 
-// Names of resources, each once. (Of domain names and API mappings:
-// served_certificates.h, api_mappings.h.)
-std::vector<std::string> NamedBy(const domain::Truststore& truststore);
-std::vector<std::string> NamedBy(const domain::Fleet& fleet);
-std::vector<std::string> NamedBy(const domain::Route& route);
-std::vector<std::string> NamedBy(const domain::Stage& stage);
-std::vector<std::string> NamedBy(const domain::Deployment& deployment);
+// Names of resources, each once.
+std::vector<std::string> ReferencesOf(const domain::Truststore& truststore);
+std::vector<std::string> ReferencesOf(const domain::Fleet& fleet);
+std::vector<std::string> ReferencesOf(const domain::DomainName& domain_name);
+std::vector<std::string> ReferencesOf(const domain::ApiMapping& mapping);
+std::vector<std::string> ReferencesOf(const domain::Route& route);
+std::vector<std::string> ReferencesOf(const domain::Stage& stage);
+std::vector<std::string> ReferencesOf(const domain::Deployment& deployment);
+
+// The truststore by which the route's backend is known, within `route`; null:
+// it names none.
+const domain::TruststoreName* BackendTruststore(const domain::Route& route);
 
 }  // namespace sallyport::service
 

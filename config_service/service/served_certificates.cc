@@ -9,6 +9,7 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/limits.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/for_each_record.h"
@@ -258,28 +259,6 @@ absl::StatusOr<domain::CertificatePtr> ServedCertificates::LeafOf(
       const std::vector<domain::CertificatePtr> chain,
       domain::ReadStoredChain(version->certificate_chain_pem));
   return chain.front();
-}
-
-std::vector<std::string> ReferencesOf(const DomainName& domain_name) {
-  std::vector<std::string> out;
-  const auto add = [&](const auto& name) {
-    if (!name.empty()) out.push_back(name.ToString());
-  };
-  for (const domain::FleetName& fleet : domain_name.fleets) add(fleet);
-  add(domain_name.server_certificate);
-  if (domain_name.held_certificate_version != 0) {
-    add(ServerCertificateVersionName(domain_name.server_certificate,
-                                     domain_name.held_certificate_version));
-  }
-  add(domain_name.ownership_verification_certificate);
-  if (!domain_name.mutual_tls.has_value()) return out;
-  for (const auto& binding : domain_name.mutual_tls->truststores) {
-    add(binding.truststore);
-    add(binding.version);
-  }
-  for (const auto& list : domain_name.mutual_tls->deny_lists) add(list);
-  for (const auto& list : domain_name.mutual_tls->allow_lists) add(list);
-  return out;
 }
 
 namespace {

@@ -119,9 +119,6 @@ class ServedCertificates {
       ABSL_GUARDED_BY(mu_);
 };
 
-// What `domain_name` names, as the store's references have it.
-std::vector<std::string> ReferencesOf(const domain::DomainName& domain_name);
-
 // A new version of a server certificate.
 struct NewVersion {
   // The certificate as it was, its active version being the one that is shown.

@@ -22,11 +22,9 @@
 #include "config_service/domain/revocation.h"
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/truststore.h"
-#include "config_service/service/api_mappings.h"
 #include "config_service/service/bundles.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/references.h"
-#include "config_service/service/served_certificates.h"
 #include "config_service/store/api_records.h"
 #include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
@@ -298,7 +296,7 @@ absl::Status Checker::AddDeployment(const ExportedRecord& record) {
   }
   Needs(resource, api);
   Count(api, "deployments", kMaxDeploymentsOfApi);
-  Names(resource, NamedBy(*deployment));
+  Names(resource, ReferencesOf(*deployment));
   deployments_.emplace(resource, *std::move(deployment));
   return absl::OkStatus();
 }
@@ -420,7 +418,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
     if (auto truststore = ReadPlain<domain::TruststoreName>(record)) {
       Validate(*truststore);
       const std::string name = truststore->name.ToString();
-      Names(name, NamedBy(*truststore));
+      Names(name, ReferencesOf(*truststore));
       truststores_.emplace(name, *std::move(truststore));
     }
   } else if (kind == "truststores.versions") {
@@ -493,7 +491,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
       const std::string parent = route->name.parent().ToString();
       Needs(name, parent);
       Count(parent, "routes", domain::kMaxRoutesOfApi);
-      Names(name, NamedBy(*route));
+      Names(name, ReferencesOf(*route));
       const auto path = domain::PathTemplate::Parse(route->path);
       if (path.ok() && !taken_
                             .insert({parent, absl::StrCat(route->method, " ",
@@ -509,7 +507,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
       const std::string parent = stage->name.parent().ToString();
       Needs(name, parent);
       Count(parent, "stages", kMaxStagesOfApi);
-      Names(name, NamedBy(*stage));
+      Names(name, ReferencesOf(*stage));
       stages_.push_back(*std::move(stage));
     }
   } else if (kind == "apis.deployments") {
@@ -517,7 +515,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
   } else if (kind == "fleets") {
     if (auto fleet = ReadPlain<domain::FleetName>(record)) {
       Validate(*fleet);
-      Names(fleet->name.ToString(), NamedBy(*fleet));
+      Names(fleet->name.ToString(), ReferencesOf(*fleet));
     }
   } else if (key == store::kProxyCaKey || key == store::kIssuerCaKey) {
     AddCa(record);

@@ -12,6 +12,7 @@
 #include "config_service/service/errors.h"
 #include "config_service/service/filter.h"
 #include "config_service/service/mask.h"
+#include "config_service/service/references.h"
 #include "config_service/service/resources.h"
 #include "pki/x509/certificate.h"
 
@@ -132,14 +133,6 @@ absl::string_view StateName(TruststoreVersion::State state) {
       return "SUPERSEDED";
   }
   return "";
-}
-
-std::vector<std::string> ReferencesOf(const Truststore& truststore) {
-  std::vector<std::string> out;
-  for (const domain::RevocationListName& list : truststore.revocation_lists) {
-    out.push_back(list.ToString());
-  }
-  return out;
 }
 
 std::vector<domain::Warning> FirstWarnings(const Appraisal& appraisal) {
