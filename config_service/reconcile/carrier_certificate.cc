@@ -5,11 +5,11 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/secret.h"
 #include "base/status_macros.h"
+#include "config_service/store/ca_record.h"
 #include "pki/keys/issue.h"
 #include "pki/keys/private_key.h"
 #include "pki/x509/pem.h"
@@ -17,10 +17,10 @@
 namespace sallyport::reconcile {
 namespace {
 
+using store::kCarrierCertificateKey;
+
 constexpr int kAttempts = 3;
 constexpr absl::Duration kValidity = absl::Hours(24 * 365 * 30);
-// What is sealed: the certificate, then the key.
-constexpr absl::string_view kKeyBegins = "-----BEGIN PRIVATE KEY-----";
 
 absl::StatusOr<Secret> Make(const Clock& clock) {
   const std::unique_ptr<const pki::PrivateKey> key =
@@ -33,16 +33,18 @@ absl::StatusOr<Secret> Make(const Clock& clock) {
   SALLYPORT_ASSIGN_OR_RETURN(
       const std::string der,
       pki::Issue(certificate, key->spki_der(), *key, nullptr));
-  const Secret pem = key->Pem();
-  return Secret(absl::StrCat(pki::WritePem("CERTIFICATE", der), pem.Reveal()));
+  store::CaRecord pair;
+  pair.certificate_pem = pki::WritePem("CERTIFICATE", der);
+  pair.private_key_pem = key->Pem();
+  return store::PairPem(pair);
 }
 
 // Nothing when it is not what Make() made.
 std::optional<xds::Translated> Translate(const Secret& both) {
-  const size_t key = both.Reveal().find(kKeyBegins);
-  if (key == 0 || key == absl::string_view::npos) return std::nullopt;
-  return xds::TranslateCarrierCertificate(
-      both.Reveal().substr(0, key), Secret::CopyOf(both.Reveal().substr(key)));
+  const std::optional<store::CaRecord> pair = store::SplitPair(both);
+  if (!pair.has_value()) return std::nullopt;
+  return xds::TranslateCarrierCertificate(pair->certificate_pem,
+                                          pair->private_key_pem);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #define SALLYPORT_CONFIG_SERVICE_RECONCILE_CARRIER_CERTIFICATE_H_
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "config_service/store/sealer.h"
 #include "config_service/store/store.h"
@@ -13,11 +12,9 @@
 
 namespace sallyport::reconcile {
 
-constexpr absl::string_view kCarrierCertificateKey =
-    "installation/carrierCertificate";
-
-// The secret "carrier". The certificate is made, and stored sealed, when there
-// is none, or none that can be opened. Errors are the store's and the sealer's.
+// The secret "carrier". The certificate is made, and stored sealed under
+// store::kCarrierCertificateKey, when there is none, or none that can be
+// opened. Errors are the store's and the sealer's.
 absl::StatusOr<xds::Translated> CarrierCertificate(store::Store& store,
                                                    const store::Sealer& sealer,
                                                    const Clock& clock);

@@ -20,7 +20,8 @@ using ::sallyport::xds::ResourcePtr;
 using ::sallyport::xds::ResourceType;
 using ::sallyport::xds::Translated;
 
-// Among the inputs: whether a resource is there. No key of the store begins so.
+// Among the inputs: whether a resource is there, and as the store has it. No
+// key of the store begins so.
 std::string ResourceWord(const ResourceKey& key) {
   return absl::StrCat("=", xds::TypeName(key.type), " ", key.name);
 }
@@ -351,7 +352,6 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
   const std::set<UnitId> before = std::exchange(unit.tried, {});
   if (built.problems.empty()) {
     unit.problem = absl::StrJoin(built.warnings, "; ");
-    unit.state.problem.clear();
     std::set<std::pair<std::string, int64_t>> pins = built.pins;
     Accept(id, unit, std::move(built), std::move(made), std::move(meanwhile),
            static_cast<uint64_t>(reader.at().value()));
@@ -360,12 +360,13 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
     SALLYPORT_RETURN_IF_ERROR(SetPins(id, unit, std::move(pins), reader));
   } else {
     unit.problem = absl::StrJoin(built.problems, "; ");
-    unit.state.problem = unit.problem;
     unit.tried = std::move(needs);
   }
+  unit.state.problem = unit.problem;
   Release(before);
   if (unit.problem != problem_before) {
     Fire(UnitWord(NameOf(id)));
+    for (const ResourceKey& key : unit.provided) Fire(ResourceWord(key));
     if (id.kind == Kind::kDomain) domain_problems_[id.id] = unit.problem;
   }
   return absl::OkStatus();
@@ -396,7 +397,11 @@ absl::Status Graph::CheckReferences(Built& built, Reader& reader,
     if (!unit.built || dirty_.count(*provider) != 0) {
       SALLYPORT_RETURN_IF_ERROR(Rebuild(*provider, reader));
     }
-    if (IsThere(key)) continue;
+    if (IsThere(key)) {
+      // It may be what it was before.
+      if (!unit.problem.empty()) built.warnings.push_back(WhyMissing(key));
+      continue;
+    }
     inputs->insert(UnitWord(NameOf(*provider)));
     built.problems.push_back(WhyMissing(key));
   }

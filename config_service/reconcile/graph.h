@@ -9,8 +9,8 @@
 // A fleet gets what its domains are made of, what that names, and so on, and
 // nothing else.
 //
-// A unit that cannot be translated keeps what it gave before. What names
-// something that is not there cannot be translated.
+// A unit that cannot be translated keeps what it gave before, and what needs it
+// says so. What names something that is not there cannot be translated.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_RECONCILE_GRAPH_H_
 #define SALLYPORT_CONFIG_SERVICE_RECONCILE_GRAPH_H_
@@ -40,7 +40,7 @@ namespace sallyport::reconcile {
 
 // What became of a domain.
 struct DomainState {
-  // Empty: it is translated as it is in the store.
+  // Empty: it, and what it needs, is translated as it is in the store.
   std::string problem;
   // It is shown, if need be as it was before.
   bool served = false;
@@ -159,7 +159,7 @@ class Graph {
   struct Built {
     std::vector<xds::Translated> resources;
     std::vector<std::string> problems;
-    // What is left out, while the rest is shown.
+    // What is left out, or as it was before, while the rest is shown.
     std::vector<std::string> warnings;
     bool exists = true;
     // Domains and default endpoints.
@@ -237,7 +237,7 @@ class Graph {
   // that are asked are translated, and added to `needs`.
   absl::Status CheckReferences(Built& built, Reader& reader,
                                std::set<UnitId>& needs);
-  // What is missing when there is no `key`.
+  // Why there is no `key`, or not as the store has it.
   std::string WhyMissing(const xds::ResourceKey& key) const;
   void Accept(const UnitId& id, Unit& unit, Built built,
               std::vector<xds::ResourcePtr> made, xds::ResourcePtr meanwhile,

@@ -10,6 +10,7 @@
 #include "config_service/reconcile/reader.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
+#include "config_service/store/limits.h"
 
 namespace sallyport::reconcile {
 namespace {
@@ -18,6 +19,23 @@ namespace {
 constexpr absl::Duration kIdle = absl::Seconds(30);
 // Batches that are taken together at most.
 constexpr int kMaxBatches = 64;
+// Statuses that are written together at most; each has its message twice. They
+// fit into a commit.
+constexpr size_t kMaxStatusesOfCommit = 256;
+constexpr size_t kMaxStatusMessageBytes = 8192;
+static_assert(kMaxStatusesOfCommit * 3 * kMaxStatusMessageBytes <
+              store::kMaxCommitBytes);
+
+// The beginning of a message that is too long.
+std::string Shortened(const std::string& message) {
+  if (message.size() <= kMaxStatusMessageBytes) return message;
+  size_t size = kMaxStatusMessageBytes;
+  // Not in the middle of a character.
+  while (size > 0 && (static_cast<uint8_t>(message[size]) & 0xC0) == 0x80) {
+    --size;
+  }
+  return absl::StrCat(message.substr(0, size), "...");
+}
 
 // What is not part of what proxies get.
 bool IsAside(absl::string_view key) {
@@ -180,42 +198,47 @@ absl::Status Reconciler::WriteStatus() {
     }
   }
   while (!domain_problems_.empty()) {
-    const auto& [domain, problem] = *domain_problems_.begin();
-    SALLYPORT_RETURN_IF_ERROR(PutStatus(domain, problem));
-    domain_problems_.erase(domain_problems_.begin());
+    store::Commit commit;
+    auto end = domain_problems_.begin();
+    for (; end != domain_problems_.end() &&
+           commit.puts.size() + commit.deletes.size() < kMaxStatusesOfCommit;
+         ++end) {
+      AddStatus(end->first, end->second, commit);
+    }
+    SALLYPORT_RETURN_IF_ERROR(store_->Apply(commit).status());
+    domain_problems_.erase(domain_problems_.begin(), end);
   }
   return absl::OkStatus();
 }
 
-absl::Status Reconciler::PutStatus(const std::string& domain,
-                                   const std::string& problem) {
+void Reconciler::AddStatus(const std::string& domain,
+                           const std::string& problem,
+                           store::Commit& commit) const {
   const std::string resource = domain::DomainNameName(domain).ToString();
   const std::string key = store::StatusKey(resource);
-  store::Commit commit;
   if (problem.empty()) {
     commit.deletes.push_back(key);
-    return store_->Apply(commit).status();
+    return;
   }
   const std::optional<DomainState> state = Domain(domain);
-  SALLYPORT_ASSIGN_OR_RETURN(
-      const store::GetResult got,
-      store_->Get(store::KeyOf(domain::DomainNameName(domain))));
   store::ResourceStatus status;
   status.domain_status = domain::DomainName::Status::kFailed;
   status.message =
       state.has_value() && state->served
-          ? absl::StrCat(problem, "; what was in force before stays")
-          : problem;
+          ? absl::StrCat(Shortened(problem), "; what was in force before stays")
+          : Shortened(problem);
   domain::Condition condition;
   condition.type = "Programmed";
   condition.status = domain::Condition::Status::kFalse;
   condition.reason = "CANNOT_BE_SHOWN";
   condition.message = status.message;
-  condition.observed_revision = got.revision.value();
+  {
+    absl::MutexLock lock(&mu_);
+    condition.observed_revision = static_cast<int64_t>(read_revision_);
+  }
   condition.transition_time = clock_->Now();
   status.conditions.push_back(std::move(condition));
   commit.puts.push_back({key, store::Encode(status), {}});
-  return store_->Apply(commit).status();
 }
 
 absl::Status Reconciler::ForgetOldStatus() {
@@ -282,7 +305,9 @@ void Reconciler::Held(const std::string& domain, const std::string& message) {
   const std::optional<DomainState> state = Domain(domain);
   // What cannot be translated has its own word.
   if (!state.has_value() || !state->problem.empty()) return;
-  const absl::Status status = PutStatus(domain, message);
+  store::Commit commit;
+  AddStatus(domain, message, commit);
+  const absl::Status status = store_->Apply(commit).status();
   if (!status.ok()) {
     log_(
         absl::StrCat(domain, ": cannot write its status: ", status.ToString()));

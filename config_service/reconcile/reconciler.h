@@ -110,7 +110,9 @@ class Reconciler {
   void LogProblems();
   // Writes what became of domains beside them into the store.
   absl::Status WriteStatus();
-  absl::Status PutStatus(const std::string& domain, const std::string& problem);
+  // What is to be written of one domain; no problem: nothing is.
+  void AddStatus(const std::string& domain, const std::string& problem,
+                 store::Commit& commit) const;
   absl::Status ForgetOldStatus();
 
   store::Store* const store_;

@@ -334,6 +334,44 @@ TEST_F(ReconcilerTest, ADomainThatCannotBeTranslatedKeepsWhatItHad) {
   EXPECT_TRUE(Serves("b.example.com"));
 }
 
+TEST_F(ReconcilerTest, ACertificateWhoseKeyIsLostStaysAndItsDomainsSaySo) {
+  Simple();
+  state_.Put(State::Domain("b.example.com", "web", {"partners"}));
+  Start();
+  const ResourcePtr shown =
+      Find(ResourceType::kSecret, "server-certificates/web");
+  // What is there no longer has its key: that of another installation.
+  std::vector<Secret> keys;
+  keys.push_back(Secret::CopyOf(std::string(32, 'x')));
+  const auto other = *store::Sealer::FromKeys(std::move(keys));
+  State foreign(store_.get(), other.get());
+  foreign.ServerCertificate("web", {"*.example.com"});
+  state_.Truststore("partners", Pem());
+  Settle();
+  EXPECT_EQ(Find(ResourceType::kSecret, "server-certificates/web"), shown);
+  for (const char* domain : {"api.example.com", "b.example.com"}) {
+    EXPECT_TRUE(Serves(domain));
+    const std::string problem = reconciler_->Domain(domain)->problem;
+    EXPECT_TRUE(absl::StartsWith(problem, "serverCertificates/web: "))
+        << problem;
+    EXPECT_EQ(StoredStatus(domain),
+              absl::StrCat(problem, "; what was in force before stays"));
+  }
+  // A domain that comes now gets what the others have, and says so too.
+  state_.Put(State::Domain("c.example.com", "web", {"partners"}));
+  Settle();
+  EXPECT_TRUE(Serves("c.example.com"));
+  EXPECT_NE(reconciler_->Domain("c.example.com")->problem, "");
+  // With its key everything is as the store has it.
+  state_.ServerCertificate("web", {"*.example.com"});
+  Settle();
+  EXPECT_NE(Find(ResourceType::kSecret, "server-certificates/web"), shown);
+  for (const char* domain : {"api.example.com", "b.example.com"}) {
+    EXPECT_EQ(reconciler_->Domain(domain)->problem, "");
+    EXPECT_EQ(StoredStatus(domain), "");
+  }
+}
+
 TEST_F(ReconcilerTest, AKeyThatCannotBeOpenedIsNotShown) {
   std::vector<Secret> keys;
   keys.push_back(Secret::CopyOf(std::string(32, 'x')));

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "config_service/domain/audit.h"
@@ -14,6 +16,7 @@
 #include "config_service/service/limits.h"
 #include "config_service/service/state_check.h"
 #include "config_service/store/ca_record.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/records.h"
 #include "nlohmann/json.hpp"
@@ -29,35 +32,17 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kState[] = "state";
+constexpr absl::string_view kDomainKeys = "domainNames/";
 constexpr size_t kAuditRandomBytes = 8;
 // What stays over an import: what happened here, and what is one installation's
 // own.
-const char* const kKeptPrefixes[] = {"audit/", "requests/", "status/",
-                                     "system/", "installation/"};
+const char* const kKeptPrefixes[] = {"audit/", "requests/", "system/",
+                                     "installation/"};
+// What a record takes in memory beside its bytes, about.
+constexpr size_t kRecordOverheadBytes = 256;
 
 absl::Status Invalid(absl::string_view why) {
   return domain::MakeError(Reason::kExportInvalid, why);
-}
-
-// Calls `use` with all records as of one revision, which is returned.
-absl::StatusOr<store::Revision> ForAll(
-    store::Store& store, store::ListRequest::What what,
-    absl::FunctionRef<void(store::Revision)> begin,
-    absl::FunctionRef<absl::Status(const store::Record&)> use) {
-  store::ListRequest list;
-  list.limit = store::kMaxPageRecords;
-  list.what = what;
-  bool first = true;
-  while (true) {
-    absl::StatusOr<store::ListPage> page = store.List(list);
-    if (!page.ok()) return FromStore(page.status());
-    if (std::exchange(first, false)) begin(page->revision);
-    for (const store::Record& record : page->records) {
-      SALLYPORT_RETURN_IF_ERROR(use(record));
-    }
-    if (!page->more) return page->revision;
-    list.Continue(*page);
-  }
 }
 
 // Resources that there are, and whether they are only what the first start
@@ -69,16 +54,18 @@ struct Inventory {
 absl::StatusOr<Inventory> TakeInventory(store::Store& store) {
   Inventory out;
   const std::string made = store::KeyOf(domain::DefaultFleet());
-  const auto revision = ForAll(
-      store, store::ListRequest::What::kKeysOnly, [](store::Revision) {},
-      [&](const store::Record& record) {
+  store::ListRequest keys;
+  keys.limit = store::kMaxPageRecords;
+  keys.what = store::ListRequest::What::kKeysOnly;
+  const auto revision =
+      store::ForEachRecord(store, keys, [&](const store::Record& record) {
         if (store::ExportRuleOf(record.key) == ExportRule::kResource) {
           ++out.num_resources;
           if (record.key != made || record.version != 1) out.empty = false;
         }
         return absl::OkStatus();
       });
-  if (!revision.ok()) return revision.status();
+  if (!revision.ok()) return FromStore(revision.status());
   return out;
 }
 
@@ -165,22 +152,24 @@ absl::StatusOr<StateTrailer> State::Export(
                   : domain::MakeError(Reason::kUnavailable,
                                       "nobody takes the export any more");
   };
-  absl::StatusOr<std::unique_ptr<store::ExportWriter>> writer =
-      std::unique_ptr<store::ExportWriter>();
-  const auto revision = ForAll(
-      *context_.store, store::ListRequest::What::kRecords,
-      [&](store::Revision at) {
-        StateHeader header;
-        header.revision = at.value();
-        header.lineage = context_.store->lineage().id();
-        header.time = context_.clock->Now();
-        header.has_private_keys = with_keys;
-        wanted = begin(header);
-        writer = store::ExportWriter::Make(context_.store, context_.sealer,
-                                           request.recipient_public_key, sink);
-      },
-      [&](const store::Record& record) -> absl::Status {
-        SALLYPORT_RETURN_IF_ERROR(writer.status());
+  absl::StatusOr<store::StoreStats> stats = context_.store->Stats();
+  if (!stats.ok()) return FromStore(stats.status());
+  // All of it is of this revision, whatever is written meanwhile.
+  store::ListRequest list;
+  list.limit = store::kMaxPageRecords;
+  list.at = stats->revision;
+  StateHeader header;
+  header.revision = list.at.value();
+  header.lineage = context_.store->lineage().id();
+  header.time = context_.clock->Now();
+  header.has_private_keys = with_keys;
+  wanted = begin(header);
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<store::ExportWriter> writer,
+      store::ExportWriter::Make(context_.store, context_.sealer,
+                                request.recipient_public_key, sink));
+  const auto revision = store::ForEachRecord(
+      *context_.store, list, [&](const store::Record& record) -> absl::Status {
         const std::optional<ExportRule> rule = store::ExportRuleOf(record.key);
         if (!rule.has_value()) {
           return absl::InternalError(
@@ -188,18 +177,18 @@ absl::StatusOr<StateTrailer> State::Export(
         }
         switch (*rule) {
           case ExportRule::kResource:
-            return (*writer)->Add(record);
-          case ExportRule::kCa:
-            return with_keys ? (*writer)->Add(record) : absl::OkStatus();
+            return writer->Add(record);
+          case ExportRule::kOwnKey:
+            return with_keys ? writer->Add(record) : absl::OkStatus();
           case ExportRule::kAuditEntry: {
             if (!request.include_audit_log) return absl::OkStatus();
             SALLYPORT_ASSIGN_OR_RETURN(const domain::AuditEntry entry,
                                        store::DecodeAuditEntry(record));
-            return (*writer)->Add(record,
-                                  entry.imported_from.empty()
-                                      ? context_.store->lineage().id()
-                                      : entry.imported_from,
-                                  entry.revision);
+            return writer->Add(record,
+                               entry.imported_from.empty()
+                                   ? context_.store->lineage().id()
+                                   : entry.imported_from,
+                               entry.revision);
           }
           case ExportRule::kNotExported:
             return absl::OkStatus();
@@ -207,7 +196,6 @@ absl::StatusOr<StateTrailer> State::Export(
         return absl::OkStatus();
       });
   if (!revision.ok()) return FromStore(revision.status());
-  SALLYPORT_RETURN_IF_ERROR(writer.status());
   const std::array<uint8_t, 32> digest = hasher.Finish();
   trailer.sha256 = HexLower(absl::string_view(
       reinterpret_cast<const char*>(digest.data()), digest.size()));
@@ -262,8 +250,11 @@ State::Import::Import(State* state, const Caller& caller, const Write& write,
       slot_(slot),
       reader_(state->context_.store, request_.recipient_private_key,
               [this](store::ExportedRecord record) -> absl::Status {
-                record_bytes_ += record.key.size() + record.value.size() +
-                                 record.private_key_pem.Reveal().size();
+                record_bytes_ +=
+                    kRecordOverheadBytes + record.key.size() +
+                    record.value.size() +
+                    record.blobs.size() * sizeof(store::BlobDigest) +
+                    record.private_key_pem.Reveal().size();
                 if (record_bytes_ > kMaxImportRecordBytes) {
                   return domain::MakeError(
                       Reason::kRequestTooLarge,
@@ -332,6 +323,10 @@ absl::StatusOr<ImportedState> State::Import::Finish(
                                store::ToPut(record, *context.sealer));
     puts.push_back(std::move(put));
   }
+  std::set<std::string> domains;
+  for (const store::ExportedRecord& record : records_) {
+    if (absl::StartsWith(record.key, kDomainKeys)) domains.insert(record.key);
+  }
   records_.clear();
 
   ImportedState out;
@@ -356,7 +351,7 @@ absl::StatusOr<ImportedState> State::Import::Finish(
       {"exported_revision", request_.header.revision},
       {"sha256", sha256}}.dump();
   for (int attempt = 1;; ++attempt) {
-    const auto revision = Replace(state_json, puts);
+    const auto revision = Replace(state_json, puts, domains);
     if (revision.ok()) {
       out.revision = revision->value();
       if (out.restart_required && !write_.validate_only) {
@@ -371,7 +366,8 @@ absl::StatusOr<ImportedState> State::Import::Finish(
 }
 
 absl::StatusOr<store::Revision> State::Import::Replace(
-    const std::string& state_json, const std::vector<store::Put>& puts) {
+    const std::string& state_json, const std::vector<store::Put>& puts,
+    const std::set<std::string>& domains) {
   const Context& context = state_->context_;
   // All that is read below counts only if nothing is newer than this.
   SALLYPORT_ASSIGN_OR_RETURN(const store::StoreStats stats,
@@ -399,6 +395,21 @@ absl::StatusOr<store::Revision> State::Import::Replace(
     }
     replacement.puts.push_back(put);
   }
+  // What is known of a domain stays with it: whoever found it out says it again
+  // only when it changes.
+  store::ListRequest statuses;
+  statuses.prefix = store::StatusKey(kDomainKeys);
+  statuses.limit = store::kMaxPageRecords;
+  const auto kept = store::ForEachRecord(
+      *context.store, statuses, [&](const store::Record& record) {
+        absl::string_view resource = record.key;
+        absl::ConsumePrefix(&resource, store::StatusKey(""));
+        if (domains.count(std::string(resource)) != 0) {
+          replacement.puts.push_back({record.key, record.value, record.blobs});
+        }
+        return absl::OkStatus();
+      });
+  if (!kept.ok()) return FromStore(kept.status());
   const std::string before =
       Json{{"name", kState}, {"resources", inventory.num_resources}}.dump();
   replacement.puts.push_back(

@@ -23,6 +23,7 @@
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/truststore.h"
 #include "config_service/service/bundles.h"
+#include "config_service/service/default_endpoints.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/references.h"
 #include "config_service/store/api_records.h"
@@ -175,10 +176,13 @@ class Checker {
   absl::Status AddDeployment(const ExportedRecord& record);
   void AddCertificateListEntry(const ExportedRecord& record);
   void AddCa(const ExportedRecord& record);
+  void AddCarrierCertificate(const ExportedRecord& record);
   void AddAuditEntry(const ExportedRecord& record);
   void CheckKeyAndChain(const std::string& resource,
                         const std::string& chain_pem, const Secret& key,
                         domain::CertificatePurpose purpose);
+  void CheckIssuance(const domain::ServerCertificate& certificate);
+  void CheckEndpoints(const domain::DomainName& domain_name);
   void CheckLists(const std::string& by,
                   const std::vector<domain::CertificateListName>& lists,
                   domain::CertificateList::Kind kind);
@@ -186,6 +190,7 @@ class Checker {
   store::Store& store_;
   Violations& violations_;
   CheckedState out_;
+  absl::flat_hash_set<absl::string_view> keys_;
   absl::flat_hash_set<std::string> names_;
   std::vector<std::pair<std::string, std::string>> needed_;
   std::map<std::pair<std::string, std::string>, size_t> counts_;
@@ -199,6 +204,7 @@ class Checker {
       issuer_entries_;
   std::map<std::string, domain::DomainName> domains_;
   std::map<std::string, domain::Api> apis_;
+  std::map<std::string, domain::Fleet> fleets_;
   std::vector<domain::ApiMapping> mappings_;
   std::vector<domain::Stage> stages_;
   std::map<std::string, domain::Deployment> deployments_;
@@ -350,7 +356,22 @@ void Checker::AddCa(const ExportedRecord& record) {
   if (key.key == nullptr || !key.key->BelongsTo(*chain->front())) {
     return Wrong(name, "has no key that belongs to its certificate");
   }
-  if (!out_.cas.emplace(name, *pem).second) Wrong(name, "is there twice");
+  out_.cas.emplace(name, *pem);
+}
+
+void Checker::AddCarrierCertificate(const ExportedRecord& record) {
+  const std::string& name = record.key;
+  const auto pair = store::SplitPair(record.private_key_pem);
+  if (!record.value.empty() || !pair.has_value()) {
+    return Wrong(name, "is no certificate with its key");
+  }
+  const auto chain = domain::ReadStoredChain(pair->certificate_pem);
+  const pki::PrivateKey::ReadResult key =
+      pki::PrivateKey::FromPem(pair->private_key_pem);
+  if (!chain.ok() || chain->size() != 1 || key.key == nullptr ||
+      !key.key->BelongsTo(*chain->front())) {
+    Wrong(name, "has no key that belongs to its certificate");
+  }
 }
 
 void Checker::AddAuditEntry(const ExportedRecord& record) {
@@ -392,6 +413,37 @@ void Checker::CheckKeyAndChain(const std::string& resource,
   if (key.empty()) out_.without_private_key.push_back(resource);
 }
 
+void Checker::CheckIssuance(const domain::ServerCertificate& certificate) {
+  const std::string name = certificate.name.ToString();
+  const bool issued =
+      certificate.origin == domain::ServerCertificate::Origin::kIssued;
+  if (issued != certificate.issuance.has_value() ||
+      issued == certificate.issued_by.empty()) {
+    return Wrong(name, "does not say for certain whether an issuer made it");
+  }
+  if (!issued) return;
+  for (const domain::IssuerName& issuer :
+       {certificate.issuance->issuer,
+        domain::IssuerName(certificate.issued_by)}) {
+    if (!issuer.empty() && !domain::IssuerName::Parse(issuer.ToString()).ok()) {
+      Wrong(name, "has an issuer with a name that is none");
+    }
+  }
+}
+
+void Checker::CheckEndpoints(const domain::DomainName& domain_name) {
+  for (const domain::FleetName& fleet : domain_name.Fleets()) {
+    const auto found = fleets_.find(fleet.ToString());
+    if (found == fleets_.end()) continue;
+    const std::string& suffix = found->second.default_endpoint_suffix;
+    if (suffix.empty() || !IsDefaultEndpoint(domain_name.name.id(), suffix)) {
+      continue;
+    }
+    Wrong(domain_name.name.ToString(),
+          absl::StrCat("is among the default endpoints of ", fleet.ToString()));
+  }
+}
+
 void Checker::CheckLists(const std::string& by,
                          const std::vector<domain::CertificateListName>& lists,
                          domain::CertificateList::Kind kind) {
@@ -406,6 +458,10 @@ void Checker::CheckLists(const std::string& by,
 
 absl::Status Checker::Add(const ExportedRecord& record) {
   const absl::string_view key = record.key;
+  if (!keys_.insert(record.key).second) {
+    Wrong(Printable(key, kShownKey), "is there twice");
+    return absl::OkStatus();
+  }
   const absl::string_view kind = key.substr(0, key.find('/'));
   const bool has_blobs = kind == "truststores.versions" ||
                          kind == "revocationLists" ||
@@ -436,6 +492,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
   } else if (kind == "serverCertificates") {
     if (auto certificate = ReadPlain<domain::ServerCertificateName>(record)) {
       Validate(*certificate);
+      CheckIssuance(*certificate);
       const std::string name = certificate->name.ToString();
       server_certificates_.emplace(name, *std::move(certificate));
     }
@@ -515,10 +572,14 @@ absl::Status Checker::Add(const ExportedRecord& record) {
   } else if (kind == "fleets") {
     if (auto fleet = ReadPlain<domain::FleetName>(record)) {
       Validate(*fleet);
-      Names(fleet->name.ToString(), ReferencesOf(*fleet));
+      const std::string name = fleet->name.ToString();
+      Names(name, ReferencesOf(*fleet));
+      fleets_.emplace(name, *std::move(fleet));
     }
   } else if (key == store::kProxyCaKey || key == store::kIssuerCaKey) {
     AddCa(record);
+  } else if (key == store::kCarrierCertificateKey) {
+    AddCarrierCertificate(record);
   } else if (absl::StartsWith(key, store::kAuditPrefix)) {
     AddAuditEntry(record);
   } else {
@@ -574,6 +635,7 @@ void Checker::Finish() {
     Wrong(name, found);
   }
   for (const auto& [name, domain_name] : domains_) {
+    CheckEndpoints(domain_name);
     if (!domain_name.mutual_tls.has_value()) continue;
     CheckLists(name, domain_name.mutual_tls->deny_lists,
                domain::CertificateList::Kind::kDeny);

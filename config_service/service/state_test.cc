@@ -266,7 +266,7 @@ struct Installation {
         const auto key = store::OpenPrivateKey(name, record, *sealer);
         text = absl::StrCat(key.ok() ? key->Reveal() : key.status().message(),
                             store::Decode(name, record)->certificate_chain_pem);
-      } else if (*rule == store::ExportRule::kCa) {
+      } else if (*rule == store::ExportRule::kOwnKey) {
         const auto again = ProxyCa::Open(*store, *sealer, clock, "test");
         text = again.ok() ? (*again)->certificate_pem()
                           : again.status().ToString();

@@ -1,8 +1,10 @@
-// Records of CAs that the service made.
+// Records of what the service made for itself, each with its private key: CAs,
+// and the certificate of carriers.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_STORE_CA_RECORD_H_
 #define SALLYPORT_CONFIG_SERVICE_STORE_CA_RECORD_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,6 +18,10 @@ namespace sallyport::store {
 // Their keys: the CA of the xDS port, and that of the issuer "internal".
 constexpr absl::string_view kProxyCaKey = "system/proxyCa";
 constexpr absl::string_view kIssuerCaKey = "system/issuerCa";
+// And that of carriers that no domain has a certificate for. All of its value
+// is sealed: a PairPem().
+constexpr absl::string_view kCarrierCertificateKey =
+    "installation/carrierCertificate";
 
 struct CaRecord {
   std::string certificate_pem;
@@ -29,6 +35,10 @@ absl::StatusOr<std::string> EncodeCa(absl::string_view key, const CaRecord& ca,
 absl::StatusOr<CaRecord> DecodeCa(const Record& record, const Sealer& sealer);
 // The certificate alone, PEM. RECORD_DAMAGED.
 absl::StatusOr<std::string> CaCertificate(const Record& record);
+
+// A certificate and its key as one text, and back; nothing when it is none.
+Secret PairPem(const CaRecord& pair);
+std::optional<CaRecord> SplitPair(const Secret& pem);
 
 }  // namespace sallyport::store
 

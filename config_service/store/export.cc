@@ -47,8 +47,9 @@ constexpr RuleRow kRules[] = {
     {kServerKeys, ExportRule::kResource},
     {"truststores/", ExportRule::kResource},
     {"truststores.versions/", ExportRule::kResource},
-    {kProxyCaKey, ExportRule::kCa},
-    {kIssuerCaKey, ExportRule::kCa},
+    {kProxyCaKey, ExportRule::kOwnKey},
+    {kIssuerCaKey, ExportRule::kOwnKey},
+    {kCarrierCertificateKey, ExportRule::kOwnKey},
     {kAuditPrefix, ExportRule::kAuditEntry},
     {kRequestsPrefix, ExportRule::kNotExported},
     {"refs/", ExportRule::kNotExported},
@@ -92,6 +93,7 @@ absl::Status WithSealedKey(absl::string_view key, std::string& value,
   if (absl::StartsWith(key, kClientKeys)) {
     return WithMessage<proto::ClientCertificate>(key, value, use);
   }
+  if (key == kCarrierCertificateKey) return use(value);
   return WithMessage<proto::StoredCa>(key, value, use);
 }
 
@@ -114,7 +116,7 @@ bool IsLineage(absl::string_view text) { return IsHex(text, kLineageDigits); }
 bool HasPrivateKey(absl::string_view key) {
   return absl::StartsWith(key, kServerKeys) ||
          absl::StartsWith(key, kClientKeys) || key == kProxyCaKey ||
-         key == kIssuerCaKey;
+         key == kIssuerCaKey || key == kCarrierCertificateKey;
 }
 
 absl::StatusOr<Put> ToPut(const ExportedRecord& record, const Sealer& sealer) {

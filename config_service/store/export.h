@@ -35,7 +35,7 @@ constexpr size_t kMaxExportItemBytes = kMaxValueBytes + (size_t{256} << 10);
 // What becomes of a record in an export.
 enum class ExportRule {
   kResource,     // always in it
-  kCa,           // in it when private keys are
+  kOwnKey,       // of the service itself: in it when private keys are
   kAuditEntry,   // in it when asked for
   kNotExported,  // made again from the others, or of one installation alone
 };

@@ -191,8 +191,8 @@ TEST_F(ExportTest, RefusesWhatIsNoExport) {
 
 TEST_F(ExportTest, KnowsWhatBecomesOfEveryKindOfRecord) {
   EXPECT_EQ(ExportRuleOf("domainNames.apiMappings/a/b"), ExportRule::kResource);
-  EXPECT_EQ(ExportRuleOf("system/proxyCa"), ExportRule::kCa);
-  EXPECT_EQ(ExportRuleOf("system/issuerCa"), ExportRule::kCa);
+  EXPECT_EQ(ExportRuleOf("system/proxyCa"), ExportRule::kOwnKey);
+  EXPECT_EQ(ExportRuleOf("system/issuerCa"), ExportRule::kOwnKey);
   EXPECT_EQ(ExportRuleOf("system/other"), ExportRule::kNotExported);
   EXPECT_EQ(ExportRuleOf("status/domainNames/a"), ExportRule::kNotExported);
   EXPECT_EQ(ExportRuleOf("something/new"), std::nullopt);
