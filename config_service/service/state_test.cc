@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,6 +21,7 @@
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/domain_names.h"
 #include "config_service/service/fleets.h"
+#include "config_service/service/internal_issuer.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/proxy_ca.h"
 #include "config_service/service/revocation_lists.h"
@@ -27,10 +29,14 @@
 #include "config_service/service/state_check.h"
 #include "config_service/service/testing/plain_audit_format.h"
 #include "config_service/service/truststores.h"
+#include "config_service/store/ca_record.h"
+#include "config_service/store/certificate_records.h"
+#include "config_service/store/fleet_records.h"
 #include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/crypto/hpke.h"
 #include "pki/testing/make_certificate.h"
+#include "pki/x509/pem.h"
 
 namespace sallyport::service {
 namespace {
@@ -71,9 +77,13 @@ struct Installation {
         }()),
         context{store.get(), &clock, &format, sealer.get()},
         ca(*ProxyCa::Open(*store, *sealer, clock, "test")),
+        issuer(*InternalIssuer::FromStore(
+            *store, *sealer, clock,
+            {*domain::AllowedNames::Parse("*"), absl::Hours(24 * 90)})),
         truststores(context),
         served(store.get()),
-        servers(context, &served, /*ownership_required=*/false),
+        servers(context, &served, /*ownership_required=*/false,
+                {{issuer.get()}}),
         clients(context),
         domains(context, truststores.bundles(), &served, {}),
         mappings(context),
@@ -148,6 +158,22 @@ struct Installation {
         good(servers.Import(caller, write, request));
       }
     }
+    ServerCertificates::CreateRequest issued;
+    issued.id = "issued";
+    issued.certificate.issuance.emplace();
+    issued.certificate.issuance->dns_names = {"issued.example.com"};
+    good(servers.Create(caller, write, issued));
+    const pki::TestCertificate carrier = Ca("carrier");
+    store::CaRecord pair;
+    pair.certificate_pem = carrier.pem;
+    pair.private_key_pem = Secret(carrier.key.Pem());
+    const std::string carrier_key(store::kCarrierCertificateKey);
+    good(
+        store->Apply({{},
+                      {{carrier_key,
+                        sealer->Seal(store::PairPem(pair), carrier_key).value(),
+                        {}}},
+                      {}}));
     ClientCertificates::GenerateRequest client;
     client.id = "backend";
     client.key_kind = pki::PrivateKey::Kind::kEcP256;
@@ -266,10 +292,15 @@ struct Installation {
         const auto key = store::OpenPrivateKey(name, record, *sealer);
         text = absl::StrCat(key.ok() ? key->Reveal() : key.status().message(),
                             store::Decode(name, record)->certificate_chain_pem);
+      } else if (record.key == store::kCarrierCertificateKey) {
+        const auto pair = sealer->Open(record.value, record.key);
+        text =
+            pair.ok() ? std::string(pair->Reveal()) : pair.status().ToString();
       } else if (*rule == store::ExportRule::kOwnKey) {
-        const auto again = ProxyCa::Open(*store, *sealer, clock, "test");
-        text = again.ok() ? (*again)->certificate_pem()
-                          : again.status().ToString();
+        const auto pair = store::DecodeCa(record, *sealer);
+        text = pair.ok() ? absl::StrCat(pair->certificate_pem,
+                                        pair->private_key_pem.Reveal())
+                         : pair.status().ToString();
       }
       for (const store::BlobDigest& blob : record.blobs) {
         absl::StrAppend(&text, "\n", *ReadBlob(*store, blob));
@@ -289,6 +320,7 @@ struct Installation {
   const std::unique_ptr<store::Sealer> sealer;
   const Context context;
   const std::unique_ptr<ProxyCa> ca;
+  const std::unique_ptr<InternalIssuer> issuer;
   Truststores truststores;
   ServedCertificates served;
   ServerCertificates servers;
@@ -395,7 +427,8 @@ TEST_F(StateTest, LeavesPrivateKeysOutUnlessTheyAreSealedToSomebody) {
   ASSERT_TRUE(imported.ok()) << imported.status();
   EXPECT_EQ(absl::StrJoin(imported->without_private_key, " "),
             "clientCertificates/backend serverCertificates/api/versions/1 "
-            "serverCertificates/api/versions/2");
+            "serverCertificates/api/versions/2 "
+            "serverCertificates/issued/versions/1");
   EXPECT_FALSE(imported->restart_required);
   EXPECT_EQ(imported->num_audit_entries, 0);
   // A new version mends it.
@@ -412,6 +445,59 @@ TEST_F(StateTest, LeavesPrivateKeysOutUnlessTheyAreSealedToSomebody) {
   EXPECT_EQ(from_.AuditEntries().size(), entries);
   from_.Export(key_.public_key, false);
   EXPECT_EQ(from_.AuditEntries().size(), entries + 1);
+}
+
+// A part of each private key that the installation has, as it is in DER and as
+// it is in PEM.
+std::set<std::string> KeyMaterial(Installation& installation) {
+  std::set<std::string> out;
+  for (const auto& [key, text] : installation.Records()) {
+    pki::ReadPem(text, text.size(), [&](const pki::PemBlock& block) {
+      if (!absl::StrContains(block.label, "PRIVATE KEY")) return true;
+      // Of PKCS #8 with P-256 the key itself: bytes 36 to 68. In PEM the second
+      // line begins within it.
+      const std::string der(block.data);
+      out.insert(der.substr(40, 24));
+      out.insert(absl::Base64Escape(der).substr(64, 24));
+      return true;
+    });
+  }
+  return out;
+}
+
+TEST_F(StateTest, ShowsNoPrivateKeyToWhoeverReadsAnExport) {
+  const std::set<std::string> material = KeyMaterial(from_);
+  // Of two certificates, two CAs, and the tests' own.
+  ASSERT_GE(material.size(), 10u);
+  for (const std::string& recipient : {std::string(), key_.public_key}) {
+    const std::string bytes = from_.Export(recipient).bytes;
+    for (const std::string& part : material) {
+      EXPECT_FALSE(absl::StrContains(bytes, part));
+    }
+    // Nor what the store has: that would be of use to whoever has its key.
+    for (const char* key :
+         {"system/proxyCa", "installation/carrierCertificate"}) {
+      const std::string value = from_.store->Get(key)->record->value;
+      EXPECT_FALSE(absl::StrContains(bytes, value.substr(value.size() / 2)));
+    }
+  }
+}
+
+TEST_F(StateTest, KeepsWhatIsKnownOfDomainsThatStay) {
+  const Installation::Exported exported = from_.Export(key_.public_key);
+  ASSERT_TRUE(to_.Import(exported, key_.private_key).ok());
+  for (const char* key :
+       {"status/domainNames/api.example.com", "status/domainNames/gone.example",
+        "status/serverCertificates/issued"}) {
+    ASSERT_TRUE(to_.store->Apply({{}, {{key, "x", {}}}, {}}).ok());
+  }
+  ASSERT_TRUE(to_.Import(exported, key_.private_key, true).ok());
+  const auto there = [&](const char* key) {
+    return to_.store->Get(key)->record.has_value();
+  };
+  EXPECT_TRUE(there("status/domainNames/api.example.com"));
+  EXPECT_FALSE(there("status/domainNames/gone.example"));
+  EXPECT_FALSE(there("status/serverCertificates/issued"));
 }
 
 TEST_F(StateTest, ReplacesAStateOnlyIfAsked) {
@@ -602,6 +688,57 @@ TEST_F(StateTest, RefusesAStateThatItCouldNotHaveMade) {
               at(records, "system/proxyCa").private_key_pem = Secret();
             }),
             "system/proxyCa");
+  EXPECT_EQ(blamed([&](Records& records) {
+              at(records, "system/issuerCa").value =
+                  at(records, "system/proxyCa").value;
+            }),
+            "system/issuerCa");
+  EXPECT_EQ(blamed([&](Records& records) {
+              at(records, "installation/").private_key_pem = Secret();
+            }),
+            "installation/carrierCertificate");
+  // One twice.
+  EXPECT_EQ(blamed([&](Records& records) {
+              ExportedRecord twice;
+              twice.key = "fleets/default";
+              twice.value = at(records, "fleets/default").value;
+              records.push_back(std::move(twice));
+            }),
+            "fleets/default");
+  // One that was imported, and one that was issued.
+  const auto origin =
+      [&](const std::string& id,
+          const std::function<void(domain::ServerCertificate&)>& change) {
+        return blamed([&](Records& records) {
+          ExportedRecord& record = at(records, "serverCertificates/" + id);
+          store::Record stored;
+          stored.value = record.value;
+          auto certificate =
+              store::Decode(domain::ServerCertificateName(id), stored);
+          change(*certificate);
+          record.value = store::Encode(*certificate);
+        });
+      };
+  EXPECT_EQ(origin("issued", [](auto& c) { c.issuance.reset(); }),
+            "serverCertificates/issued");
+  EXPECT_EQ(origin("issued", [](auto& c) { c.issued_by = "../x"; }),
+            "serverCertificates/issued");
+  EXPECT_EQ(origin("api", [](auto& c) { c.issued_by = "internal"; }),
+            "serverCertificates/api");
+  EXPECT_EQ(origin("issued", [](auto& c) { c.issuance->dns_names.clear(); }),
+            "serverCertificates/issued.issuance.dns_names");
+  // A domain in the place of an API's default endpoint.
+  EXPECT_EQ(blamed([&](Records& records) {
+              ExportedRecord& record = at(records, "fleets/edge");
+              store::Record stored;
+              stored.value = record.value;
+              auto fleet = store::Decode(domain::FleetName("edge"), stored);
+              fleet->default_endpoint_suffix = "example.com";
+              fleet->default_endpoint_certificate =
+                  domain::ServerCertificateName("api");
+              record.value = store::Encode(*fleet);
+            }),
+            "domainNames/api.example.com");
   EXPECT_NE(
       blamed([&](Records& records) { at(records, "audit/").lineage = ""; }),
       "");
