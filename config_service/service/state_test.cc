@@ -1,5 +1,6 @@
 #include "config_service/service/state.h"
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/clock.h"
 #include "config_service/domain/violations.h"
@@ -32,7 +34,9 @@
 #include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/fleet_records.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/memory.h"
+#include "config_service/store/sqlite/sqlite_store.h"
 #include "gtest/gtest.h"
 #include "pki/crypto/hpke.h"
 #include "pki/testing/make_certificate.h"
@@ -68,8 +72,9 @@ std::string Crl() {
 
 // A store with all use cases.
 struct Installation {
-  explicit Installation(char fill)
-      : store(store::NewMemoryStore()),
+  explicit Installation(
+      char fill, std::unique_ptr<store::Store> in = store::NewMemoryStore())
+      : store(std::move(in)),
         sealer([fill] {
           std::vector<Secret> keys;
           keys.emplace_back(std::string(store::kSealingKeyBytes, fill));
@@ -226,7 +231,10 @@ struct Installation {
     std::string bytes;
     StateTrailer trailer;
   };
-  Exported Export(const std::string& recipient, bool audit_log = true) {
+  // `meanwhile` is called with each piece that was given.
+  Exported Export(
+      const std::string& recipient, bool audit_log = true,
+      const std::function<void()>& meanwhile = [] {}) {
     Exported out;
     const auto trailer = state.Export(
         caller, write, {recipient, audit_log},
@@ -236,6 +244,7 @@ struct Installation {
         },
         [&](absl::string_view bytes) {
           absl::StrAppend(&out.bytes, bytes);
+          meanwhile();
           return true;
         });
     EXPECT_TRUE(trailer.ok()) << trailer.status();
@@ -263,19 +272,14 @@ struct Installation {
   // private key that key, and what the record has beside it.
   std::map<std::string, std::string> Records() {
     std::map<std::string, std::string> out;
-    store::ListRequest list;
-    list.limit = store::kMaxPageRecords;
-    const auto page = store->List(list);
-    EXPECT_TRUE(page.ok() && !page->more);
-    for (const store::Record& record : page->records) {
+    const auto add = [&](const store::Record& record) {
       const auto rule = store::ExportRuleOf(record.key);
-      if (!rule.has_value()) {
-        ADD_FAILURE() << record.key;
-        continue;
-      }
+      if (!rule.has_value()) return absl::InternalError(record.key);
       const bool reference = absl::StartsWith(record.key, "refs/");
-      if (*rule == store::ExportRule::kAuditEntry) continue;
-      if (*rule == store::ExportRule::kNotExported && !reference) continue;
+      if (*rule == store::ExportRule::kAuditEntry ||
+          (*rule == store::ExportRule::kNotExported && !reference)) {
+        return absl::OkStatus();
+      }
       std::string& text = out[record.key];
       text = record.value;
       if (absl::StartsWith(record.key, "serverCertificates.versions/")) {
@@ -305,7 +309,10 @@ struct Installation {
       for (const store::BlobDigest& blob : record.blobs) {
         absl::StrAppend(&text, "\n", *ReadBlob(*store, blob));
       }
-    }
+      return absl::OkStatus();
+    };
+    const auto read = store::ForEachRecord(*store, store::ListRequest(), add);
+    EXPECT_TRUE(read.ok()) << read.status();
     return out;
   }
   std::vector<domain::AuditEntry> AuditEntries() {
@@ -376,6 +383,70 @@ TEST_F(StateTest, RestoresEverythingInAnotherInstallation) {
   // The nodes' certificates are of the other's CA.
   EXPECT_TRUE(imported->restart_required);
   EXPECT_TRUE(to_.state.restart_required());
+}
+
+TEST_F(StateTest, MovesBetweenStores) {
+  const std::string folder = testing::TempDir() + "/moves_between_stores";
+  std::filesystem::remove_all(folder);
+  auto sqlite = store::SqliteStore::Open(folder);
+  ASSERT_TRUE(sqlite.ok()) << sqlite.status();
+  Installation kept('c', *std::move(sqlite));
+  ASSERT_TRUE(
+      kept.Import(from_.Export(key_.public_key), key_.private_key).ok());
+  EXPECT_EQ(kept.Records(), from_.Records());
+  ASSERT_TRUE(to_.Import(kept.Export(key_.public_key), key_.private_key).ok());
+  EXPECT_EQ(to_.Records(), from_.Records());
+}
+
+TEST_F(StateTest, ExportsOneRevisionWhateverIsWrittenMeanwhile) {
+  // More than one page of records.
+  CertificateLists::CreateRequest list;
+  list.id = "large";
+  list.list.kind = domain::CertificateList::Kind::kDeny;
+  for (size_t i = 0; i < domain::kMaxEntriesOfRequest; ++i) {
+    domain::CertificateListEntry entry;
+    entry.sha256 = absl::StrFormat("%064x", i);
+    list.entries.push_back(std::move(entry));
+  }
+  ASSERT_TRUE(from_.lists.Create(from_.caller, from_.write, list).ok());
+  ASSERT_GT(from_.Records().size(), store::kMaxPageRecords);
+  const auto before = from_.Records();
+  const int64_t revision = from_.store->Stats()->revision.value();
+  int calls = 0;
+  const auto write = [&] {
+    if (++calls % 1000 != 1) return;
+    Truststores::CreateRequest truststore;
+    truststore.id = absl::StrCat("new-", calls);
+    truststore.pem = Ca("New").pem;
+    EXPECT_TRUE(
+        from_.truststores.Create(from_.caller, from_.write, truststore).ok());
+    Fleets::UpdateRequest fleet;
+    fleet.fleet.name = domain::FleetName("edge");
+    fleet.fleet.metadata.description = absl::StrCat(calls);
+    fleet.mask = {"description"};
+    EXPECT_TRUE(from_.fleets.Update(from_.caller, from_.write, fleet).ok());
+    // What is at the end.
+    if (calls > 1) return;
+    EXPECT_TRUE(from_.domains
+                    .Delete(from_.caller, from_.write,
+                            domain::DomainNameName("api.example.com"), {},
+                            DomainNames::Mappings::kDelete)
+                    .ok());
+  };
+  const auto exported = from_.Export("", false, write);
+  EXPECT_EQ(exported.header.revision, revision);
+  EXPECT_GT(calls, 2000);
+  ASSERT_TRUE(to_.Import(exported, Secret()).ok());
+  const auto after = to_.Records();
+  for (const auto& [key, value] : before) {
+    if (store::HasPrivateKey(key)) continue;
+    const auto found = after.find(key);
+    ASSERT_NE(found, after.end()) << key;
+    EXPECT_EQ(found->second, value) << key;
+  }
+  for (const auto& [key, value] : after) {
+    EXPECT_EQ(before.count(key), 1u) << key;
+  }
 }
 
 TEST_F(StateTest, TellsImportedAuditEntriesFromItsOwn) {
