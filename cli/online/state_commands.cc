@@ -250,8 +250,8 @@ ExitCode Import(const Client& client, const ClientOptions& options,
                 << " has no private key; import it again\n";
   }
   if (response.restart_required()) {
-    context.out << "warning: restart sallyportd, so that nodes get in by the "
-                   "imported proxy CA\n";
+    context.out << "warning: restart sallyportd, so that it uses the imported "
+                   "CAs\n";
   }
   return ExitCode::kOk;
 }

@@ -429,6 +429,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
   LogInfo("store opened",
           {{"created", report.created ? "yes" : "no"},
            {"lineage", (*store)->lineage().id()},
+           {"migrations", absl::StrCat(report.migrations)},
            {"checked", report.check_finished ? "wholly" : "in part"},
            {"new_lineage_because", report.new_lineage_because}});
   SALLYPORT_ASSIGN_OR_RETURN(std::unique_ptr<store::Sealer> sealer,

@@ -13,6 +13,7 @@
 #include "config_service/service/expiry.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/resources.h"
+#include "config_service/service/server_certificates.h"
 #include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/keys.h"
@@ -30,6 +31,8 @@ constexpr absl::string_view kFollowed[] = {
 // What tells of a server certificate's versions, and which of them are named.
 constexpr absl::string_view kServerVersions = "serverCertificates.versions/";
 constexpr absl::string_view kServerReferences = "refs/serverCertificates/";
+// And whether its issuer could renew it.
+constexpr absl::string_view kServerStatuses = "status/serverCertificates/";
 
 std::string TextOf(const domain::Warning& warning) {
   return absl::StrCat(warning.reason, " ", warning.index, " ", warning.field,
@@ -61,6 +64,8 @@ void Expiries::Touch(absl::string_view key) {
   if (absl::StartsWith(key, kServerVersions)) {
     touched_.insert(
         absl::StrCat("serverCertificates/", store::ParentIdOfKey(key)));
+  } else if (absl::ConsumePrefix(&key, kServerStatuses)) {
+    touched_.insert(absl::StrCat("serverCertificates/", key));
   } else if (absl::ConsumePrefix(&key, kServerReferences)) {
     touched_.insert(
         absl::StrCat("serverCertificates/", key.substr(0, key.find('/'))));
@@ -165,6 +170,17 @@ absl::Status Expiries::Find(const std::string& resource,
                                domain::ServerCertificateName::Parse(resource));
     SALLYPORT_ASSIGN_OR_RETURN(const domain::ServerCertificate certificate,
                                store::Decode(name, record));
+    // One that an issuer renews in time is nobody's trouble.
+    bool renewed = certificate.issuance.has_value();
+    if (renewed) {
+      std::vector<domain::Condition> conditions;
+      SALLYPORT_RETURN_IF_ERROR(
+          AddStatus(*context_.store, resource, conditions));
+      const domain::Condition* const issued =
+          domain::FindCondition(conditions, kIssuedCondition);
+      renewed = issued == nullptr ||
+                issued->status != domain::Condition::Status::kFalse;
+    }
     std::set<int64_t> shown = {certificate.active_version};
     SALLYPORT_ASSIGN_OR_RETURN(
         const std::vector<store::Record> references,
@@ -195,6 +211,7 @@ absl::Status Expiries::Find(const std::string& resource,
       finding.known.expiry =
           std::min(finding.known.expiry, domain::FirstExpiry(chain));
       for (domain::Warning& warning : ExpiryWarnings(chain, now)) {
+        if (renewed && warning.reason == kExpiresSoon) continue;
         if (number != certificate.active_version) {
           warning.message =
               absl::StrCat("version ", number,

@@ -58,8 +58,9 @@ struct Expiry {
   absl::Time time;
 };
 
-// Follows truststores, server certificates, client certificates, revocation
-// lists and the CAs of the service. Thread-safe, but for Look().
+// Follows truststores, server certificates (one that is issued has
+// EXPIRES_SOON only when it could not be renewed), client certificates,
+// revocation lists and the CAs of the service. Thread-safe, but for Look().
 class Expiries {
  public:
   // What `context` points to, and `bundles`, outlive this.

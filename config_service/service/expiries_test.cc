@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/events.h"
+#include "config_service/service/internal_issuer.h"
 #include "config_service/service/revocation_lists.h"
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/testing/plain_audit_format.h"
 #include "config_service/service/truststores.h"
+#include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/memory.h"
 #include "gtest/gtest.h"
@@ -133,6 +135,33 @@ class ExpiriesTest : public testing::Test {
   uint64_t seen_ = 0;
   absl::Time next_;
 };
+
+TEST_F(ExpiriesTest, WarnsOfIssuedCertificatesOnlyWhenTheyCannotBeRenewed) {
+  const auto issuer = InternalIssuer::FromStore(
+      *store_, *sealer_, clock_,
+      {*domain::AllowedNames::Parse("*"), absl::Hours(24 * 40)});
+  ASSERT_TRUE(issuer.ok()) << issuer.status();
+  ServerCertificates issuing(context_, nullptr, false, {{issuer->get()}});
+  ServerCertificates::CreateRequest request;
+  request.id = "issued";
+  request.certificate.issuance.emplace();
+  request.certificate.issuance->dns_names = {"api.example.com"};
+  ASSERT_TRUE(issuing.Create(caller_, write_, request).ok());
+  EXPECT_EQ(New(), "");
+  EXPECT_EQ(Days(), "serverCertificates/issued 40, system/issuerCa 3650");
+  clock_.Advance(20 * kDay);
+  EXPECT_EQ(New(), "");
+  store::ResourceStatus status;
+  domain::Condition failed;
+  failed.type = std::string(kIssuedCondition);
+  failed.status = domain::Condition::Status::kFalse;
+  status.conditions.push_back(failed);
+  const std::string key = store::StatusKey("serverCertificates/issued");
+  ASSERT_TRUE(store_->Apply({{}, {{key, store::Encode(status), {}}}, {}}).ok());
+  EXPECT_EQ(New(), "serverCertificates/issued EXPIRES_SOON");
+  clock_.Advance(21 * kDay);
+  EXPECT_EQ(New(), "serverCertificates/issued EXPIRED");
+}
 
 TEST_F(ExpiriesTest, WarnsWhenTimeHasPassedThoughNobodyWrites) {
   AddServer("api", 40 * kDay);

@@ -23,7 +23,7 @@ std::vector<domain::Warning> ExpiryWarnings(
       warning.message = absl::StrCat("is valid only from ",
                                      TimeText(certificate.not_before()), " on");
     } else if (certificate.not_after() - now < kExpiringSoon) {
-      warning.reason = "EXPIRES_SOON";
+      warning.reason = std::string(kExpiresSoon);
       warning.message =
           absl::StrCat("expires on ", TimeText(certificate.not_after()));
     } else {
@@ -52,7 +52,7 @@ void AddExpiryConditions(absl::Span<const domain::CertificatePtr> chain,
   for (const domain::Warning& warning : ExpiryWarnings(chain, now)) {
     const std::string message =
         absl::StrCat("certificate ", warning.index, " ", warning.message);
-    if (warning.reason != "EXPIRES_SOON") {
+    if (warning.reason != kExpiresSoon) {
       valid.status = domain::Condition::Status::kFalse;
       valid.reason = warning.reason;
       valid.message = message;

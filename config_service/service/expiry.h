@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "config_service/domain/common.h"
@@ -16,6 +17,8 @@ namespace sallyport::service {
 
 // How long before an expiry it is spoken of.
 constexpr absl::Duration kExpiringSoon = absl::Hours(24 * 30);
+
+constexpr absl::string_view kExpiresSoon = "EXPIRES_SOON";
 
 // Adds "Valid" (FALSE: a certificate of the chain has expired, or is not valid
 // yet) and "Expiring" (TRUE: one expires within kExpiringSoon, or has) to
