@@ -34,10 +34,14 @@ using Json = nlohmann::json;
 constexpr char kState[] = "state";
 constexpr absl::string_view kDomainKeys = "domainNames/";
 constexpr size_t kAuditRandomBytes = 8;
+// What was found out about domains. Of those that stay it does too: whoever
+// found it out says it again only when it changes.
+constexpr char kDomainStatuses[] = "status/domainNames/";
+constexpr size_t kForgottenAtOnce = 1000;
 // What stays over an import: what happened here, and what is one installation's
 // own.
 const char* const kKeptPrefixes[] = {"audit/", "requests/", "system/",
-                                     "installation/"};
+                                     "installation/", kDomainStatuses};
 // What a record takes in memory beside its bytes, about.
 constexpr size_t kRecordOverheadBytes = 256;
 
@@ -306,28 +310,33 @@ absl::StatusOr<ImportedState> State::Import::Finish(
   if (!checked.ok()) return FromStore(checked.status());
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
 
-  std::vector<store::Put> puts = std::move(checked->references);
-  puts.reserve(puts.size() + records_.size());
-  for (const store::ExportedRecord& record : records_) {
+  store::Replacement replacement;
+  replacement.kept_prefixes.assign(std::begin(kKeptPrefixes),
+                                   std::end(kKeptPrefixes));
+  replacement.puts = std::move(checked->references);
+  std::set<std::string> domains;
+  for (store::ExportedRecord& record : records_) {
     if (store::ExportRuleOf(record.key) == ExportRule::kAuditEntry) {
+      // What this installation wrote, or imported before, stays as it is.
+      SALLYPORT_ASSIGN_OR_RETURN(const store::GetResult got,
+                                 context.store->Get(record.key));
+      if (got.record.has_value()) continue;
       store::Record stored;
-      stored.value = record.value;
+      stored.value = std::move(record.value);
       SALLYPORT_ASSIGN_OR_RETURN(domain::AuditEntry entry,
                                  store::DecodeAuditEntry(stored));
       entry.imported_from = record.lineage;
       entry.revision = record.revision;
-      puts.push_back({record.key, store::Encode(entry), {}});
+      replacement.puts.push_back({record.key, store::Encode(entry), {}});
       continue;
     }
-    SALLYPORT_ASSIGN_OR_RETURN(store::Put put,
-                               store::ToPut(record, *context.sealer));
-    puts.push_back(std::move(put));
-  }
-  std::set<std::string> domains;
-  for (const store::ExportedRecord& record : records_) {
     if (absl::StartsWith(record.key, kDomainKeys)) domains.insert(record.key);
+    SALLYPORT_ASSIGN_OR_RETURN(
+        store::Put put, store::ToPut(std::move(record), *context.sealer));
+    replacement.puts.push_back(std::move(put));
   }
   records_.clear();
+  records_.shrink_to_fit();
 
   ImportedState out;
   out.num_resources = checked->num_resources;
@@ -351,12 +360,12 @@ absl::StatusOr<ImportedState> State::Import::Finish(
       {"exported_revision", request_.header.revision},
       {"sha256", sha256}}.dump();
   for (int attempt = 1;; ++attempt) {
-    const auto revision = Replace(state_json, puts, domains);
+    const auto revision = Replace(state_json, replacement);
     if (revision.ok()) {
       out.revision = revision->value();
-      if (out.restart_required && !write_.validate_only) {
-        state_->restart_required_ = true;
-      }
+      if (write_.validate_only) return out;
+      if (out.restart_required) state_->restart_required_ = true;
+      ForgetStatuses(domains);
       return out;
     }
     if (!absl::IsAborted(revision.status()) || attempt == kMaxAttempts) {
@@ -366,8 +375,7 @@ absl::StatusOr<ImportedState> State::Import::Finish(
 }
 
 absl::StatusOr<store::Revision> State::Import::Replace(
-    const std::string& state_json, const std::vector<store::Put>& puts,
-    const std::set<std::string>& domains) {
+    const std::string& state_json, store::Replacement& replacement) {
   const Context& context = state_->context_;
   // All that is read below counts only if nothing is newer than this.
   SALLYPORT_ASSIGN_OR_RETURN(const store::StoreStats stats,
@@ -381,35 +389,10 @@ absl::StatusOr<store::Revision> State::Import::Replace(
   if (!request_.replace && !inventory.empty) return NotEmpty();
   if (write_.validate_only) return stats.revision;
 
-  store::Replacement replacement;
-  replacement.expected = stats.revision;
-  replacement.kept_prefixes.assign(std::begin(kKeptPrefixes),
-                                   std::end(kKeptPrefixes));
-  replacement.puts.reserve(puts.size() + 2);
-  for (const store::Put& put : puts) {
-    if (store::ExportRuleOf(put.key) == ExportRule::kAuditEntry) {
-      // What this installation wrote, or imported before, stays as it is.
-      SALLYPORT_ASSIGN_OR_RETURN(const store::GetResult got,
-                                 context.store->Get(put.key));
-      if (got.record.has_value()) continue;
-    }
-    replacement.puts.push_back(put);
-  }
-  // What is known of a domain stays with it: whoever found it out says it again
-  // only when it changes.
-  store::ListRequest statuses;
-  statuses.prefix = store::StatusKey(kDomainKeys);
-  statuses.limit = store::kMaxPageRecords;
-  const auto kept = store::ForEachRecord(
-      *context.store, statuses, [&](const store::Record& record) {
-        absl::string_view resource = record.key;
-        absl::ConsumePrefix(&resource, store::StatusKey(""));
-        if (domains.count(std::string(resource)) != 0) {
-          replacement.puts.push_back({record.key, record.value, record.blobs});
-        }
-        return absl::OkStatus();
-      });
-  if (!kept.ok()) return FromStore(kept.status());
+  // Where all is to go, it goes with what others write meanwhile.
+  if (!request_.replace) replacement.expected = stats.revision;
+  const auto num_imported =
+      static_cast<std::ptrdiff_t>(replacement.puts.size());
   const std::string before =
       Json{{"name", kState}, {"resources", inventory.num_resources}}.dump();
   replacement.puts.push_back(
@@ -426,7 +409,31 @@ absl::StatusOr<store::Revision> State::Import::Replace(
          store::Encode(request),
          {}});
   }
-  return context.store->Replace(replacement);
+  absl::StatusOr<store::Revision> revision =
+      context.store->Replace(replacement);
+  replacement.puts.erase(replacement.puts.begin() + num_imported,
+                         replacement.puts.end());
+  return revision;
+}
+
+void State::Import::ForgetStatuses(const std::set<std::string>& domains) {
+  store::Store& store = *state_->context_.store;
+  store::ListRequest list;
+  list.prefix = std::string(kDomainStatuses);
+  list.limit = store::kMaxPageRecords;
+  list.what = store::ListRequest::What::kKeysOnly;
+  store::Commit commit;
+  const auto forget = [&](const store::Record& record) -> absl::Status {
+    absl::string_view domain = record.key;
+    absl::ConsumePrefix(&domain, store::StatusKey(""));
+    if (domains.count(std::string(domain)) != 0) return absl::OkStatus();
+    commit.deletes.push_back(record.key);
+    if (commit.deletes.size() < kForgottenAtOnce) return absl::OkStatus();
+    return store.Apply(std::exchange(commit, {})).status();
+  };
+  // What fails here does no harm: the next start forgets them too.
+  if (!store::ForEachRecord(store, list, forget).ok()) return;
+  if (!commit.deletes.empty()) store.Apply(commit).IgnoreError();
 }
 
 }  // namespace sallyport::service

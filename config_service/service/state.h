@@ -103,11 +103,11 @@ class State {
     friend class State;
     Import(State* state, const Caller& caller, const Write& write,
            ImportRequest request, std::atomic<bool>* slot);
-    // One attempt; `domains`: keys of those that are imported. Aborted:
-    // somebody else was faster.
-    absl::StatusOr<store::Revision> Replace(
-        const std::string& state_json, const std::vector<store::Put>& puts,
-        const std::set<std::string>& domains);
+    // One attempt. Aborted: somebody else was faster.
+    absl::StatusOr<store::Revision> Replace(const std::string& state_json,
+                                            store::Replacement& replacement);
+    // Removes what was found out about domains that are not among these keys.
+    void ForgetStatuses(const std::set<std::string>& domains);
 
     State* const state_;
     const Caller caller_;

@@ -119,18 +119,19 @@ bool HasPrivateKey(absl::string_view key) {
          key == kIssuerCaKey || key == kCarrierCertificateKey;
 }
 
-absl::StatusOr<Put> ToPut(const ExportedRecord& record, const Sealer& sealer) {
-  Put put{record.key, record.value, record.blobs};
-  if (!HasPrivateKey(record.key)) return put;
+absl::StatusOr<Put> ToPut(ExportedRecord record, const Sealer& sealer) {
+  Put put{std::move(record.key), std::move(record.value),
+          std::move(record.blobs)};
+  if (!HasPrivateKey(put.key)) return put;
   SALLYPORT_RETURN_IF_ERROR(WithSealedKey(
       put.key, put.value, [&](std::string& sealed) -> absl::Status {
         if (!sealed.empty()) {
-          return internal::Damaged(Printable(record.key),
+          return internal::Damaged(Printable(put.key),
                                    "has a private key where none belongs");
         }
         if (record.private_key_pem.empty()) return absl::OkStatus();
         SALLYPORT_ASSIGN_OR_RETURN(
-            sealed, sealer.Seal(record.private_key_pem, record.key));
+            sealed, sealer.Seal(record.private_key_pem, put.key));
         return absl::OkStatus();
       }));
   return put;

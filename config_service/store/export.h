@@ -67,7 +67,7 @@ struct ExportedRecord {
 
 // ToPut: the record as this store has it, its private key, if any, sealed.
 // RECORD_DAMAGED when the value cannot be read, or has a key of its own.
-absl::StatusOr<Put> ToPut(const ExportedRecord& record, const Sealer& sealer);
+absl::StatusOr<Put> ToPut(ExportedRecord record, const Sealer& sealer);
 
 // ExportWriter: makes the bytes. Thread-compatible.
 class ExportWriter {

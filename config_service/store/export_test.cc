@@ -39,6 +39,17 @@ std::string Item(const proto::ExportItem& item) {
   return absl::StrCat(std::string(1, static_cast<char>(bytes.size())), bytes);
 }
 
+ExportedRecord Copy(const ExportedRecord& record) {
+  ExportedRecord out;
+  out.key = record.key;
+  out.value = record.value;
+  out.blobs = record.blobs;
+  out.private_key_pem = record.private_key_pem.Clone();
+  out.lineage = record.lineage;
+  out.revision = record.revision;
+  return out;
+}
+
 class ExportTest : public testing::Test {
  protected:
   // What an export of `records` has.
@@ -124,7 +135,7 @@ TEST_F(ExportTest, HasPrivateKeysOnlySealedToTheRecipient) {
   EXPECT_EQ(read_[0].private_key_pem.Reveal(), secret);
   EXPECT_FALSE(absl::StrContains(read_[0].value, "PRIVATE"));
   Record there;
-  const Put put = *ToPut(read_[0], *sealer);
+  const Put put = *ToPut(Copy(read_[0]), *sealer);
   there.key = put.key;
   there.value = put.value;
   EXPECT_EQ(OpenPrivateKey(certificate.name, there, *sealer)->Reveal(), secret);
@@ -143,12 +154,12 @@ TEST_F(ExportTest, HasPrivateKeysOnlySealedToTheRecipient) {
   const std::string without = Export({record});
   ASSERT_TRUE(Import(without).ok());
   EXPECT_TRUE(read_[0].private_key_pem.empty());
-  there.value = ToPut(read_[0], *sealer)->value;
+  there.value = ToPut(Copy(read_[0]), *sealer)->value;
   EXPECT_EQ(ReasonOf(OpenPrivateKey(certificate.name, there, *sealer).status()),
             domain::Reason::kPrivateKeyMissing);
   // One that somebody put in himself.
   read_[0].value = record.value;
-  EXPECT_EQ(ReasonOf(ToPut(read_[0], *sealer).status()),
+  EXPECT_EQ(ReasonOf(ToPut(Copy(read_[0]), *sealer).status()),
             domain::Reason::kRecordDamaged);
 }
 

@@ -202,8 +202,8 @@ absl::StatusOr<Revision> MemoryStore::Apply(const Commit& commit) {
 absl::StatusOr<Revision> MemoryStore::Replace(const Replacement& replacement) {
   SALLYPORT_RETURN_IF_ERROR(CheckReplacement(replacement));
   absl::MutexLock lock(&mu_);
-  if (replacement.expected != revision_) {
-    return ReplacementOvertaken(replacement.expected, revision_);
+  if (replacement.expected.has_value() && *replacement.expected != revision_) {
+    return ReplacementOvertaken(*replacement.expected, revision_);
   }
   for (const Put& put : replacement.puts) {
     for (const BlobDigest& digest : put.blobs) {

@@ -265,8 +265,8 @@ struct Commit {
 
 // Replacement: a whole state in the place of another.
 struct Replacement {
-  // The newest revision, as far as the caller knows.
-  Revision expected;
+  // The newest revision, as far as the caller knows; nothing: whatever it is.
+  std::optional<Revision> expected;
   // Keys that begin with one of these stay as they are, unless they are put.
   std::vector<std::string> kept_prefixes;
   // Each key once, in any order.

@@ -942,8 +942,9 @@ absl::Status SqliteStoreImpl::RemoveAllBut(
 absl::Status SqliteStoreImpl::ReplaceIn(
     Connection& connection, State& state, const Replacement& replacement,
     absl::StatusOr<Revision>& result) const {
-  if (replacement.expected != state.revision) {
-    result = ReplacementOvertaken(replacement.expected, state.revision);
+  if (replacement.expected.has_value() &&
+      *replacement.expected != state.revision) {
+    result = ReplacementOvertaken(*replacement.expected, state.revision);
     return absl::OkStatus();
   }
   std::vector<std::vector<int64_t>> blobs(replacement.puts.size());

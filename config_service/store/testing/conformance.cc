@@ -377,7 +377,8 @@ TEST_P(StoreConformance, SaysEverythingThatIsWrongWithACommit) {
 
 // ----------------------------------------------------------- replacements
 
-Replacement ReplaceBy(Revision expected, const std::vector<std::string>& keys,
+Replacement ReplaceBy(std::optional<Revision> expected,
+                      const std::vector<std::string>& keys,
                       const std::string& value) {
   Replacement replacement;
   replacement.expected = expected;
@@ -422,6 +423,15 @@ TEST_P(StoreConformance, ReplacesEverythingInOneRevision) {
   EXPECT_EQ(ValueAt("b/2", *revision), "new");
 }
 
+TEST_P(StoreConformance, ReplacesWhateverThereIs) {
+  const Revision before = MustPut("a", "1");
+  const absl::StatusOr<Revision> revision =
+      store().Replace(ReplaceBy(std::nullopt, {"b"}, "2"));
+  ASSERT_TRUE(revision.ok()) << revision.status();
+  EXPECT_EQ(revision->value(), before.value() + 1);
+  EXPECT_EQ(Listed(""), "b=2");
+}
+
 TEST_P(StoreConformance, BeginsItsHistoryAnewWithAReplacement) {
   const Revision first = MustPut("a", "1");
   const auto watcher = store().Watch("", first);
@@ -449,7 +459,7 @@ TEST_P(StoreConformance, ReplacesNothingThatCannotBeReplaced) {
   EXPECT_EQ(CodeOf(store().Replace(ReplaceBy(first, {"b"}, "3"))),
             absl::StatusCode::kAborted);
   const Revision now = store().Stats()->revision;
-  Replacement replacement = ReplaceBy(now, {"b"}, "3");
+  Replacement replacement = ReplaceBy(std::nullopt, {"b"}, "3");
   replacement.puts[0].blobs.push_back(BlobDigest::Of("nothing"));
   EXPECT_EQ(CodeOf(store().Replace(replacement)),
             absl::StatusCode::kFailedPrecondition);
