@@ -163,7 +163,7 @@ absl::StatusOr<StateTrailer> State::Export(
   list.limit = store::kMaxPageRecords;
   list.at = stats->revision;
   StateHeader header;
-  header.revision = list.at.value();
+  header.revision = stats->revision.value();
   header.lineage = context_.store->lineage().id();
   header.time = context_.clock->Now();
   header.has_private_keys = with_keys;

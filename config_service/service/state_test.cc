@@ -82,13 +82,13 @@ struct Installation {
         }()),
         context{store.get(), &clock, &format, sealer.get()},
         ca(*ProxyCa::Open(*store, *sealer, clock, "test")),
-        issuer(*InternalIssuer::FromStore(
+        internal(*InternalIssuer::FromStore(
             *store, *sealer, clock,
             {*domain::AllowedNames::Parse("*"), absl::Hours(24 * 90)})),
         truststores(context),
         served(store.get()),
         servers(context, &served, /*ownership_required=*/false,
-                {{issuer.get()}}),
+                {{internal.get()}}),
         clients(context),
         domains(context, truststores.bundles(), &served, {}),
         mappings(context),
@@ -327,7 +327,7 @@ struct Installation {
   const std::unique_ptr<store::Sealer> sealer;
   const Context context;
   const std::unique_ptr<ProxyCa> ca;
-  const std::unique_ptr<InternalIssuer> issuer;
+  const std::unique_ptr<InternalIssuer> internal;
   Truststores truststores;
   ServedCertificates served;
   ServerCertificates servers;
