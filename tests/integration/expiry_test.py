@@ -1,6 +1,7 @@
 """Warnings that come with time alone, from a real sallyportd."""
 
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -75,10 +76,11 @@ class ExpiryTest(unittest.TestCase):
             daemon.ctl("create", "truststores/other", "--from-file", f"pem={root.certificate}")
             watch = Watch(daemon)
             self.addCleanup(watch.stop)
-            # What is written shows that it watches.
+            # What is written shows that it watches; the same again would not be.
+            numbers = itertools.count()
             wait.until(
                 lambda: daemon.ctl("update", "truststores/other", "--set",
-                                   f"description={len(watch.events)}") and watch.events,
+                                   f"description={next(numbers)}") and watch.events,
                 "an event", timeout=8,
             )
             daemon.ctl("delete", "truststores/other")
