@@ -313,7 +313,14 @@ class Nodes(config_service.ConfigServiceTest):
             "what was in force before stays",
             "the reason",
         )
-        self.assertIn("sallyport_xds_problems 3\n", self.server.ask("metrics")["text"])
+        # Of this one everything is right but what it needs.
+        wait.until(
+            lambda: self.server.ask("problem", domain="b.example.com")["problem"]
+            == "truststores/partners: truststores/partners/versions/2 cannot be read; "
+            "what was in force before stays",
+            "the reason",
+        )
+        self.assertIn("sallyport_xds_problems 4\n", self.server.ask("metrics")["text"])
         self.assertNotIn("refuses", self.server.log())
         self.server.certificate("broken", self.second)
         self.partners(self.people.second_partner)
