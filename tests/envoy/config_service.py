@@ -198,13 +198,13 @@ class ConfigServiceTest(gateway.unittest.TestCase):
                 for node in self.envoys:
                     print("--- a node\n" + node.log()[-4000:])
 
-    def start_node(self, name, fleet="default", issued=None):
+    def start_node(self, name, fleet="default", issued=None, timeout=30.0):
         config = bootstrap(self.server.port, name, fleet)
         if issued:
             config = with_tls(config, issued)
         started = envoy.Envoy(config, self.folder / name)
         self.addCleanup(started.stop)
-        started.start()
+        started.start(timeout)
         self.envoys.append(started)
         return started
 
