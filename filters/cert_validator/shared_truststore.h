@@ -50,7 +50,7 @@ class SharedTruststore {
                    absl::Time now) const;
 
   static constexpr int kMaxWarningLines = 20;
-  static constexpr size_t kMaxCheckedWarnings = 1000;
+  static constexpr size_t kMaxCheckedWarnings = 100;
 
  private:
   SharedTruststore(std::string key,
