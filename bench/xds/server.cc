@@ -302,4 +302,8 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sallyport::bench
 
-int main(int argc, char** argv) { return sallyport::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  // As sallyportd does.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  return sallyport::bench::Main(argc, argv);
+}

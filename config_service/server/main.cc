@@ -10,6 +10,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "config_service/server/daemon.h"
 #include "config_service/server/log.h"
@@ -149,6 +150,9 @@ int Run(int argc, char** argv) {
 }  // namespace sallyport::server
 
 int main(int argc, char** argv) {
+  // Abseil as Debian builds it looks for deadlocks at each lock that anybody
+  // takes, gRPC included, under one lock of the whole process.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   try {
     return sallyport::server::Run(argc, argv);
   } catch (const std::exception& error) {
