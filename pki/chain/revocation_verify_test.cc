@@ -107,6 +107,32 @@ TEST_F(RevocationVerifyTest, RefusesARevokedClientAndNobodyElse) {
   EXPECT_TRUE(Check({root_, middle_}, {leaf_}).trusted());
 }
 
+TEST_F(RevocationVerifyTest, CannotBeSteppedAroundByAnotherCertificateOfTheCa) {
+  // Of the same key, which may not sign lists.
+  TestCertificateSpec spec = TestCaSpec("middle");
+  spec.key_usage = "critical,keyCertSign";
+  spec.serial = 21;
+  const TestCertificate older = MakeTestCertificate(spec, middle_.key, &root_);
+  const TestCertificate good = Issue(TestLeafSpec("leaf"), 301, &middle_);
+  Attach(middle_, {300});
+  for (const bool any_anchor : {false, true}) {
+    if (any_anchor) AnyAnchor();
+    for (const auto& store : {std::vector<TestCertificate>{root_, older},
+                              {root_, older, middle_},
+                              {root_, middle_, older}}) {
+      EXPECT_EQ(Check(store, {leaf_}).reason, Reason::kRevoked);
+      EXPECT_TRUE(Check(store, {good}).trusted());
+    }
+  }
+  EXPECT_EQ(Check({root_}, {leaf_, older}).reason, Reason::kRevoked);
+  EXPECT_EQ(Check({root_, middle_}, {leaf_, older}).reason, Reason::kRevoked);
+  // Such a list does not vouch for anybody.
+  HardFail();
+  EXPECT_EQ(Check({root_}, {good, older}).reason, Reason::kRevoked);
+  EXPECT_TRUE(absl::StrContains(Check({root_}, {good, older}).detail,
+                                "may not sign lists"));
+}
+
 TEST_F(RevocationVerifyTest, RefusesWhatARevokedIntermediateIssued) {
   Attach(root_, {20});
   const Verdict verdict = Check({root_, middle_}, {leaf_});

@@ -900,15 +900,47 @@ RevocationLists::Answer RevocationLists::Check(
       answer.list = list;
     }
   };
+  // Whether a key of `issuers` made the list's signature. kOnlyRevokes: one of
+  // a CA whose key usage does not let it sign lists. Such a list covers nobody,
+  // but what it names stays revoked: a CA can have several certificates of one
+  // key, and a client could choose the path by the one that may not.
+  enum class Counts { kYes, kOnlyRevokes, kNo, kLimit };
+  const auto counts = [&](const List& list) {
+    bool only_revokes = false;
+    for (const Certificate* issuer : issuers) {
+      const bool may_sign = MaySignLists(*issuer);
+      if (only_revokes && !may_sign) continue;
+      switch (list.SignedBy(*issuer, checks_left)) {
+        case List::Signed::kYes:
+          if (may_sign) return Counts::kYes;
+          only_revokes = true;
+          break;
+        case List::Signed::kNo:
+          break;
+        case List::Signed::kUnknown:
+          return Counts::kLimit;
+      }
+    }
+    return only_revokes ? Counts::kOnlyRevokes : Counts::kNo;
+  };
+  const auto limit = [&answer](const List& list) {
+    answer.kind = Kind::kLimit;
+    answer.list = &list;
+    return answer;
+  };
   // The list that decided for each scope: the newest that counts.
   absl::InlinedVector<const List*, 4> deciding;
   for (uint32_t i = run->second.begin; i < run->second.end; ++i) {
     const List& list = *lists_[i];
-    if (!list.rep_->Covers(scope)) continue;
+    const bool covers = list.rep_->Covers(scope);
+    const uint32_t at = list.rep_->Find(serial);
+    // A scope tells for whom a list vouches. An issuer gives a serial number
+    // once, so whom a list names is revoked, whatever its scope.
+    if (!covers && at == 0) continue;
     if (now < list.this_update_) {
       // The newest come first, so all of these come before any that counts.
       answer.next_list_at = std::min(answer.next_list_at, list.this_update_);
-      note(Kind::kNotYet, &list);
+      if (covers) note(Kind::kNotYet, &list);
       continue;
     }
     const bool decided =
@@ -918,29 +950,33 @@ RevocationLists::Answer RevocationLists::Check(
         });
     if (decided) continue;
     if (list.strength_ != SignatureStrength::kStrong) {
-      note(Kind::kWeak, &list);
+      if (covers) note(Kind::kWeak, &list);
       continue;
     }
-    bool is_signed = false;
-    for (const Certificate* issuer : issuers) {
-      if (!MaySignLists(*issuer)) continue;
-      const List::Signed by = list.SignedBy(*issuer, checks_left);
-      if (by == List::Signed::kUnknown) {
-        answer.kind = Kind::kLimit;
-        answer.list = &list;
-        return answer;
-      }
-      if (by == List::Signed::kYes) {
-        is_signed = true;
-        break;
-      }
-    }
-    if (!is_signed) {
-      note(Kind::kNotSigned, &list);
+    const Counts by = counts(list);
+    if (by == Counts::kLimit) return limit(list);
+    if (by == Counts::kNo || (by == Counts::kOnlyRevokes && at == 0)) {
+      if (covers) note(Kind::kNotSigned, &list);
       continue;
     }
-    deciding.push_back(&list);
-    if (const uint32_t at = list.rep_->Find(serial)) {
+    if (!covers) {
+      // Newer lists of its scope that name nobody here were passed by.
+      bool superseded = false;
+      for (uint32_t j = run->second.begin; j < i && !superseded; ++j) {
+        const List& newer = *lists_[j];
+        if (newer.rep_->scope != list.rep_->scope || now < newer.this_update_ ||
+            newer.this_update_ <= list.this_update_ ||
+            newer.strength_ != SignatureStrength::kStrong) {
+          continue;
+        }
+        const Counts newer_by = counts(newer);
+        if (newer_by == Counts::kLimit) return limit(newer);
+        superseded = newer_by == Counts::kYes;
+      }
+      if (superseded) continue;
+    }
+    if (by == Counts::kYes && covers) deciding.push_back(&list);
+    if (at != 0) {
       answer.kind = Kind::kRevoked;
       answer.list = &list;
       answer.good_until = absl::InfiniteFuture();

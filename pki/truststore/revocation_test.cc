@@ -314,18 +314,22 @@ TEST_F(RevocationTest, LetsNoListCountWithAWeakSignature) {
   }
 }
 
-TEST_F(RevocationTest, LetsNoListCountOfACaThatMayNotSignLists) {
+TEST_F(RevocationTest, LetsAListOfACaThatMayNotSignListsVouchForNobody) {
   TestCertificateSpec spec = TestCaSpec("issuer");
   for (const auto& [usage, kind] : std::vector<std::pair<std::string, Kind>>{
            {"critical,keyCertSign", Kind::kNotSigned},
-           {"critical,keyCertSign,cRLSign", Kind::kRevoked}}) {
+           {"critical,keyCertSign,cRLSign", Kind::kGood}}) {
     spec.key_usage = usage;
     const TestCertificate ca =
         MakeTestCertificate(spec, TestKey::P256(), nullptr);
     const auto lists = Read({MakeTestRevocationList(Naming({7}), ca).der});
     EXPECT_EQ(
-        Ask(*lists, Issue(TestLeafSpec("leaf"), 7, &ca), TestNow(), &ca).kind,
+        Ask(*lists, Issue(TestLeafSpec("leaf"), 8, &ca), TestNow(), &ca).kind,
         kind);
+    // Whom it names is revoked all the same.
+    EXPECT_EQ(
+        Ask(*lists, Issue(TestLeafSpec("leaf"), 7, &ca), TestNow(), &ca).kind,
+        Kind::kRevoked);
   }
 }
 
@@ -355,12 +359,35 @@ TEST_F(RevocationTest, KeepsToTheScopeOfAList) {
   TestCertificateSpec v1_spec = TestLeafSpec("v1");
   v1_spec.version = 1;
   const TestCertificate v1 = Issue(v1_spec, 7);
-  EXPECT_EQ(AskOf(users, leaf_), Kind::kRevoked);
+  const TestRevocationListSpec named_users = users;
+  const TestRevocationListSpec named_cas = cas;
+  users.entries.clear();
+  cas.entries.clear();
+  EXPECT_EQ(AskOf(users, leaf_), Kind::kGood);
   EXPECT_EQ(AskOf(users, sub_ca), Kind::kMissing);
   EXPECT_EQ(AskOf(users, v1), Kind::kMissing);
   EXPECT_EQ(AskOf(cas, leaf_), Kind::kMissing);
   EXPECT_EQ(AskOf(cas, v1), Kind::kMissing);
-  EXPECT_EQ(AskOf(cas, sub_ca), Kind::kRevoked);
+  EXPECT_EQ(AskOf(cas, sub_ca), Kind::kGood);
+  // Whom a list names is revoked, whatever its scope.
+  for (const TestRevocationListSpec& named : {named_users, named_cas}) {
+    for (const TestCertificate& certificate : {leaf_, sub_ca, v1}) {
+      EXPECT_EQ(AskOf(named, certificate), Kind::kRevoked);
+    }
+    // But by a list that counts,
+    const TestCertificate other = Issue(TestCaSpec("ca"), 9);
+    EXPECT_EQ(Ask(*Read({MakeTestRevocationList(named, other).der}), v1).kind,
+              Kind::kMissing);
+    // and not when a newer one of its scope names it no more.
+    TestRevocationListSpec newer = named;
+    newer.entries.clear();
+    newer.this_update += absl::Seconds(1);
+    EXPECT_EQ(Ask(*Read({MakeTestRevocationList(named, ca_).der,
+                         MakeTestRevocationList(newer, ca_).der}),
+                  v1)
+                  .kind,
+              Kind::kMissing);
+  }
   EXPECT_EQ(Read({MakeTestRevocationList(users, ca_).der})->lists()[0]->Scope(),
             "only end-entity certificates");
   // A newer list with another scope does not outdo one that names it.
@@ -386,8 +413,15 @@ TEST_F(RevocationTest, KeepsToTheDistributionPointOfAList) {
                                    "URI:http://crl.example/1")),
             Kind::kRevoked);
   EXPECT_EQ(AskOf(part, with_point("URI:http://crl.example/2")),
+            Kind::kRevoked);
+  EXPECT_EQ(AskOf(part, leaf_), Kind::kRevoked);
+  // It vouches for its own only.
+  part.entries.clear();
+  EXPECT_EQ(AskOf(part, with_point("URI:http://crl.example/1")), Kind::kGood);
+  EXPECT_EQ(AskOf(part, with_point("URI:http://crl.example/2")),
             Kind::kMissing);
   EXPECT_EQ(AskOf(part, leaf_), Kind::kMissing);
+  part = Naming({7});
   // One at the issuer's name is for those that give no other.
   part.extensions = {Idp(TestDer(
       0xa0,
