@@ -66,7 +66,10 @@ class DigestMatcher final : public RuleMatcher {
 
   RuleMatch Judge(RuleFacts& facts) const override {
     if (!is_certificate_) {
-      return FromBool(digests_.contains(facts.spki_sha256()));
+      const auto& digests = facts.key_digests();
+      return FromBool(std::any_of(
+          digests.begin(), digests.end(),
+          [this](const Sha256Digest& d) { return digests_.contains(d); }));
     }
     if (digests_.contains(facts.leaf().fingerprint())) return RuleMatch::kYes;
     // `none` must hold whatever form its holder gives the certificate.
@@ -344,9 +347,9 @@ const DenyList* RuleFacts::FindList(absl::string_view name) const {
   return found == lists_->end() ? nullptr : found->second.get();
 }
 
-const Sha256Digest& RuleFacts::spki_sha256() {
-  if (!spki_sha256_.has_value()) spki_sha256_ = Sha256(leaf_.spki_der());
-  return *spki_sha256_;
+const absl::InlinedVector<Sha256Digest, 2>& RuleFacts::key_digests() {
+  if (key_digests_.empty()) key_digests_ = KeyDigests(leaf_);
+  return key_digests_;
 }
 
 const std::vector<DnAttribute>* RuleFacts::subject() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "pki/chain/client_rule.h"
@@ -41,7 +42,7 @@ class RuleFacts {
   const DenyList* FindList(absl::string_view name) const;
   // Null: the certificate has no subject alternative names.
   const bssl::GeneralNames* alt_names() const;
-  const Sha256Digest& spki_sha256();
+  const absl::InlinedVector<Sha256Digest, 2>& key_digests();
   // Null: it cannot be read.
   const std::vector<DnAttribute>* subject();
   const std::vector<DnAttribute>* issuer();
@@ -57,7 +58,7 @@ class RuleFacts {
   const absl::string_view truststore_;
   const NamedDenyLists* const lists_;
   size_t spent_ = 0;
-  std::optional<Sha256Digest> spki_sha256_;
+  absl::InlinedVector<Sha256Digest, 2> key_digests_;
   // The outer one is empty until it was read.
   std::optional<std::optional<Attributes>> subject_;
   std::optional<std::optional<Attributes>> issuer_;

@@ -221,8 +221,10 @@ DenyList::Match DenyList::Find(const Certificate& certificate) const {
       if (certificates_.contains(twin)) return Match::kCertificate;
     }
   }
-  if (!keys_.empty() && keys_.contains(Sha256(certificate.spki_der()))) {
-    return Match::kKey;
+  if (!keys_.empty()) {
+    for (const Sha256Digest& digest : KeyDigests(certificate)) {
+      if (keys_.contains(digest)) return Match::kKey;
+    }
   }
   if (serials_.empty()) return Match::kNone;
   const auto found = serials_.find(certificate.SerialHex());

@@ -1,4 +1,4 @@
-// TwinFingerprints: the other forms that a certificate's holder can give it.
+// The other forms that a certificate's holder can give it, or its key.
 
 #ifndef SALLYPORT_PKI_X509_TWIN_H_
 #define SALLYPORT_PKI_X509_TWIN_H_
@@ -18,6 +18,12 @@ namespace sallyport::pki {
 // signatures have one form. Empty when the certificate is malformed.
 absl::InlinedVector<Sha256Digest, 2> TwinFingerprints(
     const Certificate& certificate);
+
+// KeyDigests: SHA-256 of the subject public key info as the certificate has it
+// and, for a key on P-256 or P-384, as it is with the point in the other form,
+// compressed or not (RFC 5480, 2.2): the holder of a key can have a CA certify
+// either. Of a key that cannot be read, the first only.
+absl::InlinedVector<Sha256Digest, 2> KeyDigests(const Certificate& certificate);
 
 }  // namespace sallyport::pki
 
