@@ -188,16 +188,19 @@ class SignatureResults final : public bssl::SignatureVerifyCache {
   void Store(const std::string& key, Value value) override {
     ++num_checks_;
     results_.emplace_back(key, value);
-    if (memory_ != nullptr && !of_leaf_ && value == Value::kValid) {
-      memory_->AddSignature(key);
-    }
+    if (memory_ == nullptr) return;
+    memory_->AddResult(key, value == Value::kValid);
+    if (!of_leaf_ && value == Value::kValid) memory_->AddSignature(key);
   }
   Value Check(const std::string& key) override {
     for (const auto& [known, value] : results_) {
       if (known == key) return value;
     }
-    return memory_ != nullptr && memory_->KnowsSignature(key) ? Value::kValid
-                                                              : Value::kUnknown;
+    if (memory_ == nullptr) return Value::kUnknown;
+    if (memory_->KnowsSignature(key)) return Value::kValid;
+    const std::optional<bool> recent = memory_->FindResult(key);
+    if (!recent.has_value()) return Value::kUnknown;
+    return *recent ? Value::kValid : Value::kInvalid;
   }
   size_t num_checks() const { return num_checks_; }
 
@@ -298,11 +301,12 @@ class Search final : public bssl::TrustStore,
   std::vector<CertificatePtr> sent_;
   std::vector<CertificatePtr> useful_;
   std::vector<CertificatePtr> sent_no_ca_;
+  std::vector<CertificatePtr> sent_unsupported_;
   std::vector<Member> members_;
   SignatureResults signatures_;
   size_t max_length_ = 0;
   size_t candidates_ = 0;
-  size_t sent_key_checks_ = 0;
+  size_t sent_key_checks_ = 0;  // weighed
   size_t iterations_ = 0;
   size_t extra_checks_ = 0;
   size_t verified_paths_ = 0;
@@ -363,12 +367,20 @@ unsigned RsaExponentBits(const Certificate& certificate) {
   return length;
 }
 
+// Whether a path may have a certificate with such a key.
+bool IsSupported(KeyType type) {
+  return type == KeyType::kRsa || type == KeyType::kEcP256 ||
+         type == KeyType::kEcP384;
+}
+
 // Whether checks with this certificate's key have a bounded cost, though nobody
-// vouched for it.
+// vouched for it, and can be of use.
 bool HasCheapKey(const Certificate& certificate) {
-  return certificate.public_key().type != KeyType::kRsa ||
-         (certificate.public_key().bits <= limits::kMaxSentRsaBits &&
-          RsaExponentBits(certificate) <= kMaxSentRsaExponentBits);
+  const PublicKeyInfo& key = certificate.public_key();
+  return key.type == KeyType::kRsa
+             ? key.bits <= limits::kMaxSentRsaBits &&
+                   RsaExponentBits(certificate) <= kMaxSentRsaExponentBits
+             : IsSupported(key.type);
 }
 
 // Kinds of names that BoringSSL compares with constraints.
@@ -470,15 +482,17 @@ bool Search::ConsiderIssuer(const Certificate& child,
   }
   ++candidates_;
   const bssl::ParsedCertificate& parsed = *child.parsed();
-  const size_t checks_before = signatures_.num_checks();
   // Without an algorithm that we know there is nothing to check; the path that
   // comes of it is refused for the algorithm.
   const bool matches =
       child.signature_strength() == SignatureStrength::kUnsupported ||
       signatures_.Verify(parsed, View(issuer->parsed()->tbs().spki_tlv),
                          &child == leaf_.get());
+  // Also where the result was known: what is remembered of other checks must
+  // not change the verdict.
   if (entry == nullptr) {
-    sent_key_checks_ += signatures_.num_checks() - checks_before;
+    sent_key_checks_ +=
+        issuer->public_key().type == KeyType::kEcP384 ? kSentP384Weight : 1;
   }
   if (!matches) {
     const auto& authority = parsed.authority_key_identifier();
@@ -962,7 +976,7 @@ bool Search::ClientSentAWayIn() {
   policy.chain_policy = ChainPolicy::kAnyAnchor;
   policy.max_signature_checks -= candidates_;
   const Verdict verdict =
-      Search(truststore_, policy, now_, nullptr, revocation_, nullptr)
+      Search(truststore_, policy, now_, memory_, revocation_, nullptr)
           .Decide(leaf_, sent_);
   extra_checks_ += verdict.signature_checks;
   return verdict.path.size() > 1 &&
@@ -1006,6 +1020,21 @@ void Search::RefuseWithoutAnchor(bool from_truststore, Verdict* verdict) {
         absl::StrCat(name, " was issued by '", issuer,
                      "', which the client sent and which is not a CA, or may "
                      "not sign certificates");
+    return;
+  }
+  const bool issuer_is_unsupported =
+      std::any_of(sent_unsupported_.begin(), sent_unsupported_.end(),
+                  [&](const CertificatePtr& c) {
+                    return c->parsed()->normalized_subject() ==
+                           end->parsed()->normalized_issuer();
+                  });
+  if (issuer_is_unsupported && !self_signed) {
+    verdict->reason = Reason::kUnsupportedAlgorithm;
+    verdict->depth = static_cast<int>(last + 1);
+    verdict->detail =
+        absl::StrCat(name, " was issued by '", issuer,
+                     "', which the client sent and whose key is of an "
+                     "unsupported type");
     return;
   }
   if (!any_anchor() && ClientSentAWayIn()) {
@@ -1254,6 +1283,11 @@ Verdict Search::Run(absl::Span<const absl::string_view> chain) {
     }
     if (sent->parsed() == nullptr) continue;
     if (sent->fingerprint() == (*leaf)->fingerprint()) continue;
+    if (!IsSupported(sent->public_key().type)) {
+      PassOver(*sent, nullptr, "has a key of an unsupported type");
+      sent_unsupported_.push_back(std::move(sent));
+      continue;
+    }
     if (!HasCheapKey(*sent)) {
       PassOver(*sent, nullptr, "has an RSA key over the limit in size");
       continue;
@@ -1332,7 +1366,8 @@ std::string AdviceFor(const Verdict& verdict) {
     case Reason::kUntrustedIssuer:
       return "If this client should get in, add the CA that issued its "
              "certificate (or the certificate itself, if it is self-signed) "
-             "to the truststore.";
+             "to the truststore, or, under the policy any-anchor, have the "
+             "client send its intermediates.";
     case Reason::kIncompleteChain:
       return "Add the missing CAs, up to the self-signed root, to the "
              "truststore, or use the policy any-anchor.";
@@ -1449,6 +1484,22 @@ void VerifyMemory::AddRecent(
   }
   recent_[oldest_recent_] = certificate;
   oldest_recent_ = (oldest_recent_ + 1) % kMaxRecent;
+}
+
+std::optional<bool> VerifyMemory::FindResult(absl::string_view key) const {
+  for (const auto& [known, valid] : results_) {
+    if (known == key) return valid;
+  }
+  return std::nullopt;
+}
+
+void VerifyMemory::AddResult(const std::string& key, bool valid) {
+  if (results_.size() < kMaxResults) {
+    results_.emplace_back(key, valid);
+    return;
+  }
+  results_[oldest_result_] = {key, valid};
+  oldest_result_ = (oldest_result_ + 1) % kMaxResults;
 }
 
 void VerifyMemory::AddTrusted(

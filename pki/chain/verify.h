@@ -24,7 +24,9 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -172,18 +174,21 @@ struct Explanation {
 // costs, never its verdict: all of it is a function of bytes alone and never
 // goes out of date.
 //   * Signatures of CAs over other CAs that were found good, by a SHA-256 over
-//     algorithm, key, signature and signed bytes. Leaves' signatures and
-//     failures are not kept.
+//     algorithm, key, signature and signed bytes.
+//   * The last few results of checks, failures and leaves' too, which serve
+//     the other truststores that are asked about the same client.
 //   * The intermediates that clients sent on trusted paths, parsed.
 //   * The last few certificates that clients sent, whatever came of them: the
 //     next truststore that is asked, and who tells the backend what was sent,
 //     need not parse them again. Strangers push out only each other's.
-// At most kMaxEntries of the first two and kMaxRecent of the last; the oldest
-// gives way. Not thread-safe: one for each thread.
+// At most kMaxEntries of the first and third, kMaxResults of the second and
+// kMaxRecent of the last; the oldest gives way. Not thread-safe: one for each
+// thread.
 class VerifyMemory {
  public:
   static constexpr size_t kMaxEntries = 512;
   static constexpr size_t kMaxRecent = 16;
+  static constexpr size_t kMaxResults = 64;
 
   bool KnowsSignature(const std::string& key) const {
     return signatures_.contains(key);
@@ -199,20 +204,30 @@ class VerifyMemory {
   // One that was on a trusted path.
   void AddTrusted(const std::shared_ptr<const Certificate>& certificate);
 
+  // The last signature checks, of whatever certificate and however they ended:
+  // the next truststore that is asked about the same client, or a shadow, does
+  // not do them again.
+  std::optional<bool> FindResult(absl::string_view key) const;
+  void AddResult(const std::string& key, bool valid);
+
  private:
   absl::flat_hash_map<Sha256Digest, std::shared_ptr<const Certificate>>
       trusted_;
   std::deque<Sha256Digest> trusted_order_;
   std::vector<std::shared_ptr<const Certificate>> recent_;
   size_t oldest_recent_ = 0;
+  std::vector<std::pair<std::string, bool>> results_;
+  size_t oldest_result_ = 0;
   absl::flat_hash_set<std::string> signatures_;
   std::deque<std::string> signature_order_;
 };
 
-// Signature checks of one VerifyChain() with keys that the client sent, that
-// were not done before: no client needs more, and each can cost half a
-// millisecond. LIMIT_EXCEEDED beyond.
+// Signature checks of one VerifyChain() with keys that the client sent: no
+// client needs more. One with a P-384 key, which takes as long as ten others,
+// counts as kSentP384Weight. LIMIT_EXCEEDED beyond. Keys
+// of kinds that are never trusted are not tried at all.
 inline constexpr size_t kMaxSentKeyChecks = 8;
+inline constexpr size_t kSentP384Weight = 3;
 
 // `chain`: DER, the client's certificate first, then whatever it sent.
 // `memory` may be null; it changes what the check costs, never the verdict.

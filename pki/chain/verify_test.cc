@@ -411,6 +411,41 @@ TEST(VerifyChain, ChecksNoSignatureWithALargeExponentThatTheClientSent) {
   }
 }
 
+TEST(VerifyChain, ChecksNoSignatureWithASentKeyThatIsNeverTrusted) {
+  const TestCertificate root = Ca("root", nullptr);
+  for (const TestKey& key : {TestKey::P521(), TestKey::Ed25519()}) {
+    const TestCertificate middle =
+        MakeTestCertificate(TestCaSpec("middle"), key, &root);
+    const TestCertificate leaf = Leaf("leaf", &middle);
+    for (const VerifyPolicy& policy : {AnyAnchor(), VerifyPolicy()}) {
+      const Verdict verdict = Check({root}, {leaf, middle}, policy);
+      EXPECT_EQ(verdict.reason, Reason::kUnsupportedAlgorithm);
+      EXPECT_EQ(verdict.depth, 1);
+      EXPECT_EQ(verdict.signature_checks, 0u);
+    }
+  }
+}
+
+TEST(VerifyChain, WeighsSentKeysByWhatTheyCost) {
+  const TestCertificate root = Ca("root", nullptr);
+  TestCertificateSpec spec = TestCaSpec("middle");
+  spec.key_identifiers = false;
+  const auto make = [&] {
+    return MakeTestCertificate(spec, TestKey::P384(), &root);
+  };
+  const TestCertificate issuer = make();
+  TestCertificateSpec leaf_spec = TestLeafSpec("leaf");
+  leaf_spec.key_identifiers = false;
+  std::vector<TestCertificate> chain = {Issue(leaf_spec, &issuer)};
+  constexpr size_t kEnough =
+      (kMaxSentKeyChecks + kSentP384Weight - 1) / kSentP384Weight;
+  while (chain.size() < kEnough) chain.push_back(make());
+  chain.push_back(issuer);
+  EXPECT_REASON(Check({root}, chain, AnyAnchor()), kTrusted);
+  chain.insert(chain.begin() + 1, make());
+  EXPECT_REASON(Check({root}, chain, AnyAnchor()), kLimitExceeded);
+}
+
 TEST(VerifyChain, ChecksFewSignaturesWithKeysThatTheClientSent) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificateSpec spec = TestCaSpec("middle");
@@ -552,10 +587,57 @@ TEST(VerifyMemory, SavesTheChecksOfCasAndNoOthers) {
   };
   EXPECT_EQ(checks(one), 2u);
   EXPECT_EQ(checks(two), 1u);
-  EXPECT_EQ(checks(one), 1u);  // a leaf's is checked again each time
+  EXPECT_EQ(checks(one), 0u);  // among the last ones
+  for (size_t i = 0; i < VerifyMemory::kMaxResults; ++i) {
+    memory.AddResult(absl::StrCat(i), true);
+  }
+  EXPECT_EQ(checks(one), 1u);
 }
 
-TEST(VerifyMemory, KeepsNoFailures) {
+TEST(VerifyMemory, SavesChecksForTheNextTruststoreThatIsAsked) {
+  const TestCertificate root = Ca("root", nullptr);
+  const TestCertificate other = Ca("root", nullptr);
+  // A stranger's: names that lead to the root, keys that made no signature.
+  TestCertificateSpec spec = TestCaSpec("middle");
+  spec.key_identifiers = false;
+  std::vector<TestCertificate> chain = {Issue(TestLeafSpec("leaf"), [&] {
+    static const TestCertificate made = Ca("middle", nullptr);
+    return &made;
+  }())};
+  for (int i = 0; i < 3; ++i) chain.push_back(Issue(spec, &root));
+  std::vector<absl::string_view> ders;
+  for (const TestCertificate& c : chain) ders.push_back(c.der);
+  VerifyPolicy any_anchor;
+  any_anchor.chain_policy = ChainPolicy::kAnyAnchor;
+  VerifyMemory memory;
+  const auto ask = [&](const std::vector<TestCertificate>& store,
+                       const VerifyPolicy& policy) {
+    const Verdict with =
+        VerifyChain(*Store(store), ders, policy, TestNow(), &memory);
+    // What is remembered changes no verdict.
+    const Verdict without =
+        VerifyChain(*Store(store), ders, policy, TestNow(), nullptr);
+    EXPECT_EQ(with.reason, without.reason);
+    EXPECT_EQ(with.detail, without.detail);
+    return with.signature_checks;
+  };
+  EXPECT_EQ(ask({root}, any_anchor), 3u);
+  EXPECT_EQ(ask({root, other}, any_anchor), 0u);
+  EXPECT_EQ(ask({root}, VerifyPolicy()), 0u);
+}
+
+TEST(VerifyMemory, KeepsTheLastResultsOnly) {
+  VerifyMemory memory;
+  for (size_t i = 0; i <= VerifyMemory::kMaxResults; ++i) {
+    memory.AddResult(absl::StrCat(i), i % 2 == 0);
+  }
+  EXPECT_FALSE(memory.FindResult("0").has_value());
+  EXPECT_EQ(memory.FindResult("1"), false);
+  EXPECT_EQ(memory.FindResult("2"), true);
+  EXPECT_TRUE(memory.FindResult(absl::StrCat(VerifyMemory::kMaxResults)));
+}
+
+TEST(VerifyMemory, KeepsFailuresAmongTheLastResultsOnly) {
   const TestCertificate root = Ca("root", nullptr);
   TestCertificate middle = Ca("middle", &root);
   const TestCertificate leaf = Leaf("leaf", &middle);
@@ -563,11 +645,15 @@ TEST(VerifyMemory, KeepsNoFailures) {
   middle.pem = WritePem("CERTIFICATE", middle.der);
   const auto store = Store({root, middle});
   VerifyMemory memory;
-  for (int i = 0; i < 2; ++i) {
+  for (const size_t expected : {2, 0, 2}) {
     const Verdict verdict =
         VerifyChain(*store, {leaf.der}, {}, TestNow(), &memory);
     EXPECT_EQ(verdict.reason, Reason::kBadSignature);
-    EXPECT_EQ(verdict.signature_checks, 2u);
+    EXPECT_EQ(verdict.signature_checks, expected);
+    if (expected != 0) continue;
+    for (size_t i = 0; i < VerifyMemory::kMaxResults; ++i) {
+      memory.AddResult(absl::StrCat(i), true);
+    }
   }
 }
 
