@@ -261,7 +261,7 @@ absl::Status Expiries::Examine(const std::string& resource, absl::Time now) {
     return absl::OkStatus();
   }
   Finding finding;
-  const absl::Status found = Find(resource, *got.record, now, finding);
+  absl::Status found = Find(resource, *got.record, now, finding);
   // Deleted or damaged meanwhile: whoever reads it is told.
   if (!found.ok() && !absl::IsNotFound(found) && !absl::IsDataLoss(found)) {
     return found;
