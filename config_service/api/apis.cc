@@ -104,11 +104,12 @@ class ApisService final : public proto::Apis::Service, private Handlers {
   grpc::Status ListRoutes(ServerContext* context,
                           const proto::ListRoutesRequest* request,
                           proto::ListRoutesResponse* response) override {
-    return ListIn<ApiName>(context, __func__, *request, *response,
-                           &proto::ListRoutesResponse::add_routes,
-                           [&](const ApiName& parent, const PageRequest& page) {
-                             return apis_->ListRoutes(parent, page);
-                           });
+    return ListInAny<ApiName>(
+        context, __func__, *request, *response,
+        &proto::ListRoutesResponse::add_routes,
+        [&](const ApiName& parent, const PageRequest& page) {
+          return apis_->ListRoutes(parent, page);
+        });
   }
 
   grpc::Status UpdateRoute(ServerContext* context,

@@ -27,6 +27,23 @@ domain::Fleet Convert(const proto::Fleet& from,
         "default_endpoint_certificate", from.default_endpoint_certificate(),
         violations);
   }
+  switch (from.access_log().output()) {
+    case proto::AccessLog::OFF:
+      to.access_log.output = domain::AccessLog::Output::kOff;
+      break;
+    case proto::AccessLog::OUTPUT_UNSPECIFIED:
+    case proto::AccessLog::STDOUT:
+      break;
+    default:
+      violations.Add("access_log.output", domain::Reason::kFieldMalformed,
+                     "is no value of it that is known");
+  }
+  const int64_t status = from.access_log().min_status();
+  const size_t known = violations.size();
+  domain::CheckMinStatus("access_log.min_status", status, violations);
+  if (violations.size() == known) {
+    to.access_log.min_status = static_cast<uint32_t>(status);
+  }
   return to;
 }
 
@@ -37,6 +54,11 @@ void Convert(const domain::Fleet& from, proto::Fleet& to) {
   to.set_default_endpoint_suffix(from.default_endpoint_suffix);
   to.set_default_endpoint_certificate(
       from.default_endpoint_certificate.ToString());
+  proto::AccessLog& log = *to.mutable_access_log();
+  log.set_output(from.access_log.output == domain::AccessLog::Output::kOff
+                     ? proto::AccessLog::OFF
+                     : proto::AccessLog::STDOUT);
+  log.set_min_status(static_cast<int>(from.access_log.min_status));
   for (const domain::Condition& condition : from.conditions) {
     Convert(condition, *to.add_conditions());
   }
@@ -98,6 +120,7 @@ void Convert(const service::RolloutView& from, proto::Rollout& to) {
   to.set_complete(from.complete);
   to.set_connected_node_count(static_cast<int>(from.num_connected));
   to.set_acknowledged_node_count(static_cast<int>(from.num_acknowledged));
+  to.set_refusing_node_count(static_cast<int>(from.num_refusing));
   for (const domain::NodeName& node : from.pending) {
     to.add_pending_nodes(node.ToString());
   }

@@ -95,6 +95,9 @@ void Convert(const domain::CertificateList& from, proto::CertificateList& to) {
   for (const domain::Condition& condition : from.conditions) {
     Convert(condition, *to.add_conditions());
   }
+  for (const domain::Warning& warning : from.warnings) {
+    Convert(warning, *to.add_warnings());
+  }
 }
 
 void Convert(const domain::CertificateListEntry& from,

@@ -174,29 +174,29 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
   grpc::Status WaitForRollout(ServerContext* context,
                               const proto::WaitForRolloutRequest* request,
                               proto::Rollout* response) override {
-    return Run(context, __func__,
-               [&](const Caller&, absl::string_view) -> absl::Status {
-                 SALLYPORT_ASSIGN_OR_RETURN(const FleetName fleet,
-                                            FleetIn(request->fleet()));
-                 const Waiting waiting(&waiting_);
-                 SALLYPORT_RETURN_IF_ERROR(waiting.status());
-                 absl::Duration timeout = service::kDefaultRolloutWait;
-                 if (request->has_timeout()) {
-                   timeout = Convert(request->timeout());
-                 } else if (context->deadline() <
-                            std::chrono::system_clock::time_point::max()) {
-                   timeout =
-                       std::min(service::kMaxRolloutWait,
-                                std::max(absl::ZeroDuration(),
-                                         absl::FromChrono(context->deadline()) -
-                                             absl::Now() - kAnswerTime));
-                 }
-                 const auto rollout = fleets_->WaitForRollout(
-                     request->revision(), fleet, timeout,
-                     [&] { return stopping_() || context->IsCancelled(); });
-                 if (stopping_()) return Stopping();
-                 return Answer(rollout, *response);
-               });
+    return Run(
+        context, __func__,
+        [&](const Caller&, absl::string_view) -> absl::Status {
+          SALLYPORT_ASSIGN_OR_RETURN(const FleetName fleet,
+                                     FleetIn(request->fleet()));
+          const Waiting waiting(&waiting_);
+          SALLYPORT_RETURN_IF_ERROR(waiting.status());
+          absl::Duration timeout = service::kDefaultRolloutWait;
+          if (request->has_timeout()) {
+            timeout = Convert(request->timeout());
+          } else if (context->deadline() <
+                     std::chrono::system_clock::time_point::max()) {
+            timeout = std::min(service::kMaxRolloutWait,
+                               std::max(absl::ZeroDuration(),
+                                        absl::FromChrono(context->deadline()) -
+                                            absl::Now() - kAnswerTime));
+          }
+          const auto rollout = fleets_->WaitForRollout(
+              request->revision(), fleet, request->min_node_count(), timeout,
+              [&] { return stopping_() || context->IsCancelled(); });
+          if (stopping_()) return Stopping();
+          return Answer(rollout, *response);
+        });
   }
 
   grpc::Status WatchEvents(ServerContext* context,

@@ -647,19 +647,25 @@ void Validate(const Deployment& deployment, Violations& violations) {
 }
 
 void ValidateDeployed(const Deployment& deployment, const Stage& stage,
-                      Violations& violations) {
+                      const BackendPolicy* backends, Violations& violations) {
   for (const Route& route : deployment.routes) {
     const std::optional<std::string> text = UriOf(route.integration);
     if (!text.has_value()) continue;
     const absl::StatusOr<IntegrationUri> uri = ParseIntegrationUri(*text);
-    const absl::Status status =
-        uri.ok() ? uri->Resolve(stage.variables).status() : uri.status();
-    if (!status.ok()) {
-      violations.Add(
-          "variables", Reason::kStageVariableMissing,
-          absl::StrCat("the URI of ", route.name.ToString(), " (", route.method,
-                       " ", route.path, ") ", status.message()));
+    const absl::StatusOr<IntegrationUri> resolved =
+        uri.ok() ? uri->Resolve(stage.variables) : uri.status();
+    const auto add = [&](Reason reason, absl::string_view what) {
+      violations.Add("variables", reason,
+                     absl::StrCat("the URI of ", route.name.ToString(), " (",
+                                  route.method, " ", route.path, ") ", what));
+    };
+    if (!resolved.ok()) {
+      add(Reason::kStageVariableMissing, resolved.status().message());
+      continue;
     }
+    if (backends == nullptr) continue;
+    const std::string refused = RefusedBackend(resolved->Host(), *backends);
+    if (!refused.empty()) add(Reason::kIntegrationUriInvalid, refused);
   }
 }
 

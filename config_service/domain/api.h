@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/common.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/limits.h"
@@ -99,9 +100,10 @@ void Validate(const Deployment& deployment, Violations& violations);
 
 // ValidateDeployed: whether the routes of `deployment` can be served with the
 // variables of `stage`: every variable that a URI names is there, and each URI
-// is one when they are put in. STAGE_VARIABLE_MISSING, at `variables`.
+// is one when they are put in, of a backend that `backends`, if it is not null,
+// allows. STAGE_VARIABLE_MISSING, INTEGRATION_URI_INVALID, at `variables`.
 void ValidateDeployed(const Deployment& deployment, const Stage& stage,
-                      Violations& violations);
+                      const BackendPolicy* backends, Violations& violations);
 
 // PathTemplate: a route's path, read.
 class PathTemplate {

@@ -434,7 +434,7 @@ TEST(ValidateDeployed, NamesEachRouteThatLacksAVariable) {
   deployment.routes.push_back(GoodRoute());
   deployment.routes.back().integration = MockIntegration();
   Violations violations;
-  ValidateDeployed(deployment, GoodStage(), violations);
+  ValidateDeployed(deployment, GoodStage(), nullptr, violations);
   ASSERT_EQ(violations.size(), 1u);
   EXPECT_EQ(violations.list()[0].field, "variables");
   EXPECT_EQ(violations.list()[0].reason, Reason::kStageVariableMissing);

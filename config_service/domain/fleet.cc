@@ -9,6 +9,8 @@ namespace sallyport::domain {
 namespace {
 
 constexpr int64_t kMaxPort = 65535;
+constexpr int64_t kMinStatus = 100;
+constexpr int64_t kMaxStatus = 599;
 
 bool IsAddress(const std::string& text) {
   in6_addr address;
@@ -26,6 +28,14 @@ void CheckPort(absl::string_view field, int64_t port, Violations& violations) {
                    kDefaultListenPort, ")"));
 }
 
+void CheckMinStatus(absl::string_view field, int64_t status,
+                    Violations& violations) {
+  if (status == 0 || (status >= kMinStatus && status <= kMaxStatus)) return;
+  violations.Add(field, Reason::kFieldOutOfRange,
+                 absl::StrCat("is ", status, "; ", kMinStatus, " to ",
+                              kMaxStatus, ", or 0 for every request"));
+}
+
 void Validate(const Fleet& fleet, Violations& violations) {
   Validate(fleet.metadata, violations);
   if (!fleet.listen_address.empty() && !IsAddress(fleet.listen_address)) {
@@ -37,6 +47,8 @@ void Validate(const Fleet& fleet, Violations& violations) {
     violations.Add("listen_port", Reason::kFieldOutOfRange,
                    "is 0, which no port is");
   }
+  CheckMinStatus("access_log.min_status", fleet.access_log.min_status,
+                 violations);
   const bool has_suffix = !fleet.default_endpoint_suffix.empty();
   const bool has_certificate = !fleet.default_endpoint_certificate.empty();
   if (has_suffix) {

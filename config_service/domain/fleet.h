@@ -15,6 +15,14 @@
 
 namespace sallyport::domain {
 
+// What nodes write about connections and requests.
+struct AccessLog {
+  enum class Output { kOff, kStdout };
+  Output output = Output::kStdout;
+  // Requests that are answered with a lower status are left out; 0: none is.
+  uint32_t min_status = 0;
+};
+
 struct Fleet {
   FleetName name;
   Metadata metadata;
@@ -23,11 +31,15 @@ struct Fleet {
   // Empty: its nodes have no default endpoints.
   std::string default_endpoint_suffix;
   ServerCertificateName default_endpoint_certificate;
+  AccessLog access_log;
   std::vector<Condition> conditions;
 };
 
 // `listen_port` as a number that a caller gave; 0 means the default.
 void CheckPort(absl::string_view field, int64_t port, Violations& violations);
+// `min_status` as a number that a caller gave.
+void CheckMinStatus(absl::string_view field, int64_t status,
+                    Violations& violations);
 void Validate(const Fleet& fleet, Violations& violations);
 
 // "*.SUFFIX": what default_endpoint_certificate must cover.

@@ -57,6 +57,21 @@ TEST(ValidateFleet, LeavesRoomForTheIdBeforeTheSuffix) {
       Check(fleet).Has("default_endpoint_suffix", Reason::kDomainNameInvalid));
 }
 
+TEST(ValidateFleet, ChecksTheStatusThatTheAccessLogBeginsAt) {
+  for (const uint32_t status : {0u, 100u, 400u, 599u}) {
+    Fleet fleet;
+    fleet.access_log.min_status = status;
+    EXPECT_TRUE(Check(fleet).empty()) << status;
+  }
+  for (const uint32_t status : {1u, 99u, 600u}) {
+    Fleet fleet;
+    fleet.access_log.min_status = status;
+    EXPECT_TRUE(
+        Check(fleet).Has("access_log.min_status", Reason::kFieldOutOfRange))
+        << status;
+  }
+}
+
 TEST(ValidateFleet, ChecksWhereNodesListen) {
   Fleet fleet;
   for (const char* address : {"0.0.0.0", "::", "127.0.0.1", "2001:db8::1"}) {

@@ -61,6 +61,8 @@ struct CertificateList {
   bool everywhere = false;
   uint32_t entry_count = 0;
   std::vector<Condition> conditions;
+  // Of the change that it comes from; not stored.
+  std::vector<Warning> warnings;
 };
 
 void Validate(const CertificateList& list, Violations& violations);

@@ -235,6 +235,9 @@ void FleetPublisher::PublishFirst(FleetChange first) {
   if (ResourcePtr port = Port(); port != nullptr) {
     publication.put.push_back(std::move(port));
   }
+  if (ResourcePtr runtime = Runtime(); runtime != nullptr) {
+    publication.put.push_back(std::move(runtime));
+  }
   Publish(std::move(publication));
   port_sequence_ = sequence_;
   absl::MutexLock lock(&mu_);
@@ -359,7 +362,12 @@ void FleetPublisher::PublishRound(Round round) {
         domains_.erase(domain);
       }
     }
-    if (change.fleet.has_value()) fleet_ = *change.fleet;
+    if (change.fleet.has_value()) {
+      fleet_ = *change.fleet;
+      if (ResourcePtr runtime = Runtime(); runtime != nullptr) {
+        chains.put.push_back(std::move(runtime));
+      }
+    }
     if (change.default_endpoints.has_value()) {
       default_endpoints_ = *change.default_endpoints;
     }
@@ -445,6 +453,10 @@ ResourcePtr FleetPublisher::Port() {
   input.domains.assign(domains_.begin(), domains_.end());
   input.default_endpoints = default_endpoints_;
   return Make(xds::TranslatePort(input));
+}
+
+ResourcePtr FleetPublisher::Runtime() {
+  return Make(xds::TranslateRuntime(fleet_));
 }
 
 ResourcePtr FleetPublisher::Make(const xds::Translated& translated) {

@@ -135,6 +135,7 @@ class FleetPublisher {
   void AddCarriers(const std::set<size_t>& touched,
                    xds::Publication& publication);
   xds::ResourcePtr Port();
+  xds::ResourcePtr Runtime();
   // Until the nodes have `keys` and everything up to `sequence`, or time is
   // over; meanwhile publishes what need not wait for `round`.
   // Whether a node refuses one of `keys`.

@@ -29,6 +29,7 @@
 #include "absl/container/node_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/reconcile/fleet_publisher.h"
 #include "config_service/reconcile/reader.h"
@@ -58,11 +59,13 @@ class Graph {
   // The revision that is wholly published in a fleet.
   using Published = std::function<uint64_t(const std::string& fleet)>;
 
-  // `sealer` outlives it. `carrier`: CarrierCertificate(), made.
+  // `sealer` outlives it. `carrier`: CarrierCertificate(), made. `backends`:
+  // which addresses backends may have.
   Graph(const store::Sealer* sealer, xds::ResourcePtr carrier,
-        Published published)
+        const domain::BackendPolicy& backends, Published published)
       : sealer_(sealer),
         carrier_(std::move(carrier)),
+        backends_(backends),
         published_(std::move(published)) {}
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
@@ -256,6 +259,7 @@ class Graph {
 
   const store::Sealer* const sealer_;
   const xds::ResourcePtr carrier_;
+  const domain::BackendPolicy backends_;
   const Published published_;
 
   std::map<UnitId, Unit> units_;

@@ -31,8 +31,8 @@ struct StageParts {
   std::shared_ptr<const domain::Stage> stage;
   std::shared_ptr<const domain::Deployment> deployment;
 
-  xds::StageInput input() const {
-    return {api.get(), stage.get(), deployment.get()};
+  xds::StageInput input(const domain::BackendPolicy* backends) const {
+    return {api.get(), stage.get(), deployment.get(), backends};
   }
 };
 
@@ -303,7 +303,7 @@ absl::Status Graph::BuildDomain(const UnitId& id, const Unit& unit,
   }
   if (!built.problems.empty()) return absl::OkStatus();
   for (size_t i = 0; i < mappings.size(); ++i) {
-    input.mappings.push_back({&mappings[i], stages[i].input()});
+    input.mappings.push_back({&mappings[i], stages[i].input(&backends_)});
   }
 
   xds::Carried carried;
@@ -404,7 +404,7 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
           LoadStage(domain::StageName(api_name, store::IdOfKey(stage)), reader,
                     built.warnings));
       if (built.warnings.size() != num_warnings) continue;
-      one.stages.push_back(loaded.input());
+      one.stages.push_back(loaded.input(&backends_));
       parts.push_back(std::move(loaded));
     }
     parts.push_back({api, nullptr, nullptr});

@@ -75,7 +75,7 @@ absl::Status Reconciler::Begin(const store::Sealer& sealer) {
   {
     absl::MutexLock lock(&mu_);
     graph_ = std::make_unique<Graph>(
-        sealer_, std::move(made),
+        sealer_, std::move(made), options_.backends,
         [this](const std::string& fleet) { return PublishedIn(fleet); });
   }
   SALLYPORT_RETURN_IF_ERROR(Resync());

@@ -65,6 +65,8 @@ class Reconciler {
  public:
   struct Options {
     absl::Duration max_step_wait = kMaxStepWait;
+    // Which addresses backends may have. A domain with another is not shown.
+    domain::BackendPolicy backends;
   };
   // One line for the operator's log. Called from any thread; must not call
   // back.

@@ -464,6 +464,27 @@ TEST_F(ReconcilerTest, DefaultEndpointsFollowTheApis) {
   EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
 }
 
+TEST_F(ReconcilerTest, AnAccessLogIsSwitchedWithoutANewPortOrChain) {
+  Simple();
+  Start();
+  const ResourcePtr runtime = Find(ResourceType::kRuntime, "fleet");
+  ASSERT_NE(runtime, nullptr);
+  const ResourcePtr port = Find(ResourceType::kListener, "https");
+  const ResourcePtr chain =
+      Find(ResourceType::kFilterChain, "domains/api.example.com");
+  domain::Fleet fleet;
+  fleet.name = domain::DefaultFleet();
+  fleet.access_log.output = domain::AccessLog::Output::kOff;
+  state_.Fleet(fleet);
+  Settle();
+  EXPECT_NE(Find(ResourceType::kRuntime, "fleet")->version(),
+            runtime->version());
+  EXPECT_EQ(Find(ResourceType::kListener, "https")->version(), port->version());
+  EXPECT_EQ(
+      Find(ResourceType::kFilterChain, "domains/api.example.com")->version(),
+      chain->version());
+}
+
 TEST_F(ReconcilerTest, AMappedApiHasItsDefaultEndpointWhereItsDomainsAre) {
   Simple();
   state_.MockApi("free", "free");

@@ -162,26 +162,28 @@ RolloutView LedgerRollouts::Get(int64_t revision,
     const std::optional<xds::Sequence> sequence =
         published->SequenceOf(static_cast<uint64_t>(revision));
     if (!sequence.has_value()) view.complete = false;
+    const std::vector<HeldRefusal> all_held = held_(name);
     for (const xds::NodeStatus& node :
          ledger_->Nodes(name, xds::Ledger::Departed::kLeaveOut)) {
       ++view.num_connected;
       const domain::NodeName node_name = NameOf(name, node.info.name);
-      if (sequence.has_value() && node.sequence >= *sequence) {
-        ++view.num_acknowledged;
-      } else {
-        view.complete = false;
-        if (view.pending.size() < kMaxListedNodes) {
-          view.pending.push_back(node_name);
-        }
-      }
+      // What all nodes refuse is held back: none has it.
+      bool refuses = !all_held.empty();
       for (const xds::Refusal& refusal : node.refusals) {
         if (!IsCurrent(*published, refusal)) continue;
-        view.complete = false;
+        refuses = true;
         if (view.refusals.size() == kMaxListedNodes) break;
         view.refusals.push_back({node_name, ToDomain(refusal)});
       }
+      const bool has_it = sequence.has_value() && node.sequence >= *sequence;
+      if (!has_it && view.pending.size() < kMaxListedNodes) {
+        view.pending.push_back(node_name);
+      }
+      view.complete = view.complete && has_it && !refuses;
+      view.num_refusing += refuses ? 1 : 0;
+      view.num_acknowledged += has_it && !refuses ? 1 : 0;
     }
-    for (const HeldRefusal& held : held_(name)) {
+    for (const HeldRefusal& held : all_held) {
       view.complete = false;
       if (view.refusals.size() == kMaxListedNodes) break;
       view.refusals.push_back(
@@ -206,8 +208,22 @@ bool LedgerRollouts::IsRefused(const std::string& fleet) const {
 
 RolloutView LedgerRollouts::Wait(int64_t revision,
                                  const domain::FleetName& fleet,
-                                 absl::Time deadline,
+                                 size_t min_nodes, absl::Time deadline,
                                  const service::Cancelled& cancelled) {
+  while (true) {
+    RolloutView view = WaitForNodes(revision, fleet, deadline, cancelled);
+    if (!view.complete || view.num_acknowledged >= min_nodes) return view;
+    view.complete = false;
+    const absl::Time now = clock_->Now();
+    if (now >= deadline || cancelled()) return view;
+    absl::SleepFor(std::min(deadline - now, kLookAgain));
+  }
+}
+
+RolloutView LedgerRollouts::WaitForNodes(int64_t revision,
+                                         const domain::FleetName& fleet,
+                                         absl::Time deadline,
+                                         const service::Cancelled& cancelled) {
   for (const std::string& name : FleetsOf(fleet)) {
     const std::shared_ptr<xds::Fleet> published = cache_->FindFleet(name);
     if (published == nullptr || published->sequence() == 0) continue;

@@ -47,7 +47,7 @@ class LedgerRollouts : public service::Rollouts {
   service::RolloutView Get(int64_t revision,
                            const domain::FleetName& fleet) override;
   service::RolloutView Wait(int64_t revision, const domain::FleetName& fleet,
-                            absl::Time deadline,
+                            size_t min_nodes, absl::Time deadline,
                             const service::Cancelled& cancelled) override;
   // A node of a fleet in which the certificate is published, or that lacks
   // something: it may be that the certificate is gone.
@@ -61,6 +61,11 @@ class LedgerRollouts : public service::Rollouts {
   // Whether a node refuses something as it is published now.
   bool IsRefused(const std::string& fleet) const;
   std::vector<std::string> FleetsOf(const domain::FleetName& fleet) const;
+  // As Wait(), without a count of nodes.
+  service::RolloutView WaitForNodes(int64_t revision,
+                                    const domain::FleetName& fleet,
+                                    absl::Time deadline,
+                                    const service::Cancelled& cancelled);
 
   xds::Ledger* const ledger_;
   const xds::Cache* const cache_;

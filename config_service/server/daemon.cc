@@ -184,6 +184,7 @@ class DaemonImpl : public Daemon {
     xds.trust_loopback = settings_.options.allow_loopback_without_credentials &&
                          settings_.xds.loopback;
     xds.hosts = settings_.xds_hosts;
+    xds.backends = settings_.backends;
     SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
     node_certificates_ =
         std::make_unique<service::NodeCertificates>(context_, proxy_ca_.get());
@@ -294,6 +295,7 @@ class DaemonImpl : public Daemon {
     out.format = &format_;
     out.sealer = sealer_.get();
     out.rollouts = xds_.rollouts();
+    out.backends = &settings_.backends;
     return out;
   }
 

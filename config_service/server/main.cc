@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/version.h"
 #include "config_service/server/daemon.h"
+#include "config_service/server/grpc_log.h"
 #include "config_service/server/log.h"
 #include "config_service/server/options.h"
 
@@ -29,6 +31,8 @@ constexpr int kUsage = 2;
 int Run(int argc, char** argv) {
   CLI::App app("Keeps truststores and pushes them to proxies.", "sallyportd");
   Options options;
+  app.set_version_flag("--version", std::string("sallyportd ") + kVersion,
+                       "print the version and end");
   app.set_config("--config", "", "a file with options, TOML");
   app.allow_config_extras(CLI::config_extras_mode::error);
   const auto add = [&](const std::string& name, const std::string& env,
@@ -81,6 +85,10 @@ int Run(int argc, char** argv) {
                  "what is left of that, in percent, when they are renewed. "
                  "Default: 33")
       ->envname("SALLYPORTD_ISSUER_RENEW_PERCENT");
+  add("backend-addresses", "BACKEND_ADDRESSES", options.backend_addresses,
+      "addresses that integrations may name besides ordinary ones, with "
+      "commas: loopback (the nodes' own), link-local (and clouds' metadata). "
+      "Default: neither");
   add("source-folders", "SOURCE_FOLDERS", options.source_folders,
       "folders, with commas, below which file:// truststores may be");
   add("s3-region", "S3_REGION", options.s3_region,
@@ -101,6 +109,9 @@ int Run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
+    return kStopped;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << "\n";
     return kStopped;
   } catch (const CLI::ParseError& error) {
     std::cerr << "sallyportd: " << error.what()
@@ -129,6 +140,7 @@ int Run(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
 
+  LogForGrpc();
   absl::StatusOr<std::unique_ptr<Daemon>> daemon =
       Daemon::Start(*std::move(settings));
   if (!daemon.ok()) {

@@ -252,6 +252,13 @@ absl::StatusOr<Settings> Load(const Options& options) {
       options.ownership_verification != "required") {
     problems.Add("ownership-verification", "is neither off nor required");
   }
+  const absl::StatusOr<domain::BackendPolicy> backends =
+      domain::ParseBackendPolicy(options.backend_addresses);
+  if (backends.ok()) {
+    out.backends = *backends;
+  } else {
+    problems.Add("backend-addresses", backends.status().message());
+  }
   LoadIssuer(options, problems, out);
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/credentials.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/limits.h"
 #include "config_service/objects/objects.h"
 #include "config_service/service/internal_issuer.h"
@@ -50,6 +51,9 @@ struct Options {
   // they are renewed.
   std::string issuer_validity = "2160h";
   int issuer_renew_percent = domain::kDefaultRenewPercent;
+  // "loopback", "link-local", with a comma both: addresses that backends may
+  // have besides ordinary ones (domain/backend_policy.h).
+  std::string backend_addresses;
   // Folders below which file:// sources may be, with commas; empty: none.
   std::string source_folders;
   // Where s3:// sources are; what is empty is taken from the environment, as
@@ -84,6 +88,7 @@ struct Settings {
   std::string tls_certificate;
   std::string tls_key;
   std::string client_ca;
+  domain::BackendPolicy backends;
   // Of the issuer "internal".
   service::InternalIssuer::Settings issuer;
   // It, when its CA is in files.

@@ -56,6 +56,17 @@ TEST_F(OptionsTest, KnowTwoWaysToVerifyOwnership) {
   EXPECT_TRUE(absl::StrContains(Problem(), "--ownership-verification"));
 }
 
+TEST_F(OptionsTest, SayWhichBackendsThereMayBe) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  EXPECT_FALSE(Load(options_)->backends.loopback);
+  options_.backend_addresses = "loopback";
+  EXPECT_TRUE(Load(options_)->backends.loopback);
+  EXPECT_FALSE(Load(options_)->backends.link_local);
+  options_.backend_addresses = "private";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--backend-addresses"));
+}
+
 TEST_F(OptionsTest, SayForWhomAnIssuerMayMakeCertificates) {
   options_.data_dir = "/tmp/x";
   options_.allow_loopback_without_credentials = true;

@@ -1,6 +1,7 @@
 #include "config_service/server/xds_port.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -34,9 +35,12 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
   const auto log = [](absl::string_view line) {
     LogInfo("xds", {{"details", std::string(line)}});
   };
+  reconcile::Reconciler::Options reconciler;
+  reconciler.backends = config.backends;
   SALLYPORT_ASSIGN_OR_RETURN(
-      reconciler_, reconcile::Reconciler::Start(store_, sealer_, &cache_,
-                                                &ledger_, clock_, {}, log));
+      reconciler_,
+      reconcile::Reconciler::Start(store_, sealer_, &cache_, &ledger_, clock_,
+                                   reconciler, log));
   xds::Server::Config server;
   server.address = config.address;
   server.log = log;
@@ -83,12 +87,20 @@ std::string XdsPort::MetricsText() const {
         stats.published_revision);
   uint64_t acknowledged = stats.published_revision;
   size_t refusing = 0;
+  size_t current = 0;
+  // Fleets of which all nodes refuse something.
+  std::map<std::string, bool> held;
   absl::Time oldest = absl::InfiniteFuture();
   const std::vector<xds::NodeStatus> nodes =
       ledger_.Nodes("", xds::Ledger::Departed::kLeaveOut);
   for (const xds::NodeStatus& node : nodes) {
     acknowledged = std::min(acknowledged, node.store_revision);
-    refusing += node.num_refusals > 0 ? 1 : 0;
+    const auto [is_held, is_new] = held.emplace(node.info.fleet, false);
+    if (is_new) is_held->second = !Held(node.info.fleet).empty();
+    const bool refuses = node.num_refusals > 0 || is_held->second;
+    refusing += refuses ? 1 : 0;
+    current +=
+        !refuses && node.store_revision >= stats.published_revision ? 1 : 0;
     oldest = std::min(oldest, node.unanswered_since);
   }
   gauge("sallyport_xds_acknowledged_revision",
@@ -102,6 +114,8 @@ std::string XdsPort::MetricsText() const {
   gauge("sallyport_xds_nodes", "Connected nodes.", nodes.size());
   gauge("sallyport_xds_refusing_nodes",
         "Connected nodes that refuse something as it is now.", refusing);
+  gauge("sallyport_xds_current_nodes",
+        "Connected nodes that have everything and refuse nothing.", current);
   AddMetric("sallyport_xds_refused_responses_total", "counter",
             "Responses that nodes refused (NACK).",
             static_cast<double>(ledger_.num_refused_responses()), out);

@@ -35,6 +35,8 @@ class XdsPort {
     bool trust_loopback = false;
     // Names and addresses in the port's certificate.
     std::vector<std::string> hosts;
+    // Which addresses backends may have.
+    domain::BackendPolicy backends;
   };
 
   // All outlive it.

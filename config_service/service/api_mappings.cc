@@ -172,15 +172,16 @@ absl::StatusOr<ApiMappingView> ApiMappings::View(ApiMapping mapping) {
         absl::InfinitePast(), mapping.conditions);
   }
   if (domain_name.ok() && api.ok()) {
-    SALLYPORT_ASSIGN_OR_RETURN(const std::string suffix,
-                               DefaultEndpointSuffix(*context_.store));
+    SALLYPORT_ASSIGN_OR_RETURN(
+        const bool has_default_endpoint,
+        HasDefaultEndpoint(*context_.store, api->name, *domain_name));
     domain::Condition closed;
     closed.type = "DefaultEndpointClosed";
     closed.observed_revision = mapping.metadata.revision;
     closed.status = domain::Condition::Status::kTrue;
     closed.reason = "NO_WAY_AROUND";
     if (domain::LeavesDefaultEndpointOpen(*domain_name, *api,
-                                          !suffix.empty())) {
+                                          has_default_endpoint)) {
       view.warnings.push_back(
           OpenDefaultEndpointWarning(mapping.name.ToString()));
       view.warnings.back().field = "stage";

@@ -7,8 +7,10 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/limits.h"
 #include "config_service/domain/server_certificate.h"
@@ -283,14 +285,14 @@ void SetTimes(absl::Time now, domain::Metadata& metadata) {
 absl::StatusOr<ApiView> Apis::View(Api api) {
   ApiView view;
   SALLYPORT_ASSIGN_OR_RETURN(const std::string suffix,
-                             DefaultEndpointSuffix(*context_.store));
+                             DefaultEndpointSuffix(*context_.store, api.name));
   domain::Condition closed;
   closed.type = "DefaultEndpointClosed";
   closed.observed_revision = api.metadata.revision;
   if (suffix.empty()) {
     closed.status = domain::Condition::Status::kTrue;
     closed.reason = "NO_SUFFIX";
-    closed.message = "no fleet has default endpoints";
+    closed.message = "no fleet that it is on has default endpoints";
   } else {
     view.default_endpoint =
         absl::StrCat("https://", api.name.id(), ".", suffix);
@@ -411,6 +413,28 @@ absl::Status Apis::DeleteApi(const Caller& caller, const Write& write,
 
 // ------------------------------------------------------------------ routes
 
+absl::Status Apis::CheckBackend(const Route& route) {
+  const std::optional<std::string> text = domain::UriOf(route.integration);
+  if (context_.backends == nullptr || !text.has_value()) {
+    return absl::OkStatus();
+  }
+  const auto uri = domain::ParseIntegrationUri(*text);
+  // With a variable in it, it is looked at when a stage is to serve it.
+  if (!uri.ok() || absl::StrContains(uri->authority, "$")) {
+    return absl::OkStatus();
+  }
+  const std::string refused =
+      domain::RefusedBackend(uri->Host(), *context_.backends);
+  Violations violations;
+  if (!refused.empty()) {
+    violations.Add(std::holds_alternative<Proxy>(route.integration)
+                       ? "route.http_proxy.uri"
+                       : "route.http.uri",
+                   Reason::kIntegrationUriInvalid, refused);
+  }
+  return violations.ToStatus();
+}
+
 absl::Status Apis::CheckRoute(Transaction& transaction, const Route& route,
                               bool is_new) {
   const ApiName& api = route.name.parent();
@@ -434,6 +458,7 @@ absl::Status Apis::CheckRoute(Transaction& transaction, const Route& route,
                      ") matches the same requests; update or delete that one"),
         {{"resource", name.ToString()}});
   }
+  SALLYPORT_RETURN_IF_ERROR(CheckBackend(route));
   if (const auto* truststore = BackendTruststore(route)) {
     Violations violations;
     SALLYPORT_RETURN_IF_ERROR(transaction.CheckReference(
@@ -496,14 +521,22 @@ absl::StatusOr<RouteView> Apis::GetRoute(const RouteName& name) {
 
 absl::StatusOr<Page<RouteView>> Apis::ListRoutes(const ApiName& parent,
                                                  const PageRequest& request) {
-  SALLYPORT_RETURN_IF_ERROR(ReadRecord(*context_.store, parent).status());
+  if (!parent.empty()) {
+    SALLYPORT_RETURN_IF_ERROR(ReadRecord(*context_.store, parent).status());
+  }
   return ListResources<RouteView>(
-      *context_.store, request, absl::StrCat(parent.ToString(), "/routes"),
-      store::ChildrenPrefix<RouteName>(parent), kRouteFilter,
+      *context_.store, request,
+      parent.empty() ? "apis/-/routes"
+                     : absl::StrCat(parent.ToString(), "/routes"),
+      parent.empty() ? store::ChildCollectionPrefix<RouteName>()
+                     : store::ChildrenPrefix<RouteName>(parent),
+      kRouteFilter,
       [&](const store::Record& record) -> absl::StatusOr<RouteView> {
-        SALLYPORT_ASSIGN_OR_RETURN(const RouteName name,
-                                   NameOfRecord<RouteName>(parent, record));
-        SALLYPORT_ASSIGN_OR_RETURN(Route route, store::Decode(name, record));
+        SALLYPORT_ASSIGN_OR_RETURN(
+            Route route,
+            store::Decode(RouteName(ApiName(store::ParentIdOfKey(record.key)),
+                                    store::IdOfKey(record.key)),
+                          record));
         return ViewOf(std::move(route));
       },
       [](const RouteView& view, absl::string_view field) -> FilterValue {
@@ -586,7 +619,7 @@ absl::Status Apis::CheckStage(Transaction& transaction, const Stage& stage) {
         LoadDeployment(transaction, stage.deployment);
     if (deployment.ok()) {
       Violations fields;
-      domain::ValidateDeployed(*deployment, stage, fields);
+      domain::ValidateDeployed(*deployment, stage, context_.backends, fields);
       violations.AddAll("stage", fields);
     } else if (absl::IsNotFound(deployment.status())) {
       violations.Add(
@@ -908,7 +941,8 @@ absl::StatusOr<DeploymentView> Apis::CreateDeployment(
           stage.deployment = deployment.name;
           stage.metadata.update_time = transaction.now();
           Violations deployed;
-          domain::ValidateDeployed(deployment, stage, deployed);
+          domain::ValidateDeployed(deployment, stage, context_.backends,
+                                   deployed);
           violations.AddAll("stage", deployed);
         }
         SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());

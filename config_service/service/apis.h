@@ -86,6 +86,7 @@ class Apis {
                                         const std::string& id,
                                         const domain::Route& route);
   absl::StatusOr<RouteView> GetRoute(const domain::RouteName& name);
+  // An empty parent: those of all APIs.
   absl::StatusOr<Page<RouteView>> ListRoutes(const domain::ApiName& parent,
                                              const PageRequest& request);
   absl::StatusOr<RouteView> UpdateRoute(const Caller& caller,
@@ -152,6 +153,8 @@ class Apis {
   // That what `stage` names is there and fits; at fields below "stage".
   absl::Status CheckStage(Transaction& transaction, const domain::Stage& stage);
   // That no other route matches what `route` does, and there are not too many.
+  // That the route's backend may have its address.
+  absl::Status CheckBackend(const domain::Route& route);
   absl::Status CheckRoute(Transaction& transaction, const domain::Route& route,
                           bool is_new);
   absl::Status StoreRoutes(const domain::Deployment& deployment);

@@ -115,9 +115,10 @@ class ApisTest : public testing::Test {
         {store::KeyOf(resource.name), store::Encode(resource), {}});
     ASSERT_TRUE(store_->Apply(commit).ok());
   }
-  void PutDomain(bool mutual_tls) {
+  void PutDomain(bool mutual_tls, const std::vector<std::string>& fleets = {}) {
     domain::DomainName domain_name;
     domain_name.name = domain_;
+    for (const std::string& id : fleets) domain_name.fleets.emplace_back(id);
     domain_name.server_certificate = domain::ServerCertificateName("api");
     if (mutual_tls) {
       domain_name.mutual_tls.emplace();
@@ -264,6 +265,81 @@ TEST_F(ApisTest, TellWhereAnApiCanBeReachedWithoutADomain) {
   ASSERT_TRUE(api.ok()) << api.status();
   EXPECT_TRUE(api->warnings.empty());
   EXPECT_TRUE(mappings_.Get(mapping->mapping.name)->warnings.empty());
+}
+
+TEST_F(ApisTest, TakesBackendsOnlyWhereTheInstallationAllowsThem) {
+  const domain::BackendPolicy policy;
+  context_.backends = &policy;
+  Apis apis(context_);
+  ASSERT_TRUE(CreateApi("orders").ok());
+  const auto create = [&](const std::string& id, const std::string& uri) {
+    return apis
+        .CreateRoute(caller_, write_, orders_, id, Proxy("GET", "/" + id, uri))
+        .status();
+  };
+  EXPECT_TRUE(HasViolation(create("a", "http://127.0.0.1:9901/quit"),
+                           "route.http_proxy.uri",
+                           Reason::kIntegrationUriInvalid));
+  EXPECT_TRUE(HasViolation(create("a", "http://[::ffff:169.254.169.254]/"),
+                           "route.http_proxy.uri",
+                           Reason::kIntegrationUriInvalid));
+  ASSERT_TRUE(create("a", "http://backend.example").ok());
+  Route route = Proxy("GET", "/a", "http://localhost");
+  route.name = RouteName(orders_, "a");
+  EXPECT_TRUE(HasViolation(
+      apis.UpdateRoute(caller_, write_, route, {"http_proxy.uri"}).status(),
+      "route.http_proxy.uri", Reason::kIntegrationUriInvalid));
+  // With a variable, when a stage is to serve it.
+  ASSERT_TRUE(create("b", "http://${stageVariables.host}/b").ok());
+  Stage stage;
+  stage.variables["host"] = "127.0.0.1";
+  ASSERT_TRUE(apis.CreateStage(caller_, write_, orders_, "prod", stage).ok());
+  Apis::CreateDeploymentRequest deploy;
+  deploy.parent = orders_;
+  deploy.stage = StageName(orders_, "prod");
+  EXPECT_TRUE(
+      HasViolation(apis.CreateDeployment(caller_, write_, deploy).status(),
+                   "stage.variables", Reason::kIntegrationUriInvalid));
+  stage.name = deploy.stage;
+  stage.variables["host"] = "backend.example";
+  ASSERT_TRUE(apis.UpdateStage(caller_, write_, stage, {"variables"}).ok());
+  ASSERT_TRUE(apis.CreateDeployment(caller_, write_, deploy).ok());
+  stage.variables["host"] = "169.254.169.254";
+  EXPECT_TRUE(HasViolation(
+      apis.UpdateStage(caller_, write_, stage, {"variables"}).status(),
+      "stage.variables", Reason::kIntegrationUriInvalid));
+}
+
+TEST_F(ApisTest, TellWhereAnApiOfSomeFleetsCanBeReached) {
+  ASSERT_TRUE(CreateApi("orders").ok());
+  ASSERT_TRUE(CreateStage("prod").ok());
+  const auto put_fleet = [&](const std::string& id, const std::string& suffix) {
+    domain::Fleet fleet;
+    fleet.name = domain::FleetName(id);
+    fleet.default_endpoint_suffix = suffix;
+    if (!suffix.empty()) {
+      fleet.default_endpoint_certificate =
+          domain::ServerCertificateName("apis");
+    }
+    Put(fleet);
+  };
+  const auto endpoint = [&] { return apis_.GetApi(orders_)->default_endpoint; };
+  PutFleet("main.example.com");
+  put_fleet("edge", "");
+  put_fleet("west", "west.example.com");
+  EXPECT_EQ(endpoint(), "https://orders.main.example.com");
+  // Mapped on one fleet alone, the others answer 403.
+  PutDomain(/*mutual_tls=*/true, {"edge"});
+  const auto mapping = Map("m", "");
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  EXPECT_TRUE(mapping->warnings.empty());
+  EXPECT_EQ(endpoint(), "");
+  EXPECT_TRUE(apis_.GetApi(orders_)->warnings.empty());
+  PutDomain(/*mutual_tls=*/true, {"edge", "west"});
+  EXPECT_EQ(endpoint(), "https://orders.west.example.com");
+  EXPECT_EQ(mappings_.Get(mapping->mapping.name)->warnings.size(), 1u);
+  PutDomain(/*mutual_tls=*/true, {"edge", "west", "default"});
+  EXPECT_EQ(endpoint(), "https://orders.main.example.com");
 }
 
 TEST_F(ApisTest, KeepsAPrivateApiFromMutualTls) {
@@ -634,6 +710,18 @@ TEST_F(ApisTest, ListsTheStagesOfOneApiAndOfAll) {
       apis_.CreateStage(caller_, write_, ApiName("parts"), "beta", Stage())
           .ok());
   EXPECT_EQ(apis_.ListStages(orders_, {})->items.size(), 1u);
+  for (const char* api : {"orders", "parts"}) {
+    ASSERT_TRUE(
+        apis_
+            .CreateRoute(caller_, write_, ApiName(api), "a", Proxy("GET", "/a"))
+            .ok());
+  }
+  const auto routes = apis_.ListRoutes(ApiName(), {});
+  ASSERT_TRUE(routes.ok()) << routes.status();
+  ASSERT_EQ(routes->items.size(), 2u);
+  EXPECT_EQ(routes->items[1].route.name.ToString(), "apis/parts/routes/a");
+  EXPECT_EQ(ReasonOf(apis_.ListRoutes(ApiName("none"), {}).status()),
+            Reason::kResourceNotFound);
   const auto all = apis_.ListStages(ApiName(), {});
   ASSERT_TRUE(all.ok()) << all.status();
   ASSERT_EQ(all->items.size(), 2u);

@@ -39,7 +39,7 @@ constexpr MaskField<CertificateList> kFields[] = {
 
 constexpr absl::string_view kOutputOnly[] = {
     "name",        "etag",        "revision",   "create_time",
-    "update_time", "entry_count", "conditions",
+    "update_time", "entry_count", "conditions", "warnings",
 };
 
 constexpr FilterField kFilter[] = {
@@ -134,9 +134,9 @@ absl::StatusOr<CertificateList> CertificateLists::WithStatus(
   return list;
 }
 
-absl::Status CertificateLists::Stage(Transaction& transaction,
-                                     absl::Span<const Step> steps,
-                                     CertificateList& list) {
+absl::Status CertificateLists::Stage(
+    Transaction& transaction, absl::Span<const Step> steps,
+    CertificateList& list, std::vector<const CertificateListEntry*>* absent) {
   int64_t count = list.entry_count;
   for (const Step& step : steps) {
     const std::string key = store::EntryKey(list.name, *step.entry);
@@ -150,6 +150,7 @@ absl::Status CertificateLists::Stage(Transaction& transaction,
       if (step.add && there.comment == step.entry->comment) continue;
       before = context_.format->Json(there);
     } else if (!step.add) {
+      if (absent != nullptr) absent->push_back(step.entry);
       continue;
     }
     std::string resource = EntryResource(list.name, *step.entry);
@@ -203,7 +204,7 @@ absl::StatusOr<CertificateList> CertificateLists::Apply(
           SALLYPORT_RETURN_IF_ERROR(domain::CheckEtag(
               expected, before.metadata.etag, name.ToString()));
           CertificateList after = before;
-          SALLYPORT_RETURN_IF_ERROR(Stage(transaction, now, after));
+          SALLYPORT_RETURN_IF_ERROR(Stage(transaction, now, after, nullptr));
           if (!transaction.changed() &&
               after.entry_count == before.entry_count) {
             return before;
@@ -400,16 +401,26 @@ absl::StatusOr<CertificateList> CertificateLists::Modify(
       steps.push_back({&entry, adds});
     }
   }
-  if (!write.validate_only) {
+  std::vector<const CertificateListEntry*> absent;
+  {
     // Refused before the first step rather than after some.
     Transaction transaction(context_, caller, write);
     CertificateList after = list;
     SALLYPORT_RETURN_IF_ERROR(
-        Stage(transaction, absl::MakeConstSpan(steps), after));
+        Stage(transaction, absl::MakeConstSpan(steps), after, &absent));
   }
   SALLYPORT_ASSIGN_OR_RETURN(
       CertificateList modified,
       Apply(caller, write, request.name, request.etag, steps));
+  for (const CertificateListEntry* entry : absent) {
+    if (modified.warnings.size() == kMaxListedWarnings) break;
+    domain::Warning warning;
+    warning.reason = "ENTRY_NOT_FOUND";
+    warning.field =
+        domain::Element("remove", static_cast<size_t>(entry - remove.data()));
+    warning.message = "was not in the list, so nothing was removed";
+    modified.warnings.push_back(std::move(warning));
+  }
   return WithStatus(std::move(modified));
 }
 

@@ -92,7 +92,8 @@ class CertificateLists {
       absl::Span<const Step> steps);
   // Puts steps into a transaction, and what becomes of the list's count.
   absl::Status Stage(Transaction& transaction, absl::Span<const Step> steps,
-                     domain::CertificateList& list);
+                     domain::CertificateList& list,
+                     std::vector<const domain::CertificateListEntry*>* absent);
 
   const Context context_;
 };

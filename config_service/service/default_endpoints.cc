@@ -1,8 +1,10 @@
 #include "config_service/service/default_endpoints.h"
 
 #include <optional>
+#include <set>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "config_service/domain/domain_name.h"
@@ -19,19 +21,14 @@ absl::StatusOr<domain::Fleet> FleetOf(const store::Record& record) {
   return store::Decode(domain::FleetName(store::IdOfKey(record.key)), record);
 }
 
-}  // namespace
+struct Suffix {
+  domain::FleetName fleet;
+  std::string text;
+};
 
-absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store) {
-  const absl::StatusOr<store::GetResult> got =
-      store.Get(store::KeyOf(domain::DefaultFleet()));
-  if (!got.ok()) return FromStore(got.status());
-  if (got->record.has_value()) {
-    SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
-                               FleetOf(*got->record));
-    if (!fleet.default_endpoint_suffix.empty()) {
-      return fleet.default_endpoint_suffix;
-    }
-  }
+// Of the fleets that have default endpoints: the default one first.
+absl::StatusOr<std::vector<Suffix>> SuffixesOf(store::Store& store) {
+  std::vector<Suffix> all;
   store::ListRequest request;
   request.prefix = store::CollectionPrefix<domain::FleetName>();
   while (true) {
@@ -39,22 +36,22 @@ absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store) {
     if (!page.ok()) return FromStore(page.status());
     for (const store::Record& record : page->records) {
       SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet, FleetOf(record));
-      if (!fleet.default_endpoint_suffix.empty()) {
-        return fleet.default_endpoint_suffix;
-      }
+      const std::string& suffix = fleet.default_endpoint_suffix;
+      if (suffix.empty()) continue;
+      all.insert(fleet.name == domain::DefaultFleet() ? all.begin() : all.end(),
+                 Suffix{fleet.name, suffix});
     }
-    if (!page->more) return std::string();
+    if (!page->more) return all;
     request.Continue(*page);
   }
 }
 
-bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix) {
-  const size_t dot = domain.find('.');
-  return dot != absl::string_view::npos && domain.substr(dot + 1) == suffix;
-}
-
-absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,
-                                               const domain::ApiName& api) {
+// Calls `f` with each mapping of `api` and its domain, until it returns false.
+absl::Status ForEachDomainOf(
+    store::Store& store, const domain::ApiName& api,
+    absl::FunctionRef<bool(const domain::ApiMappingName&,
+                           const domain::DomainName&)>
+        f) {
   store::ListRequest request;
   // Of all below it: mappings name stages.
   request.prefix = store::ReferencesPrefix(api.ToString());
@@ -74,11 +71,70 @@ absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,
       SALLYPORT_ASSIGN_OR_RETURN(
           const domain::DomainName domain_name,
           store::Decode(mapping->parent(), *got->record));
-      if (domain_name.mutual_tls.has_value()) return mapping->ToString();
+      if (!f(*mapping, domain_name)) return absl::OkStatus();
     }
-    if (!page->more) return std::string();
+    if (!page->more) return absl::OkStatus();
     request.Continue(*page);
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store,
+                                                  const domain::ApiName& api) {
+  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<Suffix> suffixes,
+                             SuffixesOf(store));
+  if (suffixes.empty()) return std::string();
+  std::set<domain::FleetName> mapped_on;
+  SALLYPORT_RETURN_IF_ERROR(ForEachDomainOf(
+      store, api,
+      [&](const domain::ApiMappingName&, const domain::DomainName& domain) {
+        for (const domain::FleetName& fleet : domain.Fleets()) {
+          mapped_on.insert(fleet);
+        }
+        // There is none before it.
+        return mapped_on.count(suffixes.front().fleet) == 0;
+      }));
+  for (const Suffix& suffix : suffixes) {
+    if (mapped_on.empty() || mapped_on.count(suffix.fleet) != 0) {
+      return suffix.text;
+    }
+  }
+  return std::string();
+}
+
+absl::StatusOr<bool> HasDefaultEndpoint(store::Store& store,
+                                        const domain::ApiName& api,
+                                        const domain::DomainName& on) {
+  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<Suffix> suffixes,
+                             SuffixesOf(store));
+  for (const domain::FleetName& fleet : on.Fleets()) {
+    for (const Suffix& suffix : suffixes) {
+      if (suffix.fleet == fleet) return true;
+    }
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(const std::string suffix,
+                             DefaultEndpointSuffix(store, api));
+  return !suffix.empty();
+}
+
+bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix) {
+  const size_t dot = domain.find('.');
+  return dot != absl::string_view::npos && domain.substr(dot + 1) == suffix;
+}
+
+absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,
+                                               const domain::ApiName& api) {
+  std::string found;
+  SALLYPORT_RETURN_IF_ERROR(
+      ForEachDomainOf(store, api,
+                      [&](const domain::ApiMappingName& mapping,
+                          const domain::DomainName& domain) {
+                        if (domain.mutual_tls.has_value())
+                          found = mapping.ToString();
+                        return found.empty();
+                      }));
+  return found;
 }
 
 domain::Warning OpenDefaultEndpointWarning(absl::string_view mapping) {

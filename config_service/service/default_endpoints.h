@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config_service/domain/common.h"
+#include "config_service/domain/domain_name.h"
 #include "config_service/domain/name.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/transaction.h"
@@ -16,9 +17,16 @@
 
 namespace sallyport::service {
 
-// The suffix of default endpoints: that of the default fleet, or else of the
-// first fleet that has one; empty: there are none.
-absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store);
+// The suffix of the API's default endpoint: of the fleets that its domains are
+// on, or of all when no domain maps it, that of the default fleet, or else of
+// the first that has one. Empty: the API has none.
+absl::StatusOr<std::string> DefaultEndpointSuffix(store::Store& store,
+                                                  const domain::ApiName& api);
+
+// Whether the API has a default endpoint on some fleet, being mapped by `on`.
+absl::StatusOr<bool> HasDefaultEndpoint(store::Store& store,
+                                        const domain::ApiName& api,
+                                        const domain::DomainName& on);
 
 // Whether `domain` ("*.SUFFIX", or one label before ".SUFFIX") is the name of
 // default endpoints with that suffix, which is not empty: on a fleet that has

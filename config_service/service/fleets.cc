@@ -45,6 +45,14 @@ constexpr MaskField<Fleet> kFields[] = {
      [](const Fleet& from, Fleet& to) {
        to.default_endpoint_certificate = from.default_endpoint_certificate;
      }},
+    {"access_log.output",
+     [](const Fleet& from, Fleet& to) {
+       to.access_log.output = from.access_log.output;
+     }},
+    {"access_log.min_status",
+     [](const Fleet& from, Fleet& to) {
+       to.access_log.min_status = from.access_log.min_status;
+     }},
 };
 
 constexpr absl::string_view kOutputOnly[] = {
@@ -390,20 +398,25 @@ absl::StatusOr<RolloutView> Fleets::GetRollout(int64_t revision,
 
 absl::StatusOr<RolloutView> Fleets::WaitForRollout(int64_t revision,
                                                    const FleetName& fleet,
+                                                   int64_t min_nodes,
                                                    absl::Duration timeout,
                                                    const Cancelled& cancelled) {
+  Violations violations;
   if (timeout < absl::ZeroDuration() || timeout > kMaxRolloutWait) {
-    Violations violations;
     violations.Add("timeout", Reason::kFieldOutOfRange,
                    absl::StrCat("is ", absl::FormatDuration(timeout), "; 0 to ",
                                 absl::FormatDuration(kMaxRolloutWait)));
-    return violations.ToStatus();
   }
+  if (min_nodes < 0 || min_nodes > kMaxAwaitedNodes) {
+    violations.Add("min_node_count", Reason::kFieldOutOfRange,
+                   absl::StrCat("is ", min_nodes, "; 0 to ", kMaxAwaitedNodes));
+  }
+  SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
   SALLYPORT_ASSIGN_OR_RETURN(const int64_t wanted,
                              CheckRollout(revision, fleet));
   if (context_.rollouts == nullptr) return GetRollout(wanted, fleet);
-  return context_.rollouts->Wait(wanted, fleet, context_.clock->Now() + timeout,
-                                 cancelled);
+  return context_.rollouts->Wait(wanted, fleet, static_cast<size_t>(min_nodes),
+                                 context_.clock->Now() + timeout, cancelled);
 }
 
 }  // namespace sallyport::service

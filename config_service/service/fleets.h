@@ -68,10 +68,12 @@ class Fleets {
   // (empty).
   absl::StatusOr<RolloutView> GetRollout(int64_t revision,
                                          const domain::FleetName& fleet);
-  // The same once it is complete, something is refused, or `timeout` (at most
+  // The same once it is complete with at least `min_nodes` (0 to
+  // kMaxAwaitedNodes), something is refused, or `timeout` (at most
   // kMaxRolloutWait) is over.
   absl::StatusOr<RolloutView> WaitForRollout(int64_t revision,
                                              const domain::FleetName& fleet,
+                                             int64_t min_nodes,
                                              absl::Duration timeout,
                                              const Cancelled& cancelled);
 

@@ -306,20 +306,27 @@ TEST_F(FleetsTest, WaitsForTheRevisionThatIsMeant) {
   ASSERT_TRUE(Create("edge").ok());
   const auto never = [] { return false; };
   auto rollout =
-      fleets_.WaitForRollout(0, FleetName("edge"), absl::Seconds(5), never);
+      fleets_.WaitForRollout(0, FleetName("edge"), 3, absl::Seconds(5), never);
   ASSERT_TRUE(rollout.ok()) << rollout.status();
   EXPECT_EQ(rollout->revision, StoreRevision());
   EXPECT_EQ(rollouts_.asked_fleet, FleetName("edge"));
   EXPECT_EQ(rollouts_.asked_deadline, pki::TestNow() + absl::Seconds(5));
+  EXPECT_EQ(rollouts_.asked_min_nodes, 3u);
   EXPECT_EQ(ReasonOf(fleets_.GetRollout(StoreRevision() + 1, {}).status()),
             Reason::kFieldOutOfRange);
   EXPECT_EQ(ReasonOf(fleets_.GetRollout(-1, {}).status()),
             Reason::kFieldOutOfRange);
-  EXPECT_TRUE(fleets_.WaitForRollout(1, {}, kMaxRolloutWait, never).ok());
-  EXPECT_EQ(ReasonOf(fleets_
-                         .WaitForRollout(
-                             1, {}, kMaxRolloutWait + absl::Seconds(1), never)
-                         .status()),
+  EXPECT_TRUE(
+      fleets_.WaitForRollout(1, {}, kMaxAwaitedNodes, kMaxRolloutWait, never)
+          .ok());
+  const auto refused = [&](int64_t min_nodes, absl::Duration timeout) {
+    return ReasonOf(
+        fleets_.WaitForRollout(1, {}, min_nodes, timeout, never).status());
+  };
+  EXPECT_EQ(refused(0, kMaxRolloutWait + absl::Seconds(1)),
+            Reason::kFieldOutOfRange);
+  EXPECT_EQ(refused(-1, kMaxRolloutWait), Reason::kFieldOutOfRange);
+  EXPECT_EQ(refused(kMaxAwaitedNodes + 1, kMaxRolloutWait),
             Reason::kFieldOutOfRange);
 }
 

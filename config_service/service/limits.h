@@ -64,6 +64,8 @@ constexpr size_t kMaxMappingsOfDomain = 500;
 // How long a call may wait for a rollout, and does unless it says.
 constexpr absl::Duration kMaxRolloutWait = absl::Minutes(10);
 constexpr absl::Duration kDefaultRolloutWait = absl::Seconds(60);
+// Nodes that it may ask for.
+constexpr int kMaxAwaitedNodes = 100000;
 
 // Names that a watch of events may have, and how long events of nodes may be
 // kept back.

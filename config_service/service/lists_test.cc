@@ -284,6 +284,22 @@ TEST_F(CertificateListsTest, AddsAndRemovesAtOnce) {
             Reason::kFieldsConflict);
 }
 
+TEST_F(CertificateListsTest, SaysWhichEntriesWereNotThereToBeRemoved) {
+  ASSERT_TRUE(Deny("blocked", {Sha256(1), Sha256(2)}).ok());
+  write_.validate_only = true;
+  EXPECT_EQ(Modify("blocked", {}, {Sha256(3)})->warnings.size(), 1u);
+  write_.validate_only = false;
+  const auto modified =
+      Modify("blocked", {}, {Sha256(3), Sha256(1), Sha256(4)});
+  ASSERT_TRUE(modified.ok()) << modified.status();
+  EXPECT_EQ(modified->entry_count, 1u);
+  ASSERT_EQ(modified->warnings.size(), 2u);
+  EXPECT_EQ(modified->warnings[0].reason, "ENTRY_NOT_FOUND");
+  EXPECT_EQ(modified->warnings[0].field, "remove[0]");
+  EXPECT_EQ(modified->warnings[1].field, "remove[2]");
+  EXPECT_TRUE(lists_.Get(CertificateListName("blocked"))->warnings.empty());
+}
+
 TEST_F(CertificateListsTest, TakesAsManyEntriesInARequestAsItSays) {
   ASSERT_TRUE(Deny("blocked").ok());
   const auto modified =

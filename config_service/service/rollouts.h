@@ -48,7 +48,9 @@ struct RolloutView {
   // connected nodes: it is published.
   bool complete = false;
   size_t num_connected = 0;
+  // Nodes that have all of it. Those that refuse something are counted apart.
   size_t num_acknowledged = 0;
+  size_t num_refusing = 0;
   // At most kMaxListedNodes each.
   std::vector<domain::NodeName> pending;
   std::vector<NodeRefusal> refusals;
@@ -100,10 +102,12 @@ class Rollouts {
 
   // How far `revision` is in one fleet, or in all (empty).
   virtual RolloutView Get(int64_t revision, const domain::FleetName& fleet) = 0;
-  // The same once it is complete, a node refuses something of it, `deadline` is
-  // reached, or `cancelled`, whichever is first.
+  // The same once it is complete with at least `min_nodes`, a node refuses
+  // something of it, `deadline` is reached, or `cancelled`, whichever is first.
+  // With fewer nodes it is not complete.
   virtual RolloutView Wait(int64_t revision, const domain::FleetName& fleet,
-                           absl::Time deadline, const Cancelled& cancelled) = 0;
+                           size_t min_nodes, absl::Time deadline,
+                           const Cancelled& cancelled) = 0;
 
   // Connected nodes that have, or may still have, what is made of a client
   // certificate: they acknowledged it and not yet that it is gone. At most

@@ -672,7 +672,8 @@ void Checker::Finish() {
       }
       if (deployment != stage.deployment) continue;
       Violations wrong;
-      domain::ValidateDeployed(found->second, stage, wrong);
+      domain::ValidateDeployed(found->second, stage, /*backends=*/nullptr,
+                               wrong);
       Wrong(name, wrong);
     }
   }

@@ -35,6 +35,7 @@
 #include "config_service/domain/api.h"
 #include "config_service/domain/api_mapping.h"
 #include "config_service/domain/audit.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/domain/revocation.h"
@@ -92,6 +93,8 @@ struct Context {
   const store::Sealer* sealer = nullptr;
   // Null: nobody serves nodes, so there are none.
   Rollouts* rollouts = nullptr;
+  // Which addresses backends may have; null: any.
+  const domain::BackendPolicy* backends = nullptr;
 };
 
 // Of a resource that was committed.

@@ -92,6 +92,13 @@ std::string Encode(const domain::Fleet& fleet) {
   out.set_default_endpoint_suffix(fleet.default_endpoint_suffix);
   out.set_default_endpoint_certificate(
       fleet.default_endpoint_certificate.ToString());
+  const domain::AccessLog& log = fleet.access_log;
+  if (log.output == domain::AccessLog::Output::kOff) {
+    out.mutable_access_log()->set_off(true);
+  }
+  if (log.min_status != 0) {
+    out.mutable_access_log()->set_min_status(log.min_status);
+  }
   return internal::Bytes(out);
 }
 
@@ -112,6 +119,10 @@ absl::StatusOr<domain::Fleet> Decode(const domain::FleetName& name,
   SALLYPORT_RETURN_IF_ERROR(
       internal::ReadName(resource, in.default_endpoint_certificate(),
                          out.default_endpoint_certificate));
+  if (in.access_log().off()) {
+    out.access_log.output = domain::AccessLog::Output::kOff;
+  }
+  out.access_log.min_status = in.access_log().min_status();
   return out;
 }
 

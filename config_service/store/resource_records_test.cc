@@ -584,6 +584,8 @@ TEST(FleetRecords, KeepAFleet) {
   fleet.listen_port = 65535;
   fleet.default_endpoint_suffix = "apis.example.com";
   fleet.default_endpoint_certificate = domain::ServerCertificateName("apis");
+  fleet.access_log.output = domain::AccessLog::Output::kOff;
+  fleet.access_log.min_status = 400;
   ExpectKept<v1::Fleet>(fleet);
 
   v1::Fleet message;
@@ -592,6 +594,14 @@ TEST(FleetRecords, KeepAFleet) {
   EXPECT_EQ(
       Decode(fleet.name, RecordOf(message.SerializeAsString())).status().code(),
       absl::StatusCode::kDataLoss);
+}
+
+TEST(FleetRecords, AFleetThatSaysNothingOfItHasAnAccessLog) {
+  const auto fleet = Decode(domain::FleetName("edge"),
+                            RecordOf(v1::Fleet().SerializeAsString()));
+  ASSERT_TRUE(fleet.ok()) << fleet.status();
+  EXPECT_EQ(fleet->access_log.output, domain::AccessLog::Output::kStdout);
+  EXPECT_EQ(fleet->access_log.min_status, 0u);
 }
 
 TEST(FleetRecords, KeepTheStatusOfAResource) {

@@ -88,6 +88,11 @@ def bootstrap(port, node, fleet="default", delta=True):
                 "exclusion_list": {"patterns": [{"prefix": "filter_chain"}]}
             }
         },
+        "layered_runtime": {
+            "layers": [
+                {"name": "fleet", "rtds_layer": {"name": "fleet", "rtds_config": ADS}}
+            ]
+        },
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC" if delta else "GRPC",

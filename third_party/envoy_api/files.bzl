@@ -96,5 +96,7 @@ RESOURCES = [
 
 # Extensions that nothing else needs; a library of their own.
 EXTENSIONS = [
+    "envoy/extensions/access_loggers/stream/v3/stream.proto",
     "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto",
+    "envoy/service/runtime/v3/rtds.proto",
 ]

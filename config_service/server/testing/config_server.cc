@@ -108,6 +108,9 @@ class Commands {
       if (with.value("rejection", "FORBIDDEN") == "BAD_REQUEST") {
         domain_name.mutual_tls->rejection = domain::RejectionStyle::kBadRequest;
       }
+      if (with.value("rejection", "") == "HANDSHAKE") {
+        domain_name.mutual_tls->rejection = domain::RejectionStyle::kHandshake;
+      }
       state_->Put(domain_name);
     } else if (verb == "map") {
       state_->Map(with.at("domain"), with.at("api"),
@@ -117,6 +120,10 @@ class Commands {
       fleet.name = domain::FleetName(with.at("id").get<std::string>());
       fleet.listen_address = "127.0.0.1";
       fleet.listen_port = 0;
+      if (with.value("access_log", "STDOUT") == "OFF") {
+        fleet.access_log.output = domain::AccessLog::Output::kOff;
+      }
+      fleet.access_log.min_status = with.value("min_status", 0U);
       state_->Fleet(fleet);
     } else if (verb == "delete") {
       state_->Delete(with.at("key"));
@@ -129,6 +136,7 @@ class Commands {
   json Wait(const json& with) {
     const service::RolloutView view = port_->rollouts()->Wait(
         with.at("revision"), FleetOf(with.value("fleet", "")),
+        with.value("min_nodes", 0),
         absl::Now() + absl::Seconds(with.value("seconds", 20)),
         [] { return false; });
     json pending = json::array();
@@ -137,6 +145,8 @@ class Commands {
     for (const auto& one : view.refusals) refusals.push_back(one.refusal);
     return {{"complete", view.complete},
             {"connected", view.num_connected},
+            {"acknowledged", view.num_acknowledged},
+            {"refusing", view.num_refusing},
             {"pending", pending},
             {"refusals", Refusals(refusals)}};
   }

@@ -21,6 +21,7 @@ class FakeRollouts : public Rollouts {
   // What the last call asked for.
   domain::FleetName asked_fleet;
   absl::Time asked_deadline;
+  size_t asked_min_nodes = 0;
 
   std::vector<NodeView> Nodes(const domain::FleetName& fleet) override {
     std::vector<NodeView> out;
@@ -61,7 +62,9 @@ class FakeRollouts : public Rollouts {
     return out;
   }
   RolloutView Wait(int64_t revision, const domain::FleetName& fleet,
-                   absl::Time deadline, const Cancelled&) override {
+                   size_t min_nodes, absl::Time deadline,
+                   const Cancelled&) override {
+    asked_min_nodes = min_nodes;
     asked_deadline = deadline;
     return Get(revision, fleet);
   }

@@ -27,6 +27,7 @@ constexpr int kAnyValue = 2;
 static_assert(kResponseResources == kResourceResource);
 
 constexpr absl::string_view kTypeUrls[kNumResourceTypes] = {
+    "type.googleapis.com/envoy.service.runtime.v3.Runtime",
     "type.googleapis.com/envoy.config.cluster.v3.Cluster",
     "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
     "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",

@@ -24,6 +24,7 @@ namespace sallyport::xds {
 // and changes: what is referred to comes before what refers to it. Removals go
 // in reverse. Values are array indices.
 enum class ResourceType : uint8_t {
+  kRuntime,
   kCluster,
   kEndpoints,
   kSecret,
@@ -32,7 +33,7 @@ enum class ResourceType : uint8_t {
   kListener,
   kRouteConfiguration,
 };
-constexpr size_t kNumResourceTypes = 7;
+constexpr size_t kNumResourceTypes = 8;
 
 // TypeUrl: "type.googleapis.com/envoy.config.cluster.v3.Cluster" and so on.
 absl::string_view TypeUrl(ResourceType type);

@@ -25,6 +25,7 @@ bool GoesSingly(ResourceType type) {
     case ResourceType::kFilterChain:
     case ResourceType::kRouteConfiguration:
       return true;
+    case ResourceType::kRuntime:
     case ResourceType::kCluster:
     case ResourceType::kEndpoints:
     case ResourceType::kListener:

@@ -10,6 +10,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/wrappers.pb.h"
@@ -33,6 +34,8 @@ std::unique_ptr<Message> NewMessage(ResourceType type) {
       return std::make_unique<envoy::config::listener::v3::FilterChain>();
     case ResourceType::kListener:
       return std::make_unique<envoy::config::listener::v3::Listener>();
+    case ResourceType::kRuntime:
+      return std::make_unique<envoy::service::runtime::v3::Runtime>();
     case ResourceType::kRouteConfiguration:
       return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
     default:

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "config_service/filter_messages/to_filter.h"
+#include "config_service/xds/translate/access_log.h"
 #include "config_service/xds/translate/pack.h"
 #include "config_service/xds/translate/routes.h"
 #include "config_service/xds/translate/translate.h"
-#include "envoy/config/common/mutation_rules/v3/mutation_rules.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
@@ -98,27 +98,32 @@ void SetTls(const ChainSpec& spec, DownstreamTlsContext& tls) {
   *custom.mutable_typed_config() = Pack(config);
 }
 
+using EarlyHeaderMutation = ::envoy::extensions::http::early_header_mutation::
+    header_mutation::v3::HeaderMutation;
+
 // Keeps what a proxy says of its own client (Forwarding.trusted_proxy) before
 // Envoy writes its own x-forwarded-client-cert, under a name that no client can
 // use. On every domain with mutual TLS: the routes, which can ask for it, come
 // on their own, and must never meet a chain without it.
-void KeepInboundXfcc(HttpConnectionManager& http) {
+void KeepInboundXfcc(EarlyHeaderMutation& early) {
   constexpr char kInbound[] = "x-sallyport-inbound-xfcc";
-  envoy::config::common::mutation_rules::v3::HeaderMutation remove;
-  remove.set_remove(kInbound);
-  envoy::config::common::mutation_rules::v3::HeaderMutation append;
-  append.mutable_append()->mutable_header()->set_key(kInbound);
-  append.mutable_append()->mutable_header()->set_value(
-      "%REQ(x-forwarded-client-cert)%");
-  append.mutable_append()->set_append_action(
+  early.add_mutations()->set_remove(kInbound);
+  auto& append = *early.add_mutations()->mutable_append();
+  append.mutable_header()->set_key(kInbound);
+  append.mutable_header()->set_value("%REQ(x-forwarded-client-cert)%");
+  append.set_append_action(
       envoy::config::core::v3::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
+}
+
+void MutateEarly(const ChainSpec& spec, HttpConnectionManager& http) {
+  EarlyHeaderMutation early;
+  // Envoy keeps it of clients with private addresses, and the access log would
+  // have the path that they say.
+  early.add_mutations()->set_remove("x-envoy-original-path");
+  if (spec.mutual_tls != nullptr) KeepInboundXfcc(early);
   auto& extension = *http.add_early_header_mutation_extensions();
   extension.set_name("envoy.http.early_header_mutation.header_mutation");
-  envoy::extensions::http::early_header_mutation::header_mutation::v3::
-      HeaderMutation config;
-  *config.add_mutations() = std::move(remove);
-  *config.add_mutations() = std::move(append);
-  *extension.mutable_typed_config() = Pack(config);
+  *extension.mutable_typed_config() = Pack(early);
 }
 
 void SetConnectionManager(const ChainSpec& spec, HttpConnectionManager& http) {
@@ -134,7 +139,7 @@ void SetConnectionManager(const ChainSpec& spec, HttpConnectionManager& http) {
   details.set_chain(true);
   details.set_dns(true);
   details.set_uri(true);
-  if (spec.mutual_tls != nullptr) KeepInboundXfcc(http);
+  MutateEarly(spec, http);
   http.mutable_use_remote_address()->set_value(true);
   // A path that has other rules must not be written in a way that another
   // mapping's route takes.
@@ -157,6 +162,7 @@ void SetConnectionManager(const ChainSpec& spec, HttpConnectionManager& http) {
   auto& mtls = *http.add_http_filters();
   mtls.set_name(kHttpFilter);
   *mtls.mutable_typed_config() = Pack(module);
+  *http.add_access_log() = RequestLog();
   auto& router = *http.add_http_filters();
   router.set_name("envoy.filters.http.router");
   *router.mutable_typed_config() =

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "config_service/domain/limits.h"
+#include "config_service/xds/translate/access_log.h"
 #include "config_service/xds/translate/pack.h"
 #include "config_service/xds/translate/translate.h"
 #include "envoy/config/listener/v3/listener.pb.h"
@@ -154,6 +155,7 @@ Translated TranslatePort(const FleetInput& input) {
   inspector.set_name("envoy.filters.listener.tls_inspector");
   *inspector.mutable_typed_config() = Pack(
       envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector());
+  *listener.add_access_log() = ConnectionLog();
   // Nobody is sent here, but without a chain of its own Envoy would drain the
   // whole listener whenever the matcher changes.
   listener.add_filter_chains()->set_name("none");

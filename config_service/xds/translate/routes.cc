@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "config_service/xds/translate/access_log.h"
 #include "config_service/xds/translate/clusters.h"
 #include "config_service/xds/translate/pack.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
@@ -104,6 +105,15 @@ Place PlaceOf(absl::string_view base_path, const PathTemplate& path,
   }
   if (!literal) place.literal.clear();
   return place;
+}
+
+// What the access log says of requests that take the route.
+void AddLogFields(const StageInput& stage, routes::Route& route) {
+  if (stage.stage == nullptr) return;
+  auto& fields =
+      (*route.mutable_metadata()->mutable_filter_metadata())[kLogMetadata];
+  (*fields.mutable_fields())[kLogStage].set_string_value(
+      stage.stage->name.ToString());
 }
 
 void Match(const Place& place, routes::RouteMatch& match) {
@@ -216,6 +226,11 @@ class StageTranslator {
     if (!written.ok()) return Fail(route, written.status().message());
     auto uri = written->Resolve(stage_.stage->variables);
     if (!uri.ok()) return Fail(route, uri.status().message());
+    if (stage_.backends != nullptr) {
+      const std::string refused =
+          domain::RefusedBackend(uri->Host(), *stage_.backends);
+      if (!refused.empty()) return Fail(route, refused);
+    }
     if (uri->path.find('?') != std::string::npos) {
       return Fail(route,
                   "the backend's URI has a query, which nodes cannot join to "
@@ -310,6 +325,7 @@ void AddStageRoutes(const StageInput& stage, absl::string_view base_path,
                     routes::VirtualHost& host, Clusters& clusters,
                     std::vector<Problem>& problems) {
   const auto add = [&](routes::Route route) {
+    AddLogFields(stage, route);
     if (rules.has_value()) {
       (*route.mutable_typed_per_filter_config())[kHttpFilter] =
           RouteRules(*rules);

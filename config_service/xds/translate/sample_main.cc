@@ -56,7 +56,7 @@ struct SampleApi {
     route.integration = std::move(integration);
     deployment.routes.push_back(std::move(route));
   }
-  StageInput input() const { return {&api, &stage, &deployment}; }
+  StageInput input() const { return {&api, &stage, &deployment, nullptr}; }
 
   domain::Api api;
   domain::Stage stage;

@@ -14,6 +14,7 @@
 //               "revocation-lists/ID", "certificate-lists/ID",
 //               "bindings/DOMAIN", "backend-trust/ID"
 //   Cluster     "backends/HOST:PORT/HASH"
+//   Runtime     "fleet"
 //
 // A private key is in a Secret and nowhere else.
 
@@ -32,6 +33,7 @@
 #include "base/secret.h"
 #include "config_service/domain/api.h"
 #include "config_service/domain/api_mapping.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/domain/name.h"
@@ -113,6 +115,8 @@ struct StageInput {
   const domain::Stage* stage = nullptr;
   // What the stage serves; null: nothing yet.
   const domain::Deployment* deployment = nullptr;
+  // Which addresses its backends may have; null: any.
+  const domain::BackendPolicy* backends = nullptr;
 };
 
 struct MappingInput {
@@ -158,6 +162,11 @@ struct DefaultEndpointsInput {
   std::vector<Api> apis;
 };
 DomainOutput TranslateDefaultEndpoints(const DefaultEndpointsInput& input);
+
+// What a fleet says that nothing is made anew for: "fleet". Envoy reads it when
+// it writes a line.
+Translated TranslateRuntime(const domain::Fleet& fleet);
+inline constexpr absl::string_view kRuntimeLayer = "fleet";
 
 // Listeners.
 

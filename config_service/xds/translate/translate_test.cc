@@ -83,7 +83,7 @@ class ApiOf {
     route.integration = std::move(integration);
     deployment.routes.push_back(std::move(route));
   }
-  StageInput input() const { return {&api, &stage, &deployment}; }
+  StageInput input() const { return {&api, &stage, &deployment, nullptr}; }
 
   domain::Api api;
   domain::Stage stage;
@@ -338,6 +338,25 @@ TEST(Translate, BackendsByAddressNameAndTrust) {
   Golden("clusters", clusters);
 }
 
+TEST(Translate, ShowsNoBackendWhereNoneMayBe) {
+  ApiOf api;
+  api.Add("a", "GET", "/a", Proxy("http://${stageVariables.host}/a"));
+  api.stage.variables["host"] = "169.254.169.254";
+  const auto mapping = Mapping("m", "", api.stage);
+  const domain::DomainName domain_name = Domain();
+  const domain::BackendPolicy policy;
+  DomainInput input;
+  input.domain_name = &domain_name;
+  StageInput stage = api.input();
+  stage.backends = &policy;
+  input.mappings = {{&mapping, stage}};
+  const auto problems = TranslateDomain(input).problems;
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(problems[0].message, "link-local"));
+  api.stage.variables["host"] = "backend.test";
+  EXPECT_TRUE(TranslateDomain(input).problems.empty());
+}
+
 TEST(Translate, DefaultEndpoints) {
   domain::Fleet fleet;
   fleet.name = domain::DefaultFleet();
@@ -365,6 +384,24 @@ TEST(Translate, TheListenerOfAFleet) {
   input.domains = {"*.example.com", "a.example.com", "b.example.com"};
   input.default_endpoints = true;
   Golden("listener", TranslateListeners(input));
+}
+
+TEST(Translate, WhatAFleetSaysOfItsAccessLogChangesNeitherPortNorChain) {
+  domain::Fleet fleet;
+  fleet.name = domain::DefaultFleet();
+  FleetInput input;
+  input.fleet = &fleet;
+  input.domains = {"a.example.com"};
+  const Translated port = TranslatePort(input);
+  const Translated runtime = TranslateRuntime(fleet);
+  Golden("runtime", {runtime});
+  fleet.access_log.output = domain::AccessLog::Output::kOff;
+  fleet.access_log.min_status = 400;
+  Golden("runtime_without_access_log", {TranslateRuntime(fleet)});
+  EXPECT_EQ(TranslatePort(input).message, port.message);
+  fleet.default_endpoint_suffix = "apis.test";
+  fleet.access_log = {};
+  EXPECT_EQ(TranslateRuntime(fleet).message, runtime.message);
 }
 
 TEST(Translate, TheListenerHasNoWildcardTwice) {
