@@ -5,12 +5,12 @@
 
 #include "CLI/CLI.hpp"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/completion.h"
 #include "cli/crl_command.h"
 #include "cli/online_commands.h"
 #include "cli/truststore_command.h"
 #include "cli/verify_command.h"
-#include "cli/version.h"
 
 namespace sallyport::cli {
 namespace {

@@ -1,6 +1,7 @@
 #include "cli/online/app.h"
 
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/online/apply.h"
 #include "cli/online/node_commands.h"
 #include "cli/online/resource_commands.h"
@@ -41,6 +42,8 @@ ExitCode RunOnline(const std::vector<std::string>& args, Context& context) {
   // What people type, whatever the program is called.
   CLI::App app("Talks to the config service.", "sallyportctl");
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("sallyportctl ") + kVersion,
+                       "print the version and exit");
   ClientOptions options;
   Command selected;
   AddCommands(app, options, selected);
@@ -49,6 +52,9 @@ ExitCode RunOnline(const std::vector<std::string>& args, Context& context) {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::CallForHelp&) {
     context.out << app.help();
+    return ExitCode::kOk;
+  } catch (const CLI::CallForVersion& version) {
+    context.out << version.what() << "\n";
     return ExitCode::kOk;
   } catch (const CLI::ParseError& error) {
     const auto commands = app.get_subcommands();

@@ -49,6 +49,8 @@ TEST(OnlineApp, HasTheCommandsThatSallyportctlHandsOn) {
 TEST(OnlineApp, SaysHowItIsUsed) {
   EXPECT_EQ(RunArgs({"--help"}).code, ExitCode::kOk);
   EXPECT_THAT(RunArgs({"create", "--help"}).out, HasSubstr("--validate-only"));
+  EXPECT_EQ(RunArgs({"--version"}).code, ExitCode::kOk);
+  EXPECT_THAT(RunArgs({"--version"}).out, HasSubstr("sallyportctl 0."));
   for (const std::vector<std::string>& args :
        std::vector<std::vector<std::string>>{
            {}, {"nothing"}, {"get"}, {"token", "a", "god"}}) {

@@ -91,8 +91,9 @@ std::string PlainPem(absl::string_view pem) {
 
 class Planner {
  public:
-  Planner(const Client& client, Context& context)
-      : client_(client), context_(context) {}
+  // `files_anywhere`: as in DocumentOptions.
+  Planner(const Client& client, bool files_anywhere, Context& context)
+      : client_(client), files_anywhere_(files_anywhere), context_(context) {}
 
   // False: what is wrong was said.
   bool ReadFiles(const std::vector<std::string>& files);
@@ -153,6 +154,7 @@ class Planner {
   }
 
   const Client& client_;
+  const bool files_anywhere_;
   Context& context_;
   // By pointer: to assign to a YAML::Node is to change what it refers to.
   std::vector<std::unique_ptr<const Document>> documents_;
@@ -296,10 +298,7 @@ bool Planner::Fill(const Document& document, Message* resource,
                    Message& request, std::vector<std::string>& mask,
                    std::vector<std::string>& extra) {
   Problems problems(document.file);
-  DocumentOptions options;
-  const size_t slash = document.file.rfind('/');
-  if (slash != std::string::npos)
-    options.folder = document.file.substr(0, slash);
+  const DocumentOptions options = {FolderOf(document.file), files_anywhere_};
   for (const auto& entry : document.node) {
     const std::string key = entry.first.Scalar();
     if (key == "name") continue;
@@ -318,7 +317,9 @@ bool Planner::Fill(const Document& document, Message* resource,
       field = FieldOfKey(*request.GetDescriptor(), key, &from_file);
       if (field == nullptr || key == "parent" || key == "validate_only" ||
           key == "request_id" || key == "update_mask") {
-        problems.Add(entry.first, key, "there is no such field");
+        problems.Add(
+            entry.first, key,
+            NoSuchField(*resource->GetDescriptor(), request.GetDescriptor()));
         continue;
       }
     }
@@ -774,11 +775,12 @@ struct Arguments {
   std::vector<std::string> versions;
   bool yes = false;
   bool exit_code = false;
+  bool files_anywhere = false;
 };
 
 ExitCode Apply(const Client& client, const Arguments& arguments,
                Context& context) {
-  Planner planner(client, context);
+  Planner planner(client, arguments.files_anywhere, context);
   if (!planner.ReadFiles(arguments.files) || !planner.Make()) {
     return planner.code();
   }
@@ -881,7 +883,7 @@ ExitCode Diff(const Client& client, const ClientOptions& options,
   if (arguments.files.empty()) {
     return DiffVersions(client, options, arguments, context);
   }
-  Planner planner(client, context);
+  Planner planner(client, arguments.files_anywhere, context);
   if (!planner.ReadFiles(arguments.files) || !planner.Make()) {
     return planner.code();
   }
@@ -910,6 +912,7 @@ void AddApplyCommands(CLI::App& app, ClientOptions& options,
                    "it does not name stay as they are; - for standard input")
       ->required();
   command->add_flag("-y,--yes", apply->yes, "do not ask");
+  AddFilesAnywhere(*command, apply->files_anywhere);
 
   auto diff = std::make_shared<Arguments>();
   command = AddCommand(
@@ -921,6 +924,7 @@ void AddApplyCommands(CLI::App& app, ClientOptions& options,
         return Diff(client, o, *diff, context);
       });
   command->add_option("-f,--file", diff->files, "files, as for apply");
+  AddFilesAnywhere(*command, diff->files_anywhere);
   command->add_option("VERSION", diff->versions,
                       "two versions, as truststores/ID/versions/NUMBER");
   command->add_flag("--exit-code", diff->exit_code,

@@ -33,6 +33,14 @@ TEST(Bootstrap, SaysWhoTheNodeIsAndWhereTheServiceIs) {
   EXPECT_FALSE(root["admin"]);
 }
 
+TEST(Bootstrap, TakesWhatTheFleetSaysWithoutEndingConnections) {
+  const YAML::Node layers =
+      YAML::Load(*MakeBootstrap(Good()))["layered_runtime"]["layers"];
+  ASSERT_EQ(layers.size(), 2u);
+  EXPECT_EQ(layers[1]["rtds_layer"]["name"].Scalar(), "fleet");
+  EXPECT_TRUE(layers[1]["rtds_layer"]["rtds_config"]["ads"]);
+}
+
 TEST(Bootstrap, ChecksThatTheServiceIsTheService) {
   BootstrapOptions options = Good();
   options.ca = "/etc/ca.pem";

@@ -21,6 +21,12 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name,
   return command;
 }
 
+void AddFilesAnywhere(CLI::App& command, bool& files_anywhere) {
+  command.add_flag("--allow-files-anywhere", files_anywhere,
+                   "X_file in a document may name files that are not below "
+                   "its folder");
+}
+
 ExitCode CannotDo(const absl::Status& status, Context& context) {
   context.err << "sallyportctl: " << status.message() << "\n";
   return ExitCode::kError;

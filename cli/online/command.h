@@ -22,6 +22,9 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name,
                      const std::string& help, ClientOptions& options,
                      Command& selected, Run run);
 
+// --allow-files-anywhere: DocumentOptions::files_anywhere.
+void AddFilesAnywhere(CLI::App& command, bool& files_anywhere);
+
 // "sallyportctl: why" on standard error.
 ExitCode CannotDo(const absl::Status& status, Context& context);
 

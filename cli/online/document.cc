@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -16,6 +18,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/online/catalog.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "proto/sallyport/config/v1/common.pb.h"
@@ -44,18 +47,6 @@ bool IsDuration(const Descriptor& type) {
 
 std::string PathOf(const std::string& parent, absl::string_view name) {
   return parent.empty() ? std::string(name) : absl::StrCat(parent, ".", name);
-}
-
-std::string FieldsOf(const Descriptor& type) {
-  std::vector<std::string> names;
-  for (int i = 0; i < type.field_count(); ++i) {
-    names.push_back(type.field(i)->name());
-    if (names.size() == kMaxListedFields) {
-      names.push_back("...");
-      break;
-    }
-  }
-  return absl::StrJoin(names, ", ");
 }
 
 // "ANY_ANCHOR" of "any-anchor".
@@ -221,6 +212,34 @@ void ReadEntry(const FieldDescriptor& field, const YAML::Node& key,
   ReadElement(value_field, /*add=*/false, value,
               absl::StrCat(path, "[", key.Scalar(), "]"), options, *entry,
               problems);
+}
+
+// The path to read `file` by. PermissionDenied for one that is elsewhere.
+absl::StatusOr<std::string> Locate(const std::string& file,
+                                   const DocumentOptions& options) {
+  const bool is_absolute = absl::StartsWith(file, "/");
+  if (options.files_anywhere) {
+    return is_absolute || file == "-" ? file
+                                      : absl::StrCat(options.folder, "/", file);
+  }
+  const std::filesystem::path path =
+      is_absolute ? std::filesystem::path(file)
+                  : std::filesystem::path(options.folder) / file;
+  std::error_code error;
+  const std::filesystem::path folder =
+      std::filesystem::canonical(options.folder, error);
+  if (error) return FileError(options.folder, error.value());
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  if (error) return FileError(path.string(), error.value());
+  const auto [end, rest] =
+      std::mismatch(folder.begin(), folder.end(), real.begin(), real.end());
+  if (end != folder.end()) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        Printable(real.string()), " is not below ", Printable(folder.string()),
+        ", the folder of the document; --allow-files-anywhere "
+        "lets documents name any file"));
+  }
+  return real.string();
 }
 
 bool IsPlainYaml(absl::string_view text) {
@@ -502,6 +521,43 @@ void Problems::Add(const YAML::Node& node, absl::string_view path,
   lines_.push_back(absl::StrCat(line, Printable(path), ": ", what));
 }
 
+std::string NoSuchField(const Descriptor& type, const Descriptor* request) {
+  std::vector<std::string> names;
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    // The command line says these.
+    if (field.name() == "name" || field.name() == "etag") continue;
+    if (IsOutputOnly(field)) continue;
+    names.push_back(field.name());
+  }
+  // What a request has beside the resource, and no option is for.
+  static constexpr absl::string_view kOptions[] = {
+      "name",       "parent", "etag",  "update_mask",    "validate_only",
+      "request_id", "force",  "route", "truststore_etag"};
+  for (int i = 0; request != nullptr && i < request->field_count(); ++i) {
+    const FieldDescriptor& field = *request->field(i);
+    if (field.message_type() == &type || absl::EndsWith(field.name(), "_id") ||
+        std::find(std::begin(kOptions), std::end(kOptions), field.name()) !=
+            std::end(kOptions) ||
+        std::find(names.begin(), names.end(), field.name()) != names.end()) {
+      continue;
+    }
+    names.push_back(field.name());
+  }
+  if (names.size() > kMaxListedFields) {
+    names.resize(kMaxListedFields);
+    names.emplace_back("...");
+  }
+  return absl::StrCat("there is no such field; those that can be set are ",
+                      absl::StrJoin(names, ", "));
+}
+
+std::string FolderOf(const std::string& file) {
+  const size_t slash = file.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : file.substr(0, slash);
+}
+
 std::string Problems::ToString() const { return absl::StrJoin(lines_, "\n"); }
 
 const FieldDescriptor* FieldOfKey(const Descriptor& message,
@@ -565,9 +621,7 @@ void ReadMessage(const YAML::Node& node, const std::string& path,
     bool from_file = false;
     const FieldDescriptor* field = FieldOfKey(type, key, &from_file);
     if (field == nullptr) {
-      problems.Add(
-          entry.first, where,
-          absl::StrCat("there is no such field; there are ", FieldsOf(type)));
+      problems.Add(entry.first, where, NoSuchField(type, nullptr));
       continue;
     }
     if (!from_file) {
@@ -578,12 +632,9 @@ void ReadMessage(const YAML::Node& node, const std::string& path,
       problems.Add(entry.second, where, "is to be the name of a file");
       continue;
     }
-    std::string file = entry.second.Scalar();
-    if (!absl::StartsWith(file, "/") && file != "-") {
-      file = absl::StrCat(options.folder, "/", file);
-    }
     absl::StatusOr<std::string> content =
-        ReadFile(file, limits::kMaxTruststoreBytes);
+        Locate(entry.second.Scalar(), options);
+    if (content.ok()) content = ReadFile(*content, limits::kMaxTruststoreBytes);
     if (!content.ok()) {
       problems.Add(entry.second, where, content.status().message());
       continue;
@@ -605,9 +656,7 @@ std::string SetPath(absl::string_view path, const YAML::Node& value,
     const FieldDescriptor* field =
         FieldOfKey(*target->GetDescriptor(), name, &from_file);
     if (field == nullptr) {
-      problems.Add(value, path,
-                   absl::StrCat("there is no such field; there are ",
-                                FieldsOf(*target->GetDescriptor())));
+      problems.Add(value, path, NoSuchField(*target->GetDescriptor(), nullptr));
       return mask;
     }
     mask = PathOf(mask, field->name());

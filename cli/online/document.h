@@ -36,7 +36,19 @@ class Problems {
 // Where X_file is looked for.
 struct DocumentOptions {
   std::string folder = ".";
+  // Files may be anywhere. Else they lie below the folder, also when a link
+  // leads to them: who wrote a document is not always who applies it, and what
+  // a file has may be shown to others.
+  bool files_anywhere = false;
 };
+
+// The folder of a file, "." for one that is in no folder, and for "-".
+std::string FolderOf(const std::string& file);
+
+// That a field is not there, and which can be set: those of `message`, a
+// resource say, and those that `request`, if it is not null, has beside it.
+std::string NoSuchField(const google::protobuf::Descriptor& message,
+                        const google::protobuf::Descriptor* request);
 
 // Sets `field` of `message` to what `node` says: null clears it.
 void SetField(const google::protobuf::FieldDescriptor& field,

@@ -1,7 +1,9 @@
 #include "cli/online/document.h"
 
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "gmock/gmock.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -19,9 +21,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 template <typename T>
-std::string ReadInto(const std::string& yaml, T& message) {
+std::string ReadInto(const std::string& yaml, T& message,
+                     const DocumentOptions& options = {}) {
   Problems problems("file.yaml");
-  ReadMessage(YAML::Load(yaml), "", {}, message, problems);
+  ReadMessage(YAML::Load(yaml), "", options, message, problems);
   return problems.ToString();
 }
 
@@ -80,12 +83,76 @@ TEST(Document, ReadsFieldsFromFiles) {
   const std::string path = testing::TempDir() + "/document_test.pem";
   std::ofstream(path) << "a\nb\n";
   proto::CreateTruststoreRequest request;
-  EXPECT_EQ(ReadInto("pem_file: " + path + "\n", request), "");
+  DocumentOptions options;
+  options.folder = testing::TempDir();
+  EXPECT_EQ(ReadInto("pem_file: " + path + "\n", request, options), "");
   EXPECT_EQ(request.pem(), "a\nb\n");
-  EXPECT_THAT(ReadInto("pem_file: /no/such/file\n", request),
+  request.clear_pem();
+  EXPECT_EQ(ReadInto("pem_file: document_test.pem\n", request, options), "");
+  EXPECT_EQ(request.pem(), "a\nb\n");
+  EXPECT_THAT(ReadInto("pem_file: nothing\n", request, options),
               HasSubstr("file.yaml:1: pem_file: "));
   EXPECT_THAT(ReadInto("force_file: /no\n", request),
               HasSubstr("there is no such field"));
+}
+
+TEST(Document, ReadsNoFileOutsideOfItsFolderUnlessItMay) {
+  const std::filesystem::path top = testing::TempDir() + "/outside_test";
+  std::filesystem::create_directories(top / "documents" / "below");
+  std::filesystem::create_directories(top / "documents-2");
+  for (const char* name : {"secret", "documents-2/secret", "documents/pem",
+                           "documents/below/pem"}) {
+    std::ofstream(top / name) << name;
+  }
+  std::error_code error;
+  std::filesystem::create_symlink("../secret", top / "documents/link", error);
+  std::filesystem::create_symlink("below/pem", top / "documents/inside", error);
+  std::filesystem::create_directory_symlink("documents", top / "alias", error);
+  DocumentOptions options;
+  options.folder = (top / "documents").string();
+  proto::CreateTruststoreRequest request;
+  for (const std::string& file :
+       {std::string("../secret"), (top / "secret").string(),
+        std::string("below/../../secret"), std::string("../documents-2/secret"),
+        std::string("link"), std::string("/etc/passwd"), std::string(".."),
+        std::string("/")}) {
+    request.clear_pem();
+    const std::string problem =
+        ReadInto("pem_file: " + file + "\n", request, options);
+    EXPECT_THAT(problem, HasSubstr("--allow-files-anywhere")) << file;
+    EXPECT_EQ(request.pem(), "");
+  }
+  // Standard input is none of the document's business either.
+  EXPECT_NE(ReadInto("pem_file: '-'\n", request, options), "");
+  for (const std::string& file :
+       {std::string("pem"), std::string("below/pem"), std::string("inside"),
+        std::string("below/../pem"), (top / "documents/pem").string()}) {
+    EXPECT_EQ(ReadInto("pem_file: " + file + "\n", request, options), "")
+        << file;
+  }
+  // By another name of the folder.
+  options.folder = (top / "alias").string();
+  EXPECT_EQ(ReadInto("pem_file: pem\n", request, options), "");
+  options.files_anywhere = true;
+  EXPECT_EQ(ReadInto("pem_file: ../secret\n", request, options), "");
+  EXPECT_EQ(request.pem(), "secret");
+  EXPECT_EQ(FolderOf("a/b.yaml"), "a");
+  EXPECT_EQ(FolderOf("/b.yaml"), "/");
+  EXPECT_EQ(FolderOf("b.yaml"), ".");
+  EXPECT_EQ(FolderOf("-"), ".");
+}
+
+TEST(Document, NamesTheFieldsThatCanBeSet) {
+  const std::string text =
+      NoSuchField(*proto::Truststore::descriptor(),
+                  proto::CreateTruststoreRequest::descriptor());
+  EXPECT_THAT(text, HasSubstr("description, "));
+  EXPECT_THAT(text, HasSubstr("pem"));
+  for (const char* left_out :
+       {"revision", "update_time", "etag,", "truststore,", "truststore_id",
+        "validate_only"}) {
+    EXPECT_THAT(text, Not(HasSubstr(left_out)));
+  }
 }
 
 TEST(Document, SetsOneEntryOfAMapAndLeavesTheOthers) {

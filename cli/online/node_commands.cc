@@ -38,6 +38,7 @@ constexpr size_t kTokenBytes = 32;
 constexpr int kSecondsOfDay = 86400;
 constexpr int kMaxDays = 825;
 constexpr int kMaxWaitSeconds = 600;
+constexpr int kMaxAwaitedNodes = 100000;
 
 struct Arguments {
   std::string node;
@@ -46,6 +47,7 @@ struct Arguments {
   int days = 365;
   bool replace = false;
   int64_t revision = 0;
+  int at_least = 0;
   std::vector<std::string> resources;
   std::string role;
   BootstrapOptions bootstrap;
@@ -229,6 +231,24 @@ ExitCode Watch(const Client& client, const ClientOptions& options,
   return status.ok() ? ExitCode::kOk : Fail(status, context);
 }
 
+std::string RolloutText(const proto::Rollout& rollout, int at_least) {
+  const int connected = rollout.connected_node_count();
+  const int refusing = rollout.refusing_node_count();
+  std::string text = absl::StrCat(
+      "revision ", rollout.revision(), ": ", rollout.acknowledged_node_count(),
+      " of ", connected, connected == 1 ? " node has it" : " nodes have it");
+  if (refusing > 0) {
+    absl::StrAppend(&text, ", ", refusing,
+                    refusing == 1 ? " refuses" : " refuse", " something");
+  }
+  if (connected < at_least) {
+    absl::StrAppend(&text, "; ", at_least, " wanted");
+  } else if (connected == 0) {
+    absl::StrAppend(&text, "; none is connected");
+  }
+  return text;
+}
+
 ExitCode Wait(const Client& client, const ClientOptions& options,
               const Arguments& arguments, Context& context) {
   proto::WaitForRolloutRequest request;
@@ -237,6 +257,7 @@ ExitCode Wait(const Client& client, const ClientOptions& options,
     request.set_fleet(
         absl::StrCat("fleets/", absl::StripPrefix(arguments.fleet, "fleets/")));
   }
+  request.set_min_node_count(arguments.at_least);
   // The answer says what is missing; a deadline would not.
   request.mutable_timeout()->set_seconds(
       std::min(options.timeout_seconds, kMaxWaitSeconds));
@@ -249,13 +270,7 @@ ExitCode Wait(const Client& client, const ClientOptions& options,
   if (options.json) {
     context.out << JsonOf(rollout);
   } else {
-    context.out << "revision " << rollout.revision() << ": "
-                << rollout.acknowledged_node_count() << " of "
-                << rollout.connected_node_count() << " nodes have it"
-                << (rollout.connected_node_count() == 0 ? "; none is connected"
-                    : rollout.refusals().empty()        ? ""
-                                                 : ", but for what is refused")
-                << "\n";
+    context.out << RolloutText(rollout, arguments.at_least) << "\n";
     for (const std::string& node : rollout.pending_nodes()) {
       context.out << "pending: " << Printable(node) << "\n";
     }
@@ -362,6 +377,11 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
                       "what there was at this revision");
   command->add_option("--fleet", wait->fleet,
                       "only this one's nodes: its id or name");
+  command
+      ->add_option("--at-least", wait->at_least,
+                   "wait also until so many nodes are connected. Default: 0, "
+                   "so that it ends at once when none is")
+      ->check(CLI::Range(0, kMaxAwaitedNodes));
 
   auto token = std::make_shared<Arguments>();
   command = app.add_subcommand(

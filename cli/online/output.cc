@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/text.h"
@@ -65,6 +66,7 @@ ExitCode Fail(const grpc::Status& status, Context& context) {
   google::rpc::Status details;
   std::string reason;
   std::string fields;
+  std::string message = status.error_message();
   if (details.ParseFromString(status.error_details())) {
     for (const auto& any : details.details()) {
       google::rpc::ErrorInfo info;
@@ -72,6 +74,15 @@ ExitCode Fail(const grpc::Status& status, Context& context) {
       if (any.UnpackTo(&info)) {
         reason = info.reason();
       } else if (any.UnpackTo(&bad_request)) {
+        // Mostly the message is about the first of them.
+        const int count = bad_request.field_violations_size();
+        if (count > 0 &&
+            absl::StartsWith(
+                message,
+                absl::StrCat(bad_request.field_violations(0).field(), ": "))) {
+          if (count == 1) continue;
+          message = "several fields are wrong";
+        }
         for (const auto& violation : bad_request.field_violations()) {
           absl::StrAppend(&fields, "  ", Printable(violation.field()), ": ",
                           Printable(violation.description()), " (",
@@ -85,7 +96,7 @@ ExitCode Fail(const grpc::Status& status, Context& context) {
                           status.error_message().empty()
                       ? "the service has no such method; it may be older than "
                         "this program"
-                      : Printable(status.error_message(), 2048));
+                      : Printable(message, 2048));
   if (!reason.empty()) context.err << " (" << Printable(reason) << ")";
   context.err << "\n" << fields;
   // Without our details it is gRPC that could not ask.

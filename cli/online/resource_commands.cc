@@ -51,6 +51,7 @@ struct Arguments {
   size_t limit = 0;
   bool force = false;
   bool validate_only = false;
+  bool files_anywhere = false;
 };
 
 absl::Status Invalid(absl::string_view what) {
@@ -85,6 +86,8 @@ bool SetFlag(Message& message, const std::string& name, bool value) {
 struct Assignment {
   std::string path;
   YAML::Node value;
+  // Not typed, but out of the document.
+  bool of_document = false;
 };
 absl::StatusOr<std::vector<Assignment>> AssignmentsOf(
     const Arguments& arguments) {
@@ -99,7 +102,8 @@ absl::StatusOr<std::vector<Assignment>> AssignmentsOf(
                                     ": is no mapping of fields to values"));
       }
       for (const auto& entry : document) {
-        out.push_back({entry.first.Scalar(), entry.second});
+        out.push_back(
+            {entry.first.Scalar(), entry.second, /*of_document=*/true});
       }
     }
     for (const std::string& text : arguments.set) {
@@ -157,14 +161,25 @@ absl::StatusOr<std::vector<std::string>> Assign(const Arguments& arguments,
                              AssignmentsOf(arguments));
   Problems problems(arguments.file);
   std::vector<std::string> mask;
-  const DocumentOptions options;
+  const DocumentOptions of_document = {FolderOf(arguments.file),
+                                       arguments.files_anywhere};
+  const DocumentOptions typed = {".", /*files_anywhere=*/true};
   for (const Assignment& assignment : assignments) {
     // The command line says which resource it is.
     if (assignment.path == "name" && resource != nullptr) continue;
+    if (resource != nullptr &&
+        FirstField(*resource, assignment.path) == nullptr &&
+        FirstField(request, assignment.path) == nullptr) {
+      problems.Add(
+          assignment.value, assignment.path,
+          NoSuchField(*resource->GetDescriptor(), request.GetDescriptor()));
+      continue;
+    }
     const bool in_resource = resource != nullptr &&
                              IsOfResource(*resource, request, assignment.path);
     const std::string path =
-        SetPath(assignment.path, assignment.value, options,
+        SetPath(assignment.path, assignment.value,
+                assignment.of_document ? of_document : typed,
                 in_resource ? *resource : request, problems);
     if (in_resource &&
         std::find(mask.begin(), mask.end(), path) == mask.end()) {
@@ -226,7 +241,7 @@ std::string WarningsOf(const Message& message) {
 // What a change made: its name for people, all of it for programs.
 ExitCode ShowChange(absl::string_view done, const Message& response,
                     const ClientOptions& options, const Arguments& arguments,
-                    Context& context) {
+                    Context& context, const std::string& more = "") {
   if (options.json) {
     context.out << JsonOf(response);
     return ExitCode::kOk;
@@ -237,7 +252,7 @@ ExitCode ShowChange(absl::string_view done, const Message& response,
                       ? ""
                       : Printable(response.GetReflection()->GetString(response,
                                                                       name)))
-              << "\n"
+              << Printable(more) << "\n"
               << WarningsOf(response);
   return ExitCode::kOk;
 }
@@ -448,6 +463,19 @@ ExitCode Delete(const Client& client, const ClientOptions& options,
   return ExitCode::kOk;
 }
 
+// What is in force after a change: the version or the deployment; empty: the
+// resource has neither.
+std::string InForce(const Message& resource) {
+  for (const char* name : {"active_version", "deployment"}) {
+    const FieldDescriptor* const field = FieldNamed(resource, name);
+    if (field != nullptr &&
+        field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      return resource.GetReflection()->GetString(resource, field);
+    }
+  }
+  return "";
+}
+
 // Verbs beside the five: each is one method of a collection.
 struct Verb {
   const char* word;
@@ -455,18 +483,22 @@ struct Verb {
   const char* help;
   // One for each collection that has the verb.
   std::vector<const char*> methods;
+  // It puts something in force that the answer says.
+  bool moves = false;
 };
 const std::vector<Verb>& Verbs() {
   static const auto* const kVerbs = new std::vector<Verb>{
       {"activate",
        "activated a version of",
        "Make a version of a truststore the active one",
-       {"ActivateTruststoreVersion"}},
+       {"ActivateTruststoreVersion"},
+       /*moves=*/true},
       {"rollback",
        "rolled back",
        "Go back to what was active before: of a truststore (--set version=NAME "
        "for another one) or a stage (--set deployment=NAME)",
-       {"RollbackTruststore", "RollbackStage"}},
+       {"RollbackTruststore", "RollbackStage"},
+       /*moves=*/true},
       {"import",
        "imported",
        "Import a certificate and key: of a server certificate that is there "
@@ -528,7 +560,9 @@ ExitCode Do(const Verb& verb, const Client& client,
       context.out << (options.json ? JsonOf(*response) : WriteYaml(*response));
       return ExitCode::kOk;
     }
-    return ShowChange(verb.done, *response, options, arguments, context);
+    const std::string in_force = verb.moves ? InForce(*response) : "";
+    return ShowChange(verb.done, *response, options, arguments, context,
+                      in_force.empty() ? "" : ": now " + in_force);
   }
   return CannotDo(NoMethod(verb.word, *target), context);
 }
@@ -666,6 +700,7 @@ void AddWriteOptions(CLI::App& command, Arguments& arguments) {
                      "FIELD=FILE: the field's value is what the file has");
   command.add_option("-f,--file", arguments.file,
                      "a YAML file with fields; - for standard input");
+  AddFilesAnywhere(command, arguments.files_anywhere);
   command.add_option("--etag", arguments.etag,
                      "only if this is the current one");
   command.add_flag("--force", arguments.force,

@@ -91,6 +91,7 @@ class ConfigStoryTest(unittest.TestCase):
                     "--http-address", "127.0.0.1:0",
                     "--xds-address", "127.0.0.1:0",
                     "--allow-loopback-without-credentials",
+                    "--backend-addresses", "loopback",
                     *arguments,
                 ],
                 stdin=subprocess.DEVNULL,

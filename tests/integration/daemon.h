@@ -45,7 +45,9 @@ class Daemon {
         "127.0.0.1:0",
         "--xds-address",
         "127.0.0.1:0",
-        "--allow-loopback-without-credentials"};
+        "--allow-loopback-without-credentials",
+        "--backend-addresses",
+        "loopback"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());

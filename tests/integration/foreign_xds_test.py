@@ -54,7 +54,7 @@ class ServiceTest(unittest.TestCase):
     def apply(self, *documents):
         path = self.folder / "state.yaml"
         path.write_text("---\n".join(documents), encoding="ascii")
-        self.ctl("apply", "-f", path, "--yes")
+        self.ctl("apply", "-f", path, "--yes", "--allow-files-anywhere")
 
     def certificate(self, name):
         return (

@@ -24,6 +24,9 @@ class Daemon:
             "--admin-address", "127.0.0.1:0",
             "--xds-address", xds,
             "--http-address", "127.0.0.1:0",
+            # Backends of tests are on this machine.
+            *(() if "--backend-addresses" in arguments
+              else ("--backend-addresses", "loopback")),
             *arguments,
         ]
         self.lines = []

@@ -94,7 +94,7 @@ class CrowdTest(unittest.TestCase):
         ]
         state = self.folder / "state.yaml"
         state.write_text("---\n".join(documents), encoding="ascii")
-        self.daemon.ctl("apply", "-f", state, "--yes")
+        self.daemon.ctl("apply", "-f", state, "--yes", "--allow-files-anywhere")
 
     def start(self):
         self.daemon = Daemon(
