@@ -67,6 +67,21 @@ class OperatingTest(unittest.TestCase):
         )
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
+    def test_the_table_of_metrics_is_the_metrics(self):
+        page = (paths.repository() / PAGE).read_text(encoding="utf-8")
+        rows = re.findall(r"^\| (`sallyport_[^|]*) \|", page, re.MULTILINE)
+        told = [name for row in rows for name in re.findall(r"`(sallyport_\w+)`", row)]
+        with Daemon(
+            self.folder / "data", "--allow-loopback-without-credentials",
+            "--issuer", "internal", "--issuer-domains", "example.com",
+        ) as daemon:
+            daemon.ctl("list", "truststores")
+            text = daemon.get("/metrics")[1]
+        real = re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)
+        self.assertEqual(sorted(told), sorted(real))
+        for name in real:
+            self.assertRegex(text, r"(?m)^%s(_count)?(\{.*\})? " % name)
+
     def test_a_node_comes_in_by_its_bootstrap(self):
         token = subprocess.run(
             [CTL, "token", "me", "admin"],
