@@ -608,7 +608,7 @@ TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
           wrong.push_back(absl::StrCat(domain, ": nobody carries ", secret));
         }
       };
-      if (Mentions(chain, "sallyport.truststore")) {
+      if (Mentions(chain, "envoy.tls.cert_validator")) {
         need("bindings/" + domain, "by the chain");
       }
       for (int j = 0; j < kOthers; ++j) {

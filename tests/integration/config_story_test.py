@@ -495,7 +495,7 @@ class ConfigStoryTest(unittest.TestCase):
     def test_says_all_that_is_wrong_with_routes_stages_and_mappings(self):
         self.refuse("RESOURCE_NOT_FOUND", "Apis/ListRoutes", parent="apis/none")
         self.refuse("NAME_MALFORMED", "Apis/GetApi", name="apis/Not_an_id")
-        self.refuse("NAME_MALFORMED", "Apis/ListRoutes", parent="apis/-")
+        self.refuse("NAME_MALFORMED", "Apis/ListDeployments", parent="apis/-")
         self.api("Apis/CreateApi", api_id="orders", api={})
         refused = self.refuse(
             "FIELDS_INVALID",
