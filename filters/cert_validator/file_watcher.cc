@@ -109,10 +109,9 @@ void FileWatcher::Run() {
 }
 
 bool FileWatcher::Watch(const std::string& path, Directory& directory) {
-  struct stat st {};
-  const bool exists = stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
-  const Identity identity =
-      exists ? Identity{st.st_dev, st.st_ino} : Identity{};
+  const FileStamp stamp = StampOf(path);
+  const bool exists = stamp.is_directory;
+  const FileIdentity identity = exists ? stamp.identity : FileIdentity{};
   if (directory.wd >= 0 && identity == directory.identity) return false;
   Unwatch(directory);
   const bool changed = exists && !(identity == directory.identity);
@@ -156,7 +155,8 @@ void FileWatcher::HandleEvents(std::vector<Call>& calls) {
       at += static_cast<ssize_t>(sizeof(inotify_event) + event.len);
       for (auto& [path, directory] : directories_) {
         if ((event.mask & IN_Q_OVERFLOW) != 0) {
-          CallAll(directory, Hint::kReplaced, calls);
+          CallAll(directory, Hint::kCompare, calls);
+          FollowLinks(path, directory, &calls);
           continue;
         }
         if (directory.wd != event.wd) continue;
@@ -164,12 +164,12 @@ void FileWatcher::HandleEvents(std::vector<Call>& calls) {
           // The directory is gone from its place: the tick looks for its
           // successor. The old watch of a moved one must not stay.
           if ((event.mask & IN_IGNORED) != 0) directory.wd = -1;
-          directory.identity = Identity{};
+          directory.identity = FileIdentity{};
           continue;
         }
         const auto range = directory.listeners.equal_range(std::string(name));
         if (range.first == range.second) {
-          CallAll(directory, Hint::kCompare, calls);
+          FollowLinks(path, directory, &calls);
           continue;
         }
         for (auto it = range.first; it != range.second; ++it) {
@@ -197,9 +197,8 @@ void FileWatcher::Tick(std::vector<Call>& calls) {
     }
     if (Watch(it->first, directory)) {
       CallAll(directory, Hint::kReplaced, calls);
-    } else if (directory.wd < 0) {
-      CallAll(directory, Hint::kCompare, calls);
     } else {
+      if (directory.wd < 0) CallAll(directory, Hint::kCompare, calls);
       FollowLinks(it->first, directory, &calls);
       // After what may read the file.
       CallAll(directory, Hint::kNothing, calls);
@@ -213,16 +212,13 @@ void FileWatcher::FollowLinks(const std::string& path, Directory& directory,
   for (const auto& [name, weak] : directory.listeners) {
     const std::string file = absl::StrCat(path, "/", name);
     struct stat link {};
-    struct stat target {};
-    if (lstat(file.c_str(), &link) != 0 || !S_ISLNK(link.st_mode) ||
-        stat(file.c_str(), &target) != 0) {
-      continue;
-    }
-    const Identity identity{target.st_dev, target.st_ino};
+    if (lstat(file.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) continue;
+    const FileIdentity identity = StampOf(file).identity;
+    if (!identity.exists) continue;
     const auto [known, fresh] = directory.link_targets.emplace(name, identity);
-    if (fresh || known->second == identity) continue;
+    // What changed is noted only where it is also told.
+    if (fresh || calls == nullptr || known->second == identity) continue;
     known->second = identity;
-    if (calls == nullptr) continue;
     const auto range = directory.listeners.equal_range(name);
     for (auto it = range.first; it != range.second; ++it) {
       if (auto listener = it->second.lock()) {

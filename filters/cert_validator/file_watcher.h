@@ -1,25 +1,26 @@
 // FileWatcher: tells when a file may have been replaced.
 //
-// What counts is the atomic move: rename(2) into the file's directory, of the
-// file itself or of anything else there (Kubernetes swaps a symbolic link
-// `..data` beside the files). Writing into the file in place does not count: a
-// half-written bundle must not be read. Listeners are asked to look once a
-// second, so that they can say so.
+// What counts is the atomic move: rename(2) of the file into its directory, or
+// of what a symbolic link on the way to it points to (Kubernetes swaps a link
+// `..data` beside the files). Writing into the file in place does not count,
+// not even when something else is moved into its directory: a half-written
+// bundle must not be read. Listeners are asked to look once a second, so that
+// they can say so.
 //
 // How. One background thread in the process waits on inotify(7) for moves into
 // the directories of all files. Once a second it compares each directory's
 // identity with the one that is watched, so that a directory that was replaced,
 // removed and made again, or reached through a symbolic link that was moved, is
 // found again; and, where a file is itself a symbolic link, the identity of
-// what it points to. Where inotify is not to be had (its limits are reached),
-// the same tick asks every listener to compare its file. The thread starts with
-// the first file, blocks all signals, and is never joined: the module stays
-// loaded until the process ends (do_not_close).
+// what it points to; so it does at once when anything else is moved into the
+// directory. Where inotify is not to be had (its limits are reached), or has
+// lost events, every listener is asked to compare the identity of its file. The
+// thread starts with the first file, blocks all signals, and is never joined:
+// the module stays loaded until the process ends (do_not_close).
 
 #ifndef SALLYPORT_FILTERS_CERT_VALIDATOR_FILE_WATCHER_H_
 #define SALLYPORT_FILTERS_CERT_VALIDATOR_FILE_WATCHER_H_
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "filters/cert_validator/file_stamp.h"
 
 namespace sallyport::cert_validator {
 
@@ -36,7 +38,7 @@ class FileWatcher {
   // How sure the watcher is that there is something new.
   enum class Hint {
     kReplaced,  // the file itself was moved there, or its directory changed
-    kCompare,   // something happened nearby: compare before reading
+    kCompare,   // moves are not told of: read it if it is another file
     kNothing,   // a second has passed; there is no reason to read the file
   };
 
@@ -56,19 +58,12 @@ class FileWatcher {
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Identity {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    bool operator==(const Identity& other) const {
-      return device == other.device && inode == other.inode;
-    }
-  };
   struct Directory {
     int wd = -1;
-    Identity identity;
+    FileIdentity identity;
     // What symbolic links among the files point to, by file name. A link's
     // target may be replaced in a directory that is not watched.
-    std::map<std::string, Identity> link_targets;
+    std::map<std::string, FileIdentity> link_targets;
     // By file name.
     std::multimap<std::string, std::weak_ptr<Listener>> listeners;
   };
@@ -90,6 +85,7 @@ class FileWatcher {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tick(std::vector<Call>& calls) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Looks where the symbolic links among the directory's files point now.
+  // Without `calls`, only at those whose targets are not known yet.
   static void FollowLinks(const std::string& path, Directory& directory,
                           std::vector<Call>* calls);
   static void CallAll(const Directory& directory, Hint hint,

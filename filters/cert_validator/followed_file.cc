@@ -1,10 +1,7 @@
 #include "filters/cert_validator/followed_file.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <exception>
-#include <tuple>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -32,26 +29,7 @@ std::string KeyOf(absl::string_view path, const FollowedFile::Format& format) {
                       path);
 }
 
-int64_t Nanos(const timespec& time) {
-  return int64_t{time.tv_sec} * 1000000000 + time.tv_nsec;
-}
-
 }  // namespace
-
-bool FollowedFile::Stamp::HasContentOf(const Stamp& other) const {
-  const auto all = [](const Stamp& s) {
-    return std::tie(s.device, s.inode, s.size, s.modified_nanos, s.exists);
-  };
-  return all(*this) == all(other);
-}
-
-bool FollowedFile::Stamp::operator==(const Stamp& other) const {
-  const auto all = [](const Stamp& s) {
-    return std::tie(s.device, s.inode, s.size, s.modified_nanos,
-                    s.changed_nanos, s.exists);
-  };
-  return all(*this) == all(other);
-}
 
 FollowedFile::FollowedFile(absl::string_view path, const Format& format)
     : path_(path), format_(format) {}
@@ -67,7 +45,7 @@ absl::StatusOr<std::shared_ptr<FollowedFile>> FollowedFile::Open(
     if (it != all.by_key.end()) file = it->second.lock();
   }
   if (file != nullptr) {
-    const absl::Status status = file->Refresh(Read::kIfChanged);
+    const absl::Status status = file->Refresh(Read::kIfAnother);
     if (!status.ok()) return status;
     return file;
   }
@@ -105,13 +83,13 @@ void FollowedFile::Subscribe(std::weak_ptr<Listener> listener) {
 }
 
 void FollowedFile::NoticeChangeInPlace() {
-  const Stamp now = ReadStamp();
+  const FileStamp now = StampOf(path_);
   absl::MutexLock lock(&reading_);
-  if (now.HasContentOf(stamp_)) {
+  if (now == stamp_) {
     noticed_ = stamp_;
     return;
   }
-  if (!now.HasContentOf(noticed_)) {
+  if (!(now == noticed_)) {
     noticed_ = now;
     warned_ = false;
     return;
@@ -120,7 +98,7 @@ void FollowedFile::NoticeChangeInPlace() {
   shim::Log(
       shim::LogLevel::kWarning,
       absl::StrCat("the ", format_.noun, " ", Printable(path_),
-                   now.exists
+                   now.identity.exists
                        ? " was written to in place, which does not count: what "
                          "was read before stays in force. Write the new "
                          "content to another file and move that here (mv, "
@@ -137,7 +115,7 @@ void FollowedFile::OnFileEvent(FileWatcher::Hint hint) {
     }
     const absl::Status status =
         Refresh(hint == FileWatcher::Hint::kReplaced ? Read::kAlways
-                                                     : Read::kIfChanged);
+                                                     : Read::kIfAnother);
     (void)status;  // Refresh() logged it
   } catch (const std::exception& e) {
     shim::Log(shim::LogLevel::kError,
@@ -148,27 +126,16 @@ void FollowedFile::OnFileEvent(FileWatcher::Hint hint) {
   }
 }
 
-FollowedFile::Stamp FollowedFile::ReadStamp() const {
-  struct stat st {};
-  Stamp stamp;
-  if (stat(path_.c_str(), &st) != 0) return stamp;
-  stamp.exists = true;
-  stamp.device = st.st_dev;
-  stamp.inode = st.st_ino;
-  stamp.size = static_cast<uint64_t>(st.st_size);
-  stamp.modified_nanos = Nanos(st.st_mtim);
-  stamp.changed_nanos = Nanos(st.st_ctim);
-  return stamp;
-}
-
 absl::Status FollowedFile::Refresh(Read read) {
   Content fresh;
   Content old;
   std::vector<std::weak_ptr<Listener>> listeners;
   absl::MutexLock reading(&reading_);
   // Before the reading: a move in between changes it, and comes as an event.
-  const Stamp stamp = ReadStamp();
-  if (read == Read::kIfChanged && stamp == stamp_) return last_status_;
+  const FileStamp stamp = StampOf(path_);
+  if (read == Read::kIfAnother && stamp.identity == stamp_.identity) {
+    return last_status_;
+  }
   stamp_ = stamp;
   const absl::StatusOr<std::string> bytes =
       ReadRegularFile(path_, format_.max_bytes);

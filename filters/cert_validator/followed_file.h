@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "filters/cert_validator/file_stamp.h"
 #include "filters/cert_validator/file_watcher.h"
 
 namespace sallyport::cert_validator {
@@ -46,8 +47,8 @@ class FollowedFile : public FileWatcher::Listener {
     virtual void OnFileChanged() = 0;
   };
 
-  // The file at `path`, whose present content is acceptable; it is read unless
-  // that was done since it was last changed. Errors (unreadable, refused) name
+  // The file at `path`, whose content is acceptable; one that is in use is read
+  // again if another file has its place. Errors (unreadable, refused) name
   // the path and the reason; files that are in use keep their last good
   // content.
   static absl::StatusOr<std::shared_ptr<FollowedFile>> Open(
@@ -65,36 +66,26 @@ class FollowedFile : public FileWatcher::Listener {
   void OnFileEvent(FileWatcher::Hint hint) override;
 
  private:
-  // What stat(2) says of the file, to tell whether it changed.
-  struct Stamp {
-    uint64_t device = 0, inode = 0, size = 0;
-    int64_t modified_nanos = 0, changed_nanos = 0;
-    bool exists = false;
-    bool operator==(const Stamp& other) const;
-    // But for changed_nanos, which moves with permissions and links too.
-    bool HasContentOf(const Stamp& other) const;
-  };
-
   // Warns, once for each change, when the file is not what was read last, and
   // nothing said that it was replaced: it was written to in place, or removed.
   // A move that is not told of yet looks the same, so it takes two calls.
   void NoticeChangeInPlace() ABSL_LOCKS_EXCLUDED(reading_);
 
   FollowedFile(absl::string_view path, const Format& format);
-  Stamp ReadStamp() const;
-  // Reads the file if `always` or if it changed; the result of the last
-  // reading otherwise.
-  enum class Read { kAlways, kIfChanged };
+  // Reads the file, or only if it is another one than was read last: what is
+  // written into the same one may be half of what is to come. Otherwise the
+  // result of the last reading.
+  enum class Read { kAlways, kIfAnother };
   absl::Status Refresh(Read read) ABSL_LOCKS_EXCLUDED(reading_, mu_);
 
   const std::string path_;
   const Format format_;
   // One reading at a time. Taken before mu_.
   absl::Mutex reading_;
-  Stamp stamp_ ABSL_GUARDED_BY(reading_);
+  FileStamp stamp_ ABSL_GUARDED_BY(reading_);
   // The last one of NoticeChangeInPlace() that differs from stamp_, and whether
   // that was logged.
-  Stamp noticed_ ABSL_GUARDED_BY(reading_);
+  FileStamp noticed_ ABSL_GUARDED_BY(reading_);
   bool warned_ ABSL_GUARDED_BY(reading_) = false;
   absl::Status last_status_ ABSL_GUARDED_BY(reading_);
   mutable absl::Mutex mu_;

@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
+#include "filters/cert_validator/file_stamp.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/cert_validator/truststore_file.h"
 #include "filters/shim/fake_envoy.h"
@@ -101,18 +102,54 @@ TEST(FollowedFile, IsRefusedWhenItCannotBeReadOrParsed) {
   EXPECT_TRUE(OpenTruststoreFile(dir / "none.pem", {}).ok());
 }
 
+// Moves something into `dir` and waits until the watcher has seen that.
+void MoveSomethingThere(const TempDir& dir) {
+  static int number = 0;
+  const std::string name = "seen" + std::to_string(++number) + ".pem";
+  Replace(dir / name, One());
+  const auto seen = *OpenTruststoreFile(dir / name, {});
+  Replace(dir / "unrelated.txt", "x");
+  Replace(dir / name, Two());
+  ASSERT_TRUE(WaitFor([&] { return Size(*seen) == 2; }));
+}
+
 TEST(FollowedFile, DoesNotCountWhatIsWrittenInPlace) {
   TempDir dir;
   Replace(dir / "t.pem", One());
-  Replace(dir / "other.pem", One());
   const auto file = *OpenTruststoreFile(dir / "t.pem", {});
-  const auto other = *OpenTruststoreFile(dir / "other.pem", {});
   WriteInPlace(dir / "t.pem", Two());
-  // What happens later is seen; the watcher had its chance by then.
-  Replace(dir / "other.pem", Three());
-  ASSERT_TRUE(WaitFor([&] { return Size(*other) == 3; }));
+  MoveSomethingThere(dir);
   EXPECT_EQ(Size(*file), 1u);
-  // A configuration that is loaded reads it.
+  // Nor when a configuration is loaded that names it.
+  EXPECT_EQ(Size(**OpenTruststoreFile(dir / "t.pem", {})), 1u);
+  EXPECT_EQ(Size(*file), 1u);
+  Replace(dir / "t.pem", Three());
+  EXPECT_TRUE(WaitFor([&] { return Size(*file) == 3; }));
+}
+
+TEST(FollowedFile, DoesNotCountWhatIsWrittenInPlaceBehindALink) {
+  TempDir dir, elsewhere;
+  Replace(elsewhere / "real.pem", One());
+  fs::create_symlink(elsewhere / "real.pem", dir / "t.pem");
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  shim::LogCapture log;
+  WriteInPlace(elsewhere / "real.pem", Two());
+  MoveSomethingThere(dir);
+  EXPECT_EQ(Size(**OpenTruststoreFile(dir / "t.pem", {})), 1u);
+  EXPECT_TRUE(
+      WaitFor([&] { return log.Count("t.pem was written to in place") == 1; }));
+  EXPECT_EQ(Size(*file), 1u);
+}
+
+TEST(FollowedFile, TakesAnotherFileWhenAConfigurationIsLoaded) {
+  TempDir dir;
+  Replace(dir / "t.pem", One());
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  fs::remove(dir / "t.pem");
+  EXPECT_FALSE(OpenTruststoreFile(dir / "t.pem", {}).ok());
+  EXPECT_EQ(Size(*file), 1u);
+  // Not moved there, so nothing tells of it.
+  WriteInPlace(dir / "t.pem", Two());
   EXPECT_EQ(Size(**OpenTruststoreFile(dir / "t.pem", {})), 2u);
 }
 
@@ -170,6 +207,45 @@ TEST(FollowedFile, FollowsALinkIntoAnotherDirectory) {
   EXPECT_EQ(Size(*file), 1u);
   Replace(elsewhere / "real.pem", Two());
   EXPECT_TRUE(WaitFor([&] { return Size(*file) == 2; }));
+}
+
+TEST(FollowedFile, TellsAFileBehindALinkFromOneThatHadItsInode) {
+  TempDir dir, elsewhere;
+  const std::string real = elsewhere / "real.pem";
+  Replace(real, One());
+  fs::create_symlink(real, dir / "t.pem");
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  if (StampOf(real).identity.born_nanos == 0) {
+    GTEST_SKIP() << "the file system has no times of birth";
+  }
+  int same_inode = 0;
+  for (int i = 0; i < 20; ++i) {
+    const size_t want = Size(*file) == 1 ? 2 : 1;
+    const uint64_t inode = StampOf(real).identity.inode;
+    // The first move frees the inode, the second file gets it.
+    Replace(real, Three());
+    Replace(real, want == 1 ? One() : Two());
+    if (StampOf(real).identity.inode == inode) ++same_inode;
+    ASSERT_TRUE(WaitFor([&] { return Size(*file) == want; })) << i;
+    if (same_inode == 2) return;
+  }
+  GTEST_SKIP() << "the file system does not give inodes again";
+}
+
+TEST(FollowedFile, IsToldOfALinkWhoseTargetChangedWhenAnotherListenerComes) {
+  TempDir dir, elsewhere;
+  Replace(elsewhere / "real.pem", One());
+  fs::create_symlink(elsewhere / "real.pem", dir / "t.pem");
+  const auto file = *OpenTruststoreFile(dir / "t.pem", {});
+  for (size_t i = 0; i < 5; ++i) {
+    const size_t want = Size(*file) == 1 ? 2 : 1;
+    Replace(elsewhere / "real.pem", want == 1 ? One() : Two());
+    pki::TruststoreLimits limits;
+    limits.max_certificates = 10 + i;
+    const auto other = *OpenTruststoreFile(dir / "t.pem", limits);
+    EXPECT_EQ(Size(*other), want);
+    ASSERT_TRUE(WaitFor([&] { return Size(*file) == want; })) << i;
+  }
 }
 
 TEST(FollowedFile, KeepsItsContentWhenAPipeTakesItsPlace) {

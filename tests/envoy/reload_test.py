@@ -17,7 +17,8 @@ from harness import wait
 
 
 class Reload(gateway.GatewayTest):
-    server_names = ("file.test", "inline.test", "moved.test", "twin.test", "silent.test")
+    server_names = ("file.test", "inline.test", "moved.test", "twin.test", "silent.test",
+                    "both.test")
 
     @classmethod
     def domains(cls):
@@ -35,7 +36,10 @@ class Reload(gateway.GatewayTest):
         cls.inline = cls.domain(name="inline.test", sds_file=cls.sds)
         cls.set_inline(cls.everybody)
         from_file = {"name": "from-file", "file": str(cls.truststore)}
+        cls.both = cls.domain(name="both.test", sds_file=cls.folder / "sds" / "both.yaml")
+        cls.set_version("1")
         return [
+            cls.both,
             cls.domain(name="file.test", truststore=from_file),
             # A second domain with the same file.
             cls.domain(name="twin.test", truststore=from_file),
@@ -62,6 +66,21 @@ class Reload(gateway.GatewayTest):
         domain = copy.copy(cls.inline)
         domain.truststore = {"name": "inline", "inline_pem": pem}
         files.move_into_place(cls.sds, json.dumps(config.secret(domain)))
+
+    @classmethod
+    def set_version(cls, version):
+        domain = copy.copy(cls.both)
+        domain.truststore = {
+            "name": "both", "version": version, "file": str(cls.truststore),
+        }
+        cls.both.truststore = domain.truststore
+        files.move_into_place(cls.both.sds_file, json.dumps(config.secret(domain)))
+
+    def updates_by_sds(self):
+        return sum(
+            v for k, v in self.envoy.stats("listener.").items()
+            if k.endswith("ssl_context_update_by_sds")
+        )
 
     def without(self, identity):
         text = self.everybody.replace(identity.pem(), "")
@@ -196,6 +215,32 @@ class Reload(gateway.GatewayTest):
         self.wait_for(partner, "file.test", 403)
         files.move_into_place(self.truststore, self.everybody)
         self.wait_for(partner, "file.test", 200)
+
+    def test_what_is_half_written_is_not_read_for_another_reason(self):
+        partner = self.people.partner
+        inode = self.truststore.stat().st_ino
+        since = len(self.envoy.log())
+        self.truststore.write_text(self.without(partner), encoding="ascii")
+        try:
+            self.envoy.wait_for_log(r"warning.*truststore\.pem was written to in place", since)
+            # Something else is moved beside it.
+            files.move_into_place(self.truststore.parent / "unrelated.txt", "x")
+            # A configuration comes that names it and changes something else.
+            before = self.updates_by_sds()
+            self.set_version("2")
+            wait.until(lambda: self.updates_by_sds() > before, "an update by SDS")
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                for name in ("file.test", "both.test"):
+                    self.assertEqual(self.status(partner, name), 200)
+            self.assertEqual(self.truststore.stat().st_ino, inode)
+        finally:
+            files.move_into_place(self.truststore, self.without(partner))
+        for name in ("file.test", "both.test"):
+            self.wait_for(partner, name, 403)
+        files.move_into_place(self.truststore, self.everybody)
+        for name in ("file.test", "both.test"):
+            self.wait_for(partner, name, 200)
 
     def test_a_removed_file_changes_nothing(self):
         self.truststore.unlink()
