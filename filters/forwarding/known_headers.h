@@ -86,6 +86,19 @@ inline constexpr KnownHeader kKnownHeaders[] = {
     {"x-clientcert-*", "Janssen, Gluu, DSF"},
     {"x-tls-client-*", "KES (X-Tls-Client-Cert)"},
     {"x-forwarded-ssl-client-*", "early Traefik, Apache"},
+    // What further products read, by their manuals and their programs.
+    {"x-forwarded-clientcert", "Alibaba Cloud load balancers"},
+    {"x-forwarded-clientcert-*", "Alibaba Cloud load balancers"},
+    {"x-forwarded-for-client-cert", "HashiCorp Vault, OpenBao"},
+    {"proxy-auth-cert", "Jetty, GlassFish, Sun Java System proxies"},
+    {"x-wso2-client-certificate", "WSO2 API Manager"},
+    {"x-wso2-mutual-auth-cert", "WSO2 products"},
+    {"x-client-ssl-*", "Curity, Kyma"},
+    {"x-ssl-user-dn", "nginx, Django"},
+    {"x-ssl-authenticated", "nginx, Django"},
+    {"x-cert", "applications"},
+    {"x-cert-*", "applications"},
+    {"x-mtls-*", "applications"},
     // Ours.
     {"x-sallyport-*", "Sallyport"},
 };
