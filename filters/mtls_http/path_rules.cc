@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/status_macros.h"
 #include "filters/cert_validator/read_client_rule.h"
+#include "filters/mtls_http/ascii_fold.h"
 #include "pki/x509/distinguished_name.h"
 #include "settings/path.h"
 
@@ -286,6 +287,7 @@ absl::StatusOr<std::unique_ptr<const PathRules>> PathRules::Create(
     index = static_cast<uint32_t>(i);
     out->rules_.push_back(std::move(rule));
     out->beyond_ascii_ = out->beyond_ascii_ || !IsAscii(key);
+    out->capitals_ = out->capitals_ || key != absl::AsciiStrToLower(key);
     out->longest_ = std::max(out->longest_, key.size());
   }
   out->Build();
@@ -397,6 +399,22 @@ bool PathRules::ReadInEveryWay(absl::string_view path, Met& met) const {
   }
   if (decoded->all.size() > kMaxUnusualPathSegments) return false;
   std::vector<Segments> readings = {decoded->all};
+  // Each segment on its own: backends differ in what they fold.
+  size_t folds = 0;
+  for (size_t i = 0; i < decoded->all.size(); ++i) {
+    if (IsAscii(decoded->all[i])) continue;
+    const std::string folded = FoldToAscii(decoded->all[i]);
+    if (folded == decoded->all[i]) continue;
+    // What is folded is in lower case, whatever it was.
+    if (capitals_ || ++folds > kMaxFoldedSegments ||
+        folded.find_first_of("/\\%?#") != std::string::npos) {
+      return false;
+    }
+    for (size_t n = readings.size(); n-- > 0;) {
+      readings.push_back(readings[n]);
+      readings.back()[i] = folded;
+    }
+  }
   if (decoded->needed != decoded->all) readings.push_back(decoded->needed);
   // Doubles `readings` where `change` changes one.
   const auto also = [&readings](Segments (*change)(Segments)) {

@@ -15,8 +15,9 @@
 //     removed (RFC 3986, 5.2.4) or not; empty segments merged before that,
 //     after it, or not; dots and blanks at the ends of segments dropped
 //     (Windows) or not; a segment after two '/' at the front taken for a host
-//     (RFC 3986, 4.2; Node's URL) or not. What must be encoded is always
-//     decoded, once.
+//     (RFC 3986, 4.2; Node's URL) or not; characters beyond ASCII that
+//     normalise to ASCII (ascii_fold.h) replaced by that or not, in each
+//     segment. What must be encoded is always decoded, once.
 //   * Beside each reading, a rule counts whose path is the same but for the
 //     case of ASCII letters (Express, IIS, ASP.NET), or but for extensions
 //     of the last segment (Rails, Spring's suffix patterns): /ADMIN,
@@ -30,10 +31,12 @@
 //     what is not plain and longer than limits::kMaxUnusualPathBytes or of
 //     more than kMaxUnusualPathSegments; what takes more than kMaxPathWork to
 //     read; two '/' at the front of what follows a host; more than
-//     kMaxExtensions dots in the last segment; the four characters beyond ASCII
-//     that are ASCII letters in another case; and, where the list has paths
-//     beyond ASCII, whatever is beyond ASCII, since its case and its
-//     composition are not looked at.
+//     kMaxExtensions dots in the last segment; more than kMaxFoldedSegments
+//     segments with characters that normalise to ASCII, those that do to '/',
+//     '\', '%', '?' or '#', and all of them where the list has capital
+//     letters; the four characters beyond ASCII that are ASCII letters in
+//     another case; and, where the list has paths beyond ASCII, whatever is
+//     beyond ASCII, since its case and its composition are not looked at.
 //
 // Where several rules have to be met, all of their `allow` have to match, a
 // certificate is required if one of them requires one, and none is waived
@@ -62,6 +65,8 @@ namespace sallyport::mtls_http {
 inline constexpr size_t kMaxExtensions = 16;
 // Segments of a path that can be read in several ways.
 inline constexpr size_t kMaxUnusualPathSegments = 128;
+// Segments of a path that are ASCII in compatibility characters.
+inline constexpr size_t kMaxFoldedSegments = 3;
 // What reading one path may cost, in bytes that are looked at, about: some 0.1
 // ms. Paths that people and programs make take a hundredth.
 inline constexpr size_t kMaxPathWork = 65536;
@@ -132,6 +137,7 @@ class PathRules {
   absl::flat_hash_map<std::string, absl::InlinedVector<Place, 1>> places_;
   size_t longest_ = 0;         // of the keys of places_
   bool beyond_ascii_ = false;  // one of them is
+  bool capitals_ = false;      // a path of the list has some
   PathRequirement everything_;
 };
 

@@ -23,6 +23,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "filters/mtls_http/path_rules.h"
@@ -185,6 +186,38 @@ std::optional<std::string> Nul(absl::string_view path) {
 std::optional<std::string> Twice(absl::string_view path) {
   const auto once = PercentDecoded(path);
   return once.has_value() ? Nginx(*once) : std::nullopt;
+}
+
+// Some of what compatibility normalisation and case folding do: full width,
+// "ß", "ff", and a blank of no width.
+std::string Normalised(std::string text) {
+  for (char c = '!'; c <= '~'; ++c) {
+    const std::string wide = {'\xef', static_cast<char>(c < '`' ? 0xbc : 0xbd),
+                              static_cast<char>(0x80 | ((c - 0x20) & 0x3f))};
+    absl::StrReplaceAll({{wide, std::string(1, c)}}, &text);
+  }
+  absl::StrReplaceAll(
+      {{"\xc3\x9f", "ss"}, {"\xef\xac\x80", "ff"}, {"\xe2\x80\x8b", ""}},
+      &text);
+  return text;
+}
+
+// One that normalises names when it has decoded them.
+std::optional<std::string> Normalising(absl::string_view path) {
+  const auto decoded = PercentDecoded(path);
+  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
+    return std::nullopt;
+  }
+  return Resolved(WithoutParameters(Normalised(*decoded)));
+}
+
+// One that only drops what shows nothing.
+std::optional<std::string> Dropping(absl::string_view path) {
+  const auto decoded = PercentDecoded(path);
+  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
+    return std::nullopt;
+  }
+  return Resolved(absl::StrReplaceAll(*decoded, {{"\xe2\x80\x8b", ""}}));
 }
 
 // Node's new URL(path, base), as pathname: what follows '//' is a host.
@@ -403,6 +436,8 @@ void Test(absl::string_view input) {
                      {"Windows", Windows},
                      {"NUL", Nul},
                      {"twice", Twice},
+                     {"normalising", Normalising},
+                     {"dropping", Dropping},
                      {"Node", Node},
                      {"Node behind a proxy", NodeBehindAProxy}};
   for (const auto& [name, backend] : kBackends) {

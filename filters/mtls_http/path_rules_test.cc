@@ -283,6 +283,71 @@ TEST(PathRules, HoldWhatIsBeyondAsciiToEveryRuleWhereTheListIsToo) {
   EXPECT_FALSE(ascii->For("/caf%C3%A9").doubtful);
 }
 
+TEST(PathRules, SeeThroughWhatNormalisesToAscii) {
+  const auto rules =
+      Rules(absl::StrCat(Prefix("/admin", "admin", "REQUIRED"), ",",
+                         Prefix("/office/password", "office", "REQUIRED"), ",",
+                         Prefix("/public", "public", "OPTIONAL")));
+  for (const absl::string_view path :
+       {"/%EF%BD%81dmin", "/%EF%BC%A1DMIN", "/admin%E2%80%8B", "/ad%C2%ADmin",
+        "/%EF%BB%BFadmin/x", "/%F0%9D%90%9Admin",
+        // Beside what stays beyond ASCII.
+        "/%EF%BD%81dmin/%E5%B9%B4", "/%EF%BD%81dmin;%E5%B9%B4",
+        "/%EF%BD%81dmin.%E5%B9%B4", "/x/%EF%BC%8E./%EF%BD%81dmin",
+        "/admin%EF%BC%9B%E5%B9%B4", "/admin%EF%BC%8E", "/admin%C2%A0"}) {
+    EXPECT_THAT(Met(*rules, path), ElementsAre("admin")) << path;
+    EXPECT_EQ(rules->For(path).client_certificate, v1::REQUIRED) << path;
+  }
+  for (const absl::string_view path :
+       {"/o%EF%AC%80ice/password", "/office/pa%C3%9Fword",
+        "/office/pa%E1%BA%9Eword", "/o%EF%AC%80ice/pa%C3%9Fword/x"}) {
+    EXPECT_THAT(Met(*rules, path), ElementsAre("office")) << path;
+  }
+  // Normalised or not, and each segment by itself.
+  EXPECT_THAT(Met(*rules, "/%EF%BD%90ublic/../admin"),
+              UnorderedElementsAre("public", "admin"));
+  const auto nested =
+      Rules(absl::StrCat(Prefix("/admin", "admin", "REQUIRED"), ",",
+                         Prefix("/admin/ss", "below", "OPTIONAL")));
+  EXPECT_THAT(Met(*nested, "/%EF%BD%81dmin/%C3%9F"),
+              UnorderedElementsAre("admin", "below"));
+  EXPECT_EQ(nested->For("/%EF%BD%81dmin/%C3%9F").client_certificate,
+            v1::REQUIRED);
+}
+
+TEST(PathRules, LeaveTextBeyondAsciiAloneThatNoRuleConcerns) {
+  const auto rules =
+      Rules(absl::StrCat(Prefix("/admin", "admin", "REQUIRED"), ",",
+                         Prefix("/public", "public", "OPTIONAL")));
+  for (const absl::string_view path :
+       {"/caf%C3%A9", "/stra%C3%9Fe", "/%E5%B9%B4/%EF%BC%92%EF%BC%90",
+        "/%E2%9D%A4%EF%B8%8F/x", "/x%C2%A0y/%E2%91%A0/%E2%91%A1"}) {
+    EXPECT_THAT(Met(*rules, path), IsEmpty()) << path;
+    EXPECT_FALSE(rules->For(path).doubtful) << path;
+    const std::string open = absl::StrCat("/public", path);
+    EXPECT_EQ(rules->For(open).client_certificate, v1::OPTIONAL) << open;
+  }
+}
+
+TEST(PathRules, HoldWhatNormalisesToAsciiWithDoubtToEveryRule) {
+  const auto rules = Rules(Prefix("/admin", "admin", "REQUIRED"));
+  std::string many;
+  for (size_t i = 0; i < kMaxFoldedSegments; ++i) many += "/%EF%BD%81";
+  EXPECT_FALSE(rules->For(many).doubtful);
+  EXPECT_TRUE(rules->For(many + "/%EF%BD%81").doubtful);
+  // '/', 'a/c', '\', '%', '?', '#'.
+  for (const absl::string_view path :
+       {"/x%EF%BC%8Fy", "/x/%E2%84%80", "/x%EF%BC%BCy", "/x%EF%BC%8561",
+        "/x%EF%BC%9F", "/x%EF%BC%83"}) {
+    EXPECT_TRUE(rules->For(path).doubtful) << path;
+  }
+  // The folded text does not say in which case it was.
+  const auto capitals = Rules(
+      absl::StrCat(Prefix("/Admin", "admin"), ",", Prefix("/admin/x", "x")));
+  EXPECT_TRUE(capitals->For("/%EF%BC%A1dmin/x").doubtful);
+  EXPECT_FALSE(capitals->For("/caf%C3%A9").doubtful);
+}
+
 TEST(PathRules, LeaveOtherUnusualPathsAlone) {
   const auto rules = Rules(Prefix("/admin", "admin", "REQUIRED"));
   for (const absl::string_view path :

@@ -5,6 +5,7 @@ would like to be taken for it."""
 import base64
 import hashlib
 import unittest
+import urllib.parse
 
 import gateway
 from harness import certificates
@@ -198,6 +199,17 @@ class Rules(gateway.GatewayTest):
                 self.assertEqual(log["reason"], "NOT_ALLOWED")
         self.assertEqual(self.get(self.seven, path="//x/dns").status, 200)
         self.assertEqual(self.get(self.people.direct, path="/x/dns").status, 200)
+
+    def test_characters_that_normalise_to_ascii_hide_nothing(self):
+        for path in ("/%EF%BD%84ns", "/dns%E2%80%8B", "/%EF%BC%A4NS.%E5%B9%B4", "/d\u00adns"):
+            path = urllib.parse.quote(path, safe="/%")
+            with self.subTest(path=path), self.backend_is_not_reached():
+                response, log = self.get_and_log(self.people.direct, path=path)
+                self.assert_forbidden(response)
+                self.assertEqual(log["reason"], "NOT_ALLOWED")
+            self.assertEqual(self.get(self.seven, path=path).status, 200)
+        for path in ("/caf%C3%A9", "/stra%C3%9Fe", "/%E5%B9%B4/%EF%BC%92"):
+            self.assertEqual(self.get(self.people.direct, path=path).status, 200)
 
     def test_no_header_names_another_path(self):
         forged = (("X-Original-URL", "/dns"), ("X-Rewrite-URL", "/dns"))
