@@ -91,6 +91,10 @@ Memory& ThreadMemory() {
   return memory;
 }
 
+constexpr absl::string_view kUsageWarning =
+    "a certificate of the chain has an extended key usage without client "
+    "authentication (EKU_WARN)";
+
 // The certificates of `chain`, taken from `path` where they are on it, or from
 // what the check that just ended has read.
 void ReadSent(absl::Span<const absl::string_view> chain,
@@ -231,6 +235,10 @@ std::shared_ptr<const CheckedChain> CheckChain(
     ++memory.num_checks;
     Answer answer = Ask(state.active(), chain, now, memory.verify);
     checked->verdict = std::move(answer.verdict);
+    if (checked->verdict.trusted() &&
+        checked->verdict.extended_key_usage_warning) {
+      checked->verdict.detail = std::string(kUsageWarning);
+    }
     if (answer.source != nullptr) {
       checked->truststore = answer.source->Label();
       checked->truststore_name = answer.source->name;

@@ -31,6 +31,7 @@ inline constexpr size_t kMaxLeafText = 1024;
 
 struct CheckedChain {
   // Of the truststore that vouched, or, when none did, the most telling one.
+  // Of a trusted chain `detail` is a warning, and empty without one.
   pki::Verdict verdict;
   // The label and name of that truststore.
   std::string truststore;

@@ -18,7 +18,7 @@ Decision Refused(absl::string_view detail) {
 
 void Apply(std::shared_ptr<const CheckedChain> checked, Decision& decision) {
   decision.reason = checked->verdict.reason;
-  if (!decision.trusted()) decision.detail = checked->verdict.detail;
+  decision.detail = checked->verdict.detail;
   decision.depth = checked->verdict.depth;
   decision.recheck_at = checked->verdict.recheck_at;
   decision.shadow = checked->shadow;
@@ -42,7 +42,7 @@ void AlsoNeeds(const TrustState& own, absl::Span<const absl::string_view> chain,
 // The handshake's verdict.
 void Repeat(const RecordHead& head, Decision& decision) {
   decision.reason = head.reason;
-  if (!decision.trusted()) decision.detail = Printable(head.detail);
+  if (!head.detail.empty()) decision.detail = Printable(head.detail);
   decision.depth = head.depth;
   decision.shadow = head.shadow;
   decision.recheck_at = head.recheck_at;

@@ -21,7 +21,8 @@ namespace sallyport::cert_validator {
 
 struct Decision {
   pki::Reason reason = pki::Reason::kConfigurationMissing;
-  // For the operator; printable. Empty when trusted.
+  // For the operator; printable. Of a client that is trusted it is a warning,
+  // and empty without one.
   std::string detail;
   // The chain and its verdict. Null when the handshake's verdict sufficed, and
   // when nothing could be looked at.
@@ -40,6 +41,8 @@ struct Decision {
   bool trust_changed = false;
 
   bool trusted() const { return reason == pki::Reason::kTrusted; }
+  // Trusted, and `detail` says what the operator should know nevertheless.
+  bool warns() const { return trusted() && !detail.empty(); }
 };
 
 enum class Need {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "filters/cert_validator/refused_updates.h"
 #include "filters/shim/log.h"
 
 namespace sallyport::cert_validator {
@@ -95,6 +96,9 @@ void FollowedFile::NoticeChangeInPlace() {
     return;
   }
   if (std::exchange(warned_, true)) return;
+  RefusedUpdates::Add(format_.noun, now.identity.exists
+                                        ? RefusedUpdates::kInPlace
+                                        : RefusedUpdates::kGone);
   shim::Log(
       shim::LogLevel::kWarning,
       absl::StrCat("the ", format_.noun, " ", Printable(path_),
@@ -154,6 +158,7 @@ absl::Status FollowedFile::Refresh(Read read) {
   if (!parsed.ok()) {
     last_status_ = parsed.status();
     if (in_use) {
+      RefusedUpdates::Add(format_.noun, RefusedUpdates::kContent);
       shim::Log(shim::LogLevel::kError,
                 absl::StrCat("the new content of the ", format_.noun, " ",
                              Printable(path_),

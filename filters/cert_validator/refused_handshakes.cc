@@ -57,6 +57,7 @@ RefusedHandshakes::Counter::Counter(std::shared_ptr<RefusedHandshakes> of,
     : of_(std::move(of)), wake_(std::move(wake)) {
   absl::MutexLock lock(&of_->mu_);
   of_->counters_.push_back(this);
+  of_->num_counters_.fetch_add(1);
   // What came while nobody counted, or what an earlier one did not take.
   if (of_->woken_.load()) wake_();
 }
@@ -64,6 +65,7 @@ RefusedHandshakes::Counter::Counter(std::shared_ptr<RefusedHandshakes> of,
 RefusedHandshakes::Counter::~Counter() {
   absl::MutexLock lock(&of_->mu_);
   const bool was_last = of_->counters_.back() == this;
+  of_->num_counters_.fetch_sub(1);
   of_->counters_.erase(
       std::find(of_->counters_.begin(), of_->counters_.end(), this));
   // It may have been woken, and not have come to take.

@@ -22,6 +22,12 @@
 
 namespace sallyport::cert_validator {
 
+// For warnings about a validator and a filter whose `rejection` differs.
+inline constexpr absl::string_view kBothStyles =
+    "The filter's style decides; the validator needs it for HANDSHAKE only, "
+    "and "
+    "then both must have it";
+
 // One for each domain in the process; For() gives everybody the same one.
 // Thread-safe.
 class RefusedHandshakes {
@@ -56,12 +62,35 @@ class RefusedHandshakes {
     const std::function<void()> wake_;
   };
 
+  // OtherStyle: an HTTP filter of the domain that counts no handshakes, since
+  // its style is another one than HANDSHAKE.
+  class OtherStyle {
+   public:
+    explicit OtherStyle(std::shared_ptr<RefusedHandshakes> of)
+        : of_(std::move(of)) {
+      of_->num_others_.fetch_add(1);
+    }
+    ~OtherStyle() { of_->num_others_.fetch_sub(1); }
+    OtherStyle(const OtherStyle&) = delete;
+    OtherStyle& operator=(const OtherStyle&) = delete;
+
+   private:
+    const std::shared_ptr<RefusedHandshakes> of_;
+  };
+
+  // All HTTP filters of the domain that are here have another style. Lock-free.
+  bool HasOtherStylesOnly() const {
+    return num_counters_.load() == 0 && num_others_.load() > 0;
+  }
+
  private:
   RefusedHandshakes() = default;
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
   std::array<std::atomic<uint64_t>, pki::kNumReasons> counts_{};
   std::atomic<bool> woken_{false};
+  std::atomic<int> num_counters_{0};
+  std::atomic<int> num_others_{0};
   absl::Mutex mu_;
   std::vector<const Counter*> counters_ ABSL_GUARDED_BY(mu_);
 };

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/text.h"
@@ -86,12 +87,15 @@ void SharedTruststore::LogWarnings(absl::string_view label,
   const std::vector<pki::Warning> warnings =
       truststore_->Warnings(policy.chain_policy, now, options);
   if (warnings.empty()) return;
-  shim::Log(shim::LogLevel::kWarning,
-            absl::StrCat("truststore ", Printable(label), " (",
-                         truststore_->num_certificates(), " certificates, ",
-                         pki::ChainPolicyName(policy.chain_policy),
-                         "): ", warnings.size(),
-                         warnings.size() == 1 ? " warning" : " warnings"));
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat("truststore ", Printable(label), " (",
+                   truststore_->num_certificates(),
+                   truststore_->num_certificates() == 1 ? " certificate, "
+                                                        : " certificates, ",
+                   pki::ChainPolicyName(policy.chain_policy),
+                   "): ", warnings.size(),
+                   warnings.size() == 1 ? " warning" : " warnings"));
   int lines = 0;
   for (const pki::Warning& warning : warnings) {
     if (++lines > kMaxWarningLines) {
@@ -109,7 +113,10 @@ void SharedTruststore::LogWarnings(absl::string_view label,
             ", line ", warning.line, ", \"", Printable(warning.subject, 256),
             "\": ", pki::ReasonName(warning.reason), ": ",
             Printable(warning.message),
-            pki::RemovesTrust(warning.reason) ? "; it gives no trust" : ""));
+            pki::RemovesTrust(warning.reason) &&
+                    !absl::StrContains(warning.message, "gives no trust")
+                ? "; it gives no trust"
+                : ""));
   }
   // Asked only when it may be so: it looks at the whole bundle again.
   absl::flat_hash_set<size_t> useless;

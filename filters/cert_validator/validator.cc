@@ -264,7 +264,19 @@ void Validator::WarnOfNoJudge(absl::Time now) const {
 }
 
 void Validator::CountRefusal(pki::Reason reason) const {
-  if (refused_handshakes_ != nullptr) refused_handshakes_->Add(reason);
+  if (refused_handshakes_ == nullptr) return;
+  refused_handshakes_->Add(reason);
+  if (!refused_handshakes_->HasOtherStylesOnly() ||
+      warned_of_style_.exchange(true)) {
+    return;
+  }
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat("domain ", domain_,
+                   ": rejection is HANDSHAKE in the validator, but not in "
+                   "the filter: the handshakes that are refused are not "
+                   "counted. ",
+                   kBothStyles));
 }
 
 Validator::Outcome Validator::Verify(absl::Span<const absl::string_view> chain,

@@ -138,6 +138,7 @@ class Validator : public FollowedFile::Listener {
   // came into force; 0: none yet.
   mutable std::atomic<int64_t> overtaken_since_{0};
   mutable std::atomic<bool> warned_{false};
+  mutable std::atomic<bool> warned_of_style_{false};
   // Unix time of the last WarnOfNoJudge() that logged.
   mutable std::atomic<int64_t> warned_of_no_judge_{0};
 };

@@ -41,6 +41,11 @@ constexpr absl::string_view kXfcc = "x-forwarded-client-cert";
 constexpr absl::string_view kInternalError = "INTERNAL_ERROR";
 constexpr absl::string_view kTrustLost = "trust_lost";
 constexpr absl::string_view kAllowed = "allowed";
+// A route's rule in what the operator reads.
+constexpr absl::string_view kOfRoute = "the route's ";
+constexpr absl::string_view kRouteAllow = "the route's allow";
+constexpr absl::string_view kDoubtful =
+    "; the path is written in an unusual way, so every rule of paths counts";
 
 // Encoded headers, and answers of client rules, that each thread remembers.
 constexpr size_t kMaxRememberedForwarded = 512;
@@ -184,8 +189,15 @@ absl::StatusOr<std::unique_ptr<const RouteFilter>> RouteFilter::Create(
       CheckClientCertificate(config.client_certificate()));
   route->client_certificate_ = config.client_certificate();
   if (config.has_allow()) {
-    SALLYPORT_ASSIGN_OR_RETURN(
-        route->allow_, cert_validator::ReadClientRule(config.allow(), "allow"));
+    auto allow = cert_validator::ReadClientRule(config.allow(), kRouteAllow);
+    if (!allow.ok()) {
+      // In the route's own configuration it is just `allow`.
+      absl::string_view message = allow.status().message();
+      absl::ConsumePrefix(&message, kOfRoute);
+      return absl::Status(allow.status().code(), message);
+    }
+    route->allow_ = *std::move(allow);
+    route->names_.Add(config.allow());
   }
   if (config.has_forwarding()) {
     SALLYPORT_ASSIGN_OR_RETURN(route->forwarding_,
@@ -217,6 +229,11 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
   SALLYPORT_RETURN_IF_ERROR(filter->Read(config));
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
   filter->GatherCounts(envoy_config);
+  if (filter->certificate_asked_ && filter->rejection_ != v1::HANDSHAKE) {
+    filter->other_style_ =
+        std::make_unique<cert_validator::RefusedHandshakes::OtherStyle>(
+            cert_validator::RefusedHandshakes::For(filter->domain()));
+  }
   if (filter->certificate_asked_) {
     filter->judge_ =
         std::make_unique<const DomainTrust::Judge>(filter->domain_);
@@ -277,6 +294,9 @@ absl::Status Filter::Read(const v1::MutualTls& config) {
   }
   SALLYPORT_ASSIGN_OR_RETURN(paths_,
                              PathRules::Create(config.paths(), "paths"));
+  names_.Add(config.allow());
+  names_.Add(config.forwarding().trusted_proxy());
+  for (const v1::PathRule& path : config.paths()) names_.Add(path.allow());
   SALLYPORT_ASSIGN_OR_RETURN(forwarding_, ReadForwarding(config.forwarding()));
   if (config.has_end_streams_after()) {
     const absl::Duration after =
@@ -310,6 +330,10 @@ absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
                                    {"domain", "active", "shadow"}, shadow_id_));
   SALLYPORT_RETURN_IF_ERROR(
       Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_));
+  SALLYPORT_RETURN_IF_ERROR(
+      Define(envoy_config, kUsageWarnings, {"domain"}, usage_warnings_id_));
+  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kUpdatesRefused,
+                                   {"file", "why"}, updates_refused_id_));
   return Define(envoy_config, kHandshakesRefused, {"domain", "reason"},
                 handshakes_refused_id_);
 }
@@ -326,6 +350,8 @@ void Filter::GatherCounts(abi::HttpFilterConfig* envoy_config) {
         envoy_dynamic_module_callback_http_filter_config_scheduler_commit(
             scheduler.get(), 0);
       });
+  refused_updates_ = std::make_unique<cert_validator::RefusedUpdates::Counter>(
+      [this] { wake_->Ring(); });
   if (rejection_ != v1::HANDSHAKE) return;
   refused_handshakes_ =
       std::make_unique<cert_validator::RefusedHandshakes::Counter>(
@@ -345,6 +371,14 @@ void Filter::CountGathered() const {
     count(decisions_id_,
           {domain(), kAllowed, pki::ReasonName(Reason::kTrusted)}, allowed);
   }
+  if (const uint64_t warned = usage_warnings_.exchange(0); warned > 0) {
+    count(usage_warnings_id_, {domain()}, warned);
+  }
+  if (refused_updates_ != nullptr) {
+    for (const auto& [update, number] : refused_updates_->Take()) {
+      count(updates_refused_id_, {update.file, update.why}, number);
+    }
+  }
   if (refused_handshakes_ == nullptr) return;
   for (const auto& [reason, number] : refused_handshakes_->refused().Take()) {
     count(handshakes_refused_id_, {domain(), pki::ReasonName(reason)}, number);
@@ -354,6 +388,8 @@ void Filter::CountGathered() const {
 namespace {
 constexpr absl::string_view kAuthority = ":authority";
 constexpr absl::string_view kConnection = "connection";
+// A domain name has at most 253 characters.
+constexpr size_t kMaxToldHost = 260;
 // Envoy sets it when it sends a request again.
 constexpr absl::string_view kOriginalUrl = "x-envoy-original-url";
 // Routes, one after the other, that removed headers lead to. More is a
@@ -487,6 +523,16 @@ bool Filter::ServesHost(absl::string_view authority) const {
          !DomainTrust::IsServed(shim::HostOf(authority));
 }
 
+std::string Filter::MisdirectedBy(absl::string_view authority) const {
+  const std::string host =
+      absl::StrCat("Host \"", Printable(authority, kMaxToldHost), "\"");
+  if (!shim::DomainCovers(domain(), authority)) {
+    return absl::StrCat(host, " is not ", domain());
+  }
+  return absl::StrCat(
+      host, " has a configuration of its own, and came by that of ", domain());
+}
+
 Filter::Identity Filter::IdentifyWithoutRecord(abi::HttpFilter* stream,
                                                absl::Time now,
                                                const RouteFilter* route) const {
@@ -583,6 +629,8 @@ Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
       certificate = path.client_certificate;
     }
     path_requires = path.client_certificate == v1::REQUIRED;
+    if (path_requires) requirement.certificate_by = "a rule of paths needs one";
+    requirement.doubtful = path.doubtful;
     rules.insert(rules.end(), path.rules.begin(), path.rules.end());
   }
   if (route != nullptr) {
@@ -591,6 +639,9 @@ Filter::Requirement Filter::RequirementFor(abi::HttpFilter* stream,
     if (route->client_certificate_ != v1::CLIENT_CERTIFICATE_UNSPECIFIED &&
         !path_requires) {
       certificate = route->client_certificate_;
+      if (certificate == v1::REQUIRED) {
+        requirement.certificate_by = "the route needs one";
+      }
     }
     if (route->allow_ != nullptr) {
       rules.push_back(route->allow_.get());
@@ -630,8 +681,19 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
   } else {
     Count(stream, decisions_id_, {domain(), verdict, name});
   }
+  if (allowed && decision.warns()) {
+    if (wake_ != nullptr) {
+      usage_warnings_.fetch_add(1);
+      wake_->Ring();
+    } else {
+      Count(stream, usage_warnings_id_, {domain()});
+    }
+  }
+  if (!decision.detail.empty()) {
+    SetMetadata(stream, "detail", Printable(decision.detail));
+  }
   if (allowed && identity.resumed == nullptr && !decision.trust_changed) {
-    // The filter state says it.
+    // The filter state says the rest.
     return;
   }
   SetMetadata(stream, "reason", name);
@@ -641,9 +703,6 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
       SetMetadata(stream, "truststore", checked->truststore);
     }
     return;
-  }
-  if (!decision.detail.empty()) {
-    SetMetadata(stream, "detail", Printable(decision.detail));
   }
   if (checked == nullptr && !decision.as_in_handshake) return;
   if (decision.depth >= 0) {
@@ -671,6 +730,17 @@ void Filter::Tell(abi::HttpFilter* stream, const Identity& identity,
         {"fingerprint", checked->fingerprint}}) {
     if (!value.empty()) SetMetadata(stream, key, value);
   }
+}
+
+void Filter::WarnOfStyle() const {
+  if (warned_of_style_.exchange(true)) return;
+  shim::Log(
+      shim::LogLevel::kWarning,
+      absl::StrCat("domain ", domain(),
+                   ": rejection is HANDSHAKE in the filter, but the validator "
+                   "let the handshake of a client go on that is not trusted; "
+                   "its connection is closed instead. ",
+                   cert_validator::kBothStyles));
 }
 
 void Filter::Reject(abi::HttpFilter* stream, Reason reason,
@@ -719,12 +789,13 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
   }
   const Decision& decision = result.identity.decision;
   if (!inbound.is_for_domain) {
+    const std::string detail = MisdirectedBy(GetHeader(stream, kAuthority));
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
       shim::Log(
           shim::LogLevel::kDebug,
-          absl::StrCat("request for ", domain(), ": misdirected, Host \"",
-                       Printable(GetHeader(stream, kAuthority), 260), "\""));
+          absl::StrCat("request for ", domain(), ": misdirected, ", detail));
     }
+    SetMetadata(stream, "detail", detail);
     Count(stream, misdirected_id_, {domain()});
     AnswerMisdirected(stream);
     return result;
@@ -747,7 +818,10 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     if (!refusal.empty()) {
       goes_on = false;
       reason = Reason::kNotAllowed;
+      if (requirement.doubtful) absl::StrAppend(&refusal, kDoubtful);
       result.identity.decision.detail = std::move(refusal);
+      names_.WarnOfMissing(*domain_);
+      if (route != nullptr) route->names_.WarnOfMissing(*domain_);
     }
   } else if (result.identity.without_certificate && !requirement.certificate) {
     goes_on = true;
@@ -760,10 +834,19 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     by_requirement =
         result.identity.without_certificate && !certificate_required_;
   }
-  if (by_requirement && !requirement.rules.all.empty()) {
-    absl::StrAppend(&result.identity.decision.detail, "; ",
-                    requirement.rules.all.front()->field(),
-                    " lets nobody in who is not trusted");
+  if (by_requirement) {
+    std::string& detail = result.identity.decision.detail;
+    if (!requirement.rules.all.empty()) {
+      absl::StrAppend(&detail, "; ", requirement.rules.all.front()->field(),
+                      " lets nobody in who is not trusted");
+    } else if (!requirement.certificate_by.empty()) {
+      absl::StrAppend(&detail, "; ", requirement.certificate_by);
+    }
+    if (requirement.doubtful) absl::StrAppend(&detail, kDoubtful);
+  }
+  if (rejection_ == v1::HANDSHAKE && decision.as_in_handshake &&
+      !decision.trusted() && reason != Reason::kConfigurationMissing) {
+    WarnOfStyle();
   }
 
   Addition addition;

@@ -32,6 +32,8 @@
 #include "filters/cert_validator/checked_chain.h"
 #include "filters/cert_validator/decision.h"
 #include "filters/cert_validator/refused_handshakes.h"
+#include "filters/cert_validator/refused_updates.h"
+#include "filters/cert_validator/rule_names.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/cert_validator/trust_watch.h"
 #include "filters/forwarding/forwarding.h"
@@ -59,9 +61,12 @@ namespace sallyport::mtls_http {
 //     have decided differently; the labels are the two reasons.
 //   streams_ended{domain,reason}: open streams that were reset because the
 //     client lost its trust.
+//   extended_key_usage_warnings{domain}: requests of clients that are trusted
+//     only because of EKU_WARN.
 //   handshakes_refused{domain,reason}: handshakes that the domain's validator
 //     refused in the style HANDSHAKE.
-// The last one, and decisions of trusted clients, come up to shim::kWakeDelay
+//   updates_refused{file,why}: RefusedUpdates, of the whole process.
+// The last three, and decisions of trusted clients, come up to shim::kWakeDelay
 // late.
 inline constexpr absl::string_view kDecisions = "decisions";
 inline constexpr absl::string_view kMisdirected = "misdirected";
@@ -71,15 +76,19 @@ inline constexpr absl::string_view kInboundXfccRefused = "inbound_xfcc_refused";
 inline constexpr absl::string_view kResumed = "resumed";
 inline constexpr absl::string_view kShadowDifferences = "shadow_differences";
 inline constexpr absl::string_view kStreamsEnded = "streams_ended";
+inline constexpr absl::string_view kUsageWarnings =
+    "extended_key_usage_warnings";
 inline constexpr absl::string_view kHandshakesRefused = "handshakes_refused";
+inline constexpr absl::string_view kUpdatesRefused = "updates_refused";
 
 // %DYNAMIC_METADATA(sallyport:reason)%: the verdict of this request where the
 // filter state does not have it: absent when the client is trusted and the
-// handshake said so. For a request that was denied
-// or came on a resumed session (which has no filter state) also `detail`,
-// `depth`, `truststore`, `subject`, `issuer`, `serial` and `fingerprint`, as
-// far as they are known; for a stream that was reset because its client lost
-// its trust, `ended`: "trust_lost".
+// handshake said so. `detail` alone for a trusted client with a warning, and
+// for a request with another Host. For a request that was denied or came on a
+// resumed session (which has no filter state) also `detail`, `depth`,
+// `truststore`, `subject`, `issuer`, `serial` and `fingerprint`, as far as they
+// are known; for a stream that was reset because its client lost its trust,
+// `ended`: "trust_lost".
 inline constexpr absl::string_view kMetadata = "sallyport";
 
 // A compiled Forwarding.
@@ -106,7 +115,8 @@ class RouteFilter {
 
   filter::v1::ClientCertificate client_certificate_ =
       filter::v1::CLIENT_CERTIFICATE_UNSPECIFIED;
-  std::shared_ptr<const pki::ClientRule> allow_;      // null: none
+  std::shared_ptr<const pki::ClientRule> allow_;  // null: none
+  cert_validator::RuleNames names_;
   std::unique_ptr<const ForwardingPlan> forwarding_;  // null: the domain's
   // remove_headers of it.
   std::unique_ptr<const forwarding::HeaderFilter> claims_;
@@ -172,9 +182,9 @@ class Filter {
                                        const Rules* rules,
                                        absl::Time now) const;
   // Adds to Envoy's counters what gathered since the last call: requests of
-  // trusted clients, and handshakes that the domain's validator refused. Called
-  // by the main thread shortly after there is something, and when Envoy gives
-  // the configuration back.
+  // trusted clients, handshakes that the domain's validator refused, and
+  // updates of files that were. Called by the main thread shortly after there
+  // is something, and when Envoy gives the configuration back.
   void CountGathered() const;
 
   // Resets the stream, whose client lost its trust. The stream may be gone on
@@ -186,7 +196,11 @@ class Filter {
   // What a request has to meet.
   struct Requirement {
     bool certificate = true;
+    // What asks for it beside the domain, for the operator.
+    absl::string_view certificate_by;
     Rules rules;
+    // The path cannot be read without doubt, so every path rule counts.
+    bool doubtful = false;
     const ForwardingPlan* forwarding = nullptr;
   };
   // The forwarding headers of one chain.
@@ -225,6 +239,8 @@ class Filter {
 
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
+  // Why it does not, for the operator.
+  std::string MisdirectedBy(absl::string_view authority) const;
   forwarding::Claim ClaimOf(absl::string_view name,
                             const RouteFilter* route) const;
   const ForwardingPlan& PlanOf(const RouteFilter* route) const;
@@ -267,6 +283,8 @@ class Filter {
   bool Add(abi::HttpFilter* stream, const Addition& addition) const;
   void Tell(abi::HttpFilter* stream, const Identity& identity,
             pki::Reason reason, absl::string_view verdict) const;
+  // That the validator does not have the style HANDSHAKE.
+  void WarnOfStyle() const;
   // Answers a client that is not let in, in the domain's style.
   void Reject(abi::HttpFilter* stream, pki::Reason reason,
               bool by_requirement) const;
@@ -281,6 +299,7 @@ class Filter {
   absl::optional<BadRequestAnswer> bad_request_;
   std::shared_ptr<const pki::ClientRule> allow_;  // null: none
   std::unique_ptr<const PathRules> paths_;
+  cert_validator::RuleNames names_;  // of both, and of the trusted proxy
   std::unique_ptr<const ForwardingPlan> forwarding_;
   absl::optional<absl::Duration> end_streams_after_;
   bool strict_handshake_ = false;
@@ -292,18 +311,26 @@ class Filter {
   size_t resumed_id_ = 0;
   size_t shadow_id_ = 0;
   size_t ended_id_ = 0;
+  size_t usage_warnings_id_ = 0;
   size_t handshakes_refused_id_ = 0;
+  size_t updates_refused_id_ = 0;
 
   // A labelled counter of Envoy's costs microseconds: what comes with nearly
   // every request is gathered here.
   abi::HttpFilterConfig* envoy_config_ = nullptr;
   mutable std::atomic<uint64_t> allowed_{0};
-  // Before `refused_handshakes_`, which rings it. Null when Envoy has no
+  mutable std::atomic<uint64_t> usage_warnings_{0};
+  // Before the two below, which ring it. Null when Envoy has no
   // scheduler for it: then nothing is gathered.
   std::unique_ptr<shim::DelayedWake> wake_;
+  // So that the validator can tell that nobody counts what it refuses. Null in
+  // the style HANDSHAKE, and with NOT_ASKED.
+  std::unique_ptr<cert_validator::RefusedHandshakes::OtherStyle> other_style_;
+  mutable std::atomic<bool> warned_of_style_{false};
   // Null but in the style HANDSHAKE.
   std::unique_ptr<cert_validator::RefusedHandshakes::Counter>
       refused_handshakes_;
+  std::unique_ptr<cert_validator::RefusedUpdates::Counter> refused_updates_;
 };
 
 }  // namespace sallyport::mtls_http

@@ -256,6 +256,10 @@ TEST_F(MtlsHooks, RefuseAnotherHostBeforeAnythingElse) {
       EXPECT_EQ(stream.response->status, 421u) << host;
       EXPECT_EQ(stream.response->body, "{\"message\":\"Misdirected Request\"}");
       EXPECT_EQ(stream.response->details, "sallyport_misdirected");
+      const absl::string_view told =
+          absl::string_view(host) == "(none)" ? "" : host;
+      EXPECT_EQ(stream.metadata["sallyport:detail"],
+                absl::StrCat("Host \"", told, "\" is not api.example.com"));
       EXPECT_FALSE(stream.Has("client-cert"));
     }
   }
@@ -265,6 +269,85 @@ TEST_F(MtlsHooks, RefuseAnotherHostBeforeAnythingElse) {
        {"API.example.com", "api.example.com:443", "api.example.com."}) {
     EXPECT_EQ(Answer(filter, trusted, host), "") << host;
   }
+}
+
+TEST_F(MtlsHooks, TellOfAnotherHostInPrintableTextThatEnds) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeStream stream(&filter.envoy, &connection);
+  stream.request_headers =
+      Headers(absl::StrCat("a\n\x1b", std::string(5000, 'x')));
+  EXPECT_FALSE(Request(filter, stream));
+  const std::string& detail = stream.metadata["sallyport:detail"];
+  EXPECT_TRUE(absl::StartsWith(detail, "Host \"a\\x0a\\x1bxxx")) << detail;
+  EXPECT_LT(detail.size(), 320u);
+}
+
+// A certificate for servers only, under EKU_WARN.
+TEST_F(MtlsHooks, TellOfAnExtendedKeyUsageThatIsOnlyWarnedOf) {
+  auto spec = pki::TestLeafSpec("server");
+  spec.extended_key_usage = "serverAuth";
+  const pki::TestCertificate server = pki::MakeTestCertificate(
+      spec, pki::TestKey::P256(), &Certificates().root);
+  auto trust = Trusting(root_);
+  trust.set_extended_key_usage(v1::EKU_WARN);
+  const LoadedValidator validator(trust);
+  LoadedFilter filter(Config());
+  const auto count = [&filter] {
+    filter.CountGathered();
+    return filter.envoy.Value("extended_key_usage_warnings",
+                              {"api.example.com"});
+  };
+  FakeConnection usual;
+  validator.Handshake(usual, client_);
+  FakeStream quiet(&filter.envoy, &usual);
+  quiet.request_headers = Headers();
+  EXPECT_TRUE(Request(filter, quiet));
+  EXPECT_EQ(quiet.metadata.count("sallyport:detail"), 0u);
+  EXPECT_EQ(count(), 0u);
+
+  constexpr char kWarning[] =
+      "a certificate of the chain has an extended key usage without client "
+      "authentication (EKU_WARN)";
+  FakeConnection connection;
+  validator.Handshake(connection, server.der);
+  EXPECT_EQ(connection.filter_state["sallyport.detail"], kWarning);
+  FakeConnection resumed = Resumed(server);
+  for (FakeConnection* of : {&connection, &resumed}) {
+    FakeStream stream(&filter.envoy, of);
+    stream.request_headers =
+        Headers("api.example.com", {{"x-forwarded-client-cert", Xfcc(server)}});
+    EXPECT_TRUE(Request(filter, stream));
+    EXPECT_EQ(stream.metadata["sallyport:detail"], kWarning);
+  }
+  EXPECT_EQ(count(), 2u);
+  EXPECT_EQ(filter.Decisions("allowed", "TRUSTED"), 3u);
+
+  // Without forwarding, the handshake's verdict does.
+  v1::MutualTls bare;
+  bare.set_domain("api.example.com");
+  LoadedFilter other(bare);
+  FakeStream stream(&other.envoy, &connection);
+  stream.request_headers = Headers();
+  EXPECT_TRUE(Request(other, stream));
+  EXPECT_EQ(stream.metadata["sallyport:detail"], kWarning);
+}
+
+TEST_F(MtlsHooks, CountUpdatesOfFilesThatAreRefused) {
+  cert_validator::TempDir dir;
+  cert_validator::Replace(dir / "t.pem", root_);
+  auto config = Trusting("");
+  config.mutable_truststores(0)->set_file(dir / "t.pem");
+  const LoadedValidator validator(config);
+  LoadedFilter filter(Config());
+  cert_validator::Replace(dir / "t.pem", root_ + Certificates().root.key.Pem());
+  EXPECT_TRUE(cert_validator::WaitFor(
+      [&] { return !filter.envoy.TakeEvents().empty(); }));
+  filter.CountGathered();
+  EXPECT_EQ(filter.envoy.Value("updates_refused", {"truststore", "content"}),
+            1u);
 }
 
 TEST_F(MtlsHooks, LetNoWildcardServeADomainOfItsOwn) {

@@ -463,11 +463,81 @@ TEST_F(Rejection, FollowsNoHandshakesInOtherStyles) {
   auto trust = Trusting(root_);
   trust.set_rejection(v1::HANDSHAKE);
   const LoadedValidator validator(trust);
-  FakeConnection connection;
   LoadedFilter filter(Styled(v1::FORBIDDEN));
-  EXPECT_EQ(validator.Verify(connection, stranger_),
-            abi::ValidationStatus::kFailed);
+  LogCapture log;
+  for (int i = 0; i < 2; ++i) {
+    FakeConnection connection;
+    EXPECT_EQ(validator.Verify(connection, stranger_),
+              abi::ValidationStatus::kFailed);
+  }
   EXPECT_TRUE(filter.envoy.TakeEvents().empty());
+  // Which is told, once.
+  EXPECT_EQ(log.Count("HANDSHAKE in the validator, but not in the filter"), 1)
+      << log.Text();
+}
+
+TEST_F(Rejection, SaysThatTheValidatorLacksTheStyleHandshake) {
+  LogCapture log;
+  LoadedFilter filter(Styled(v1::HANDSHAKE));
+  EXPECT_TRUE(Send(filter, without_).closed);
+  EXPECT_EQ(log.Count("rejection is HANDSHAKE in the filter"), 0);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(Send(filter, untrusted_).closed);
+  EXPECT_EQ(log.Count("rejection is HANDSHAKE in the filter",
+                      abi::LogLevel::kWarning),
+            1)
+      << log.Text();
+}
+
+TEST_F(Rejection, SaysThatARuleNamesATruststoreThatIsNotThere) {
+  LogCapture log;
+  auto config = Styled(v1::FORBIDDEN);
+  config.mutable_allow()
+      ->mutable_all()
+      ->add_rules()
+      ->mutable_truststore()
+      ->add_names("partnrs");
+  LoadedFilter filter(config);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Outcome(Send(filter, trusted_)), "403");
+  EXPECT_EQ(log.Count("does not have: partnrs (it has partners)",
+                      abi::LogLevel::kWarning),
+            1)
+      << log.Text();
+
+  auto list = Styled(v1::FORBIDDEN);
+  list.mutable_allow()->mutable_certificate_list()->add_names("vip");
+  LoadedFilter other(list);
+  EXPECT_EQ(Outcome(Send(other, trusted_)), "403");
+  EXPECT_EQ(log.Count("the domain has no lists", abi::LogLevel::kWarning), 1)
+      << log.Text();
+
+  auto good = Styled(v1::FORBIDDEN);
+  good.mutable_allow()->mutable_truststore()->add_names("partners");
+  LoadedFilter third(good);
+  EXPECT_EQ(Outcome(Send(third, trusted_)), "");
+}
+
+TEST_F(Rejection, SaysWhatAsksForACertificate) {
+  auto config = Styled(v1::FORBIDDEN);
+  config.set_client_certificate(v1::OPTIONAL);
+  auto* admin = config.add_paths();
+  admin->set_prefix("/admin");
+  admin->set_client_certificate(v1::REQUIRED);
+  LoadedFilter filter(config);
+  const auto detail = [&](const std::string& path) {
+    FakeStream stream(&filter.envoy, &without_);
+    stream.request_headers = Headers();
+    for (auto& [name, value] : stream.request_headers) {
+      if (name == ":path") value = path;
+    }
+    return Request(filter, stream) ? "" : stream.metadata["sallyport:detail"];
+  };
+  EXPECT_EQ(detail("/"), "");
+  EXPECT_EQ(detail("/ADMIN"),
+            "the client sent no certificate; a rule of paths needs one");
+  EXPECT_EQ(
+      detail("/a%2fb"),
+      "the client sent no certificate; a rule of paths needs one; the path "
+      "is written in an unusual way, so every rule of paths counts");
 }
 
 }  // namespace

@@ -168,6 +168,7 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Create(
     auto rule = cert_validator::ReadClientRule(config.allow(), "allow");
     if (!rule.ok()) return rule.status();
     filter->allow_ = *std::move(rule);
+    filter->rule_names_.Add(config.allow());
   }
   SALLYPORT_RETURN_IF_ERROR(filter->DefineCounters(envoy_config));
   return std::shared_ptr<const Filter>(std::move(filter));
@@ -351,6 +352,7 @@ Connection::Judgement Connection::Judge(absl::Time now) const {
     if (match != pki::RuleMatch::kYes) {
       decision.reason = Reason::kNotAllowed;
       decision.detail = filter_->allow_->Refusal(match);
+      filter_->rule_names_.WarnOfMissing(*filter_->domain_);
     }
   }
   judgement.allowed = decision.trusted();
@@ -400,7 +402,9 @@ void Connection::Tell(const Judgement& judgement) {
   SetMetadata(envoy_, "reason", reason);
   const std::string detail =
       Printable(decision.detail, cert_validator::kMaxLeafText);
-  if (!judgement.allowed) SetMetadata(envoy_, "detail", detail);
+  if (!judgement.allowed || decision.warns()) {
+    SetMetadata(envoy_, "detail", detail);
+  }
   // The validator left these for a client with a certificate.
   SetFilterState(envoy_, cert_validator::kReasonKey, reason);
   SetFilterState(envoy_, cert_validator::kDetailKey, detail);

@@ -27,6 +27,7 @@
 #include "absl/types/optional.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/decision.h"
+#include "filters/cert_validator/rule_names.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/cert_validator/trust_watch.h"
 #include "pki/chain/client_rule.h"
@@ -105,6 +106,7 @@ class Filter {
   const absl::optional<absl::Duration> end_after_;
   // Null: every trusted client is allowed.
   std::shared_ptr<const pki::ClientRule> allow_;
+  cert_validator::RuleNames rule_names_;
 
   // Ids of counters; 0 for none.
   size_t allowed_trusted_ = 0;

@@ -9,7 +9,9 @@ from harness import wait
 
 
 class Counters(gateway.GatewayTest):
-    server_names = ("api.example.com", "other.example.com", "small.example.com")
+    server_names = (
+        "api.example.com", "other.example.com", "small.example.com", "warned.example.com",
+    )
 
     @classmethod
     def domains(cls):
@@ -21,6 +23,9 @@ class Counters(gateway.GatewayTest):
                 mutual_tls={"client_certificate": "OPTIONAL"},
             ),
             cls.domain(name="small.example.com", mutual_tls={"forwarding": forwarding}),
+            cls.domain(
+                name="warned.example.com", validator={"extended_key_usage": "EKU_WARN"}
+            ),
         ]
 
     def assert_counts(self, act, counter, **labels):
@@ -87,6 +92,20 @@ class Counters(gateway.GatewayTest):
             "sallyport_forwarding_truncated", domain="small.example.com",
         )
 
+    def test_clients_that_only_a_warning_lets_in(self):
+        self.assert_counts(
+            lambda: self.get(self.people.server_only, server_name="warned.example.com"),
+            "sallyport_extended_key_usage_warnings", domain="warned.example.com",
+        )
+        response, log = self.get_and_log(
+            self.people.server_only, server_name="warned.example.com"
+        )
+        self.assertEqual(response.status, 200)
+        self.assertEqual(log["reason"], "TRUSTED")
+        self.assertIn("extended key usage without client authentication", log["detail"])
+        _, log = self.get_and_log(self.people.partner, server_name="warned.example.com")
+        self.assertEqual(log["detail"], None)
+
     def test_a_client_cannot_make_up_labels(self):
         before = {k for k in self.envoy.prometheus() if "sallyport" in k[0]}
         for host in ("a.test", "b.test", "api.example.com."):
@@ -135,6 +154,7 @@ class AccessLog(gateway.GatewayTest):
     def test_a_misdirected_request(self):
         _, log = self.get_and_log(self.people.partner, host="other.example.com")
         self.assertEqual(log["details"], "sallyport_misdirected")
+        self.assertEqual(log["detail"], 'Host "other.example.com" is not api.example.com')
 
     def test_over_http_2(self):
         with http2.Connection(

@@ -196,6 +196,12 @@ class Reload(gateway.GatewayTest):
                     self.assertEqual(self.status(self.people.stranger, "file.test"), 403)
         for line in key.splitlines()[1:-1]:
             self.assertNotIn(line, self.envoy.log())
+        wait.until(
+            lambda: self.envoy.counter(
+                "sallyport_updates_refused", file="truststore", why="content"
+            ) >= len(bad),
+            "all are counted",
+        )
         # And a good one after that counts.
         files.move_into_place(self.truststore, self.without(self.people.partner))
         self.wait_for(self.people.partner, "file.test", 403)
@@ -208,6 +214,12 @@ class Reload(gateway.GatewayTest):
         self.truststore.write_text(self.without(partner), encoding="ascii")
         try:
             self.envoy.wait_for_log(r"warning.*truststore\.pem was written to in place", since)
+            wait.until(
+                lambda: self.envoy.counter(
+                    "sallyport_updates_refused", file="truststore", why="in_place"
+                ) > 0,
+                "the counter",
+            )
             self.assertEqual(self.status(partner, "file.test"), 200)
         finally:
             self.truststore.write_text(self.everybody, encoding="ascii")
