@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -54,18 +55,53 @@ std::string WithoutValues(absl::string_view message) {
   return Printable(out, 300);
 }
 
+// What would have been right, where the reader's message only says what was
+// wrong; "" when there is nothing to add. `message` may quote the input, so
+// nothing of it is returned but names that the schema has.
+std::string Hint(absl::string_view message, const Message& config) {
+  // "(chain_policy): invalid value "X" for type type.googleapis.com/NAME"
+  constexpr absl::string_view kType = "for type type.googleapis.com/";
+  const size_t type = message.rfind(kType);
+  if (type != absl::string_view::npos) {
+    const absl::string_view name = message.substr(type + kType.size());
+    const auto* const values =
+        config.GetDescriptor()->file()->pool()->FindEnumTypeByName(
+            std::string(name));
+    if (values == nullptr) return "";
+    std::string all;
+    // The first is the one that stands for nothing.
+    for (int i = 1; i < values->value_count(); ++i) {
+      absl::StrAppend(&all, i == 1 ? "" : ", ", values->value(i)->name());
+    }
+    return absl::StrCat("; one of ", all);
+  }
+  // "(allow): invalid value oneof field 'rule' is already set. Cannot set ..."
+  if (absl::StrContains(message, "oneof field 'rule' is already set")) {
+    return "; one rule has two kinds: put them into `all` or `any`";
+  }
+  if (absl::StrContains(message, "oneof field 'source' is already set")) {
+    return "; give one of file, inline_pem and (of a revocation list) "
+           "inline_der";
+  }
+  if (absl::StrContains(message, "oneof field 'path' is already set")) {
+    return "; give exact or prefix";
+  }
+  return "";
+}
+
 absl::Status ReadJson(absl::string_view bytes, Message& out) {
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = false;
   const auto status = google::protobuf::util::JsonStringToMessage(
       google::protobuf::StringPiece(bytes.data(), bytes.size()), &out, options);
   if (status.ok()) return absl::OkStatus();
-  const auto text = status.message();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the JSON does not fit ", out.GetDescriptor()->full_name(), ": ",
-      WithoutValues(absl::string_view(text.data(), text.size())),
-      " (names and types of fields: "
-      "proto/sallyport/filter/v1/config.proto)"));
+  const auto message = status.message();
+  const absl::string_view text(message.data(), message.size());
+  return absl::InvalidArgumentError(
+      absl::StrCat("the JSON does not fit ", out.GetDescriptor()->full_name(),
+                   ": ", WithoutValues(text), Hint(text, out),
+                   " (names and types of fields: "
+                   "proto/sallyport/filter/v1/config.proto)"));
 }
 
 // The first unknown field in `message` or below it: its path with the number,

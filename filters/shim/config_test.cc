@@ -62,6 +62,37 @@ TEST(ReadConfig, RefusesWhatIsNeither) {
   EXPECT_FALSE(ReadConfig("{\"domain\": 1e400}", config).ok());
 }
 
+TEST(ReadConfig, SaysWhichValuesAnEnumHas) {
+  TruststoreValidator config;
+  const auto rule = ReadConfig("{\"extended_key_usage\": \"ignore\"}", config);
+  EXPECT_TRUE(absl::StrContains(rule.message(),
+                                "; one of EKU_REQUIRE, EKU_WARN, EKU_IGNORE"))
+      << rule;
+  EXPECT_TRUE(absl::StrContains(rule.message(), "extended_key_usage")) << rule;
+  MutualTls filter;
+  const auto nested =
+      ReadConfig("{\"forwarding\": {\"alb\": {\"mode\": \"verify\"}}}", filter);
+  EXPECT_TRUE(
+      absl::StrContains(nested.message(), "; one of VERIFY, PASSTHROUGH"))
+      << nested;
+}
+
+TEST(ReadConfig, SaysWhatToDoWithTwoKindsInOne) {
+  MutualTls filter;
+  const auto rules = ReadConfig(
+      "{\"allow\": {\"san_dns\": {\"patterns\": [\"a\"]}, "
+      "\"san_ip\": {\"ranges\": [\"10.0.0.0/8\"]}}}",
+      filter);
+  EXPECT_TRUE(absl::StrContains(rules.message(), "`all` or `any`")) << rules;
+  TruststoreValidator validator;
+  const auto sources = ReadConfig(
+      "{\"truststores\": [{\"file\": \"/f\", \"inline_pem\": \"x\"}]}",
+      validator);
+  EXPECT_TRUE(
+      absl::StrContains(sources.message(), "give one of file, inline_pem"))
+      << sources;
+}
+
 TEST(ReadConfig, NeverEchoesValues) {
   constexpr char kSecret[] = "MIIEvQIBADANBgkqhkiG9w0BAQ";
   TruststoreValidator config;
