@@ -703,7 +703,7 @@ TEST(DeltaStream, NeedsATypeAndIgnoresOnesThatAreNotServed) {
   Request request;
   EXPECT_EQ(s.stream->OnRequest(request, s.now).status().code(),
             absl::StatusCode::kInvalidArgument);
-  request.type_url = "type.googleapis.com/envoy.service.runtime.v3.Runtime";
+  request.type_url = "type.googleapis.com/envoy.config.route.v3.VirtualHost";
   request.subscribe = {"x"};
   EXPECT_TRUE(s.stream->OnRequest(request, s.now).ok());
   EXPECT_FALSE(s.Next().has_value());
