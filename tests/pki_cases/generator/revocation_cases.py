@@ -131,7 +131,7 @@ def signers():
                    lists=[current(rsa, revoked(client), how=how)])
     mute = ca("Partner Issuing CA", "p256-issuing", ROOT, usage=(CERT_SIGN,))
     chain_case("crl_of_a_ca_without_crl_sign", "The CA's key usage lacks cRLSign.", [ROOT, mute],
-               [LEAF], check(COMPLETE, "TRUSTED", name="soft", revocation=SOFT),
+               [LEAF], check(COMPLETE, "REVOKED", name="soft", revocation=SOFT),
                check(COMPLETE, "REVOKED", name="hard", revocation=HARD),
                lists=[current(INT, revoked(LEAF)), current(ROOT)])
     plain = ca("Partner Issuing CA", "p256-issuing", ROOT, usage=())
@@ -141,11 +141,12 @@ def signers():
 
 
 def scopes():
-    for kind, covers in (("users", True), ("cas", False)):
+    # Whom a list names is revoked, whatever the list covers.
+    for kind in ("users", "cas"):
         point = [distribution_point(**{kind: True})]
         chain_case("crl_for_%s_only" % kind, "A list for this kind of certificates only.",
                    [ROOT, INT], [LEAF],
-                   check(COMPLETE, "REVOKED" if covers else "TRUSTED", name="soft", revocation=SOFT),
+                   check(COMPLETE, "REVOKED", name="soft", revocation=SOFT),
                    check(COMPLETE, "REVOKED", name="hard", revocation=HARD, depth=0),
                    lists=[current(INT, revoked(LEAF), more=point), current(ROOT)])
     chain_case("crl_for_cas_names_the_intermediate", "The root's list for CAs only.", [ROOT, INT],
@@ -164,7 +165,7 @@ def scopes():
                check(COMPLETE, "TRUSTED", name="hard", revocation=HARD),
                lists=[current(INT, more=part), current(ROOT)])
     chain_case("crl_of_another_distribution_point", "A partial list of another one.", [ROOT, INT],
-               [there], check(COMPLETE, "TRUSTED", name="soft", revocation=SOFT),
+               [there], check(COMPLETE, "REVOKED", name="soft", revocation=SOFT),
                check(COMPLETE, "REVOKED", name="hard", revocation=HARD),
                lists=[current(INT, revoked(there), more=part), current(ROOT)])
 
