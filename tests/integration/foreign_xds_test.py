@@ -307,7 +307,7 @@ class DeltaTest(ServiceTest):
         self.ends(stream, "RESOURCE_EXHAUSTED")
         # Types that are not served are not answered; the stream goes on.
         stream = self.connect()
-        stream.ask(xds.TYPE + "service.runtime.v3.Runtime", "*")
+        stream.ask(xds.TYPE + "config.route.v3.VirtualHost", "*")
         stream.ask("no type at all")
         self.assertTrue(stream.nothing())
         stream.ask(xds.SECRET, TRUSTSTORE)
