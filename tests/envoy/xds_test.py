@@ -182,9 +182,10 @@ class XdsTest(unittest.TestCase):
         self.server.publish(
             listener(), routes("first"), secret(self.one), cluster("a"), whole=True
         )
-        self.envoy = envoy.Envoy(
-            config_service.bootstrap(self.server.port, "node-1", "edge", delta), folder / "envoy"
-        )
+        bootstrap = config_service.bootstrap(self.server.port, "node-1", "edge", delta)
+        # This server publishes none.
+        del bootstrap["layered_runtime"]
+        self.envoy = envoy.Envoy(bootstrap, folder / "envoy")
         self.addCleanup(self.envoy.stop)
         self.envoy.start()
         self.assertTrue(self.server.wait(1)["done"])

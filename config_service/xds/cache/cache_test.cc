@@ -338,7 +338,8 @@ TEST(FleetView, StaysSmallWhileResourcesComeAndGo) {
   EXPECT_EQ(view.log_begin(kSecret), view.log_end(kSecret));
   EXPECT_EQ(view.table_size(kCluster), 1);
   // The reader that is stuck has to look at the whole table once.
-  EXPECT_GT(view.log_begin(kCluster), stuck.done[0]);
+  EXPECT_GT(view.log_begin(kCluster),
+            stuck.done[static_cast<size_t>(kCluster)]);
   EXPECT_LE(view.log_end(kCluster) - view.log_begin(kCluster), 4096);
   view.Remove(&stuck);
 }
