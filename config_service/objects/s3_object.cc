@@ -14,7 +14,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "config_service/objects/readers.h"
-#include "config_service/sigv4/sigv4.h"
+#include "sigv4/sigv4.h"
 
 namespace sallyport::objects {
 namespace {

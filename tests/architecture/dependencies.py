@@ -21,6 +21,7 @@ ROOMS = {
     "pki/chain": ("base", "pki/x509", "pki/truststore"),
     "pki/keys": ("base", "pki/x509"),
     "settings": ("base", "pki/x509"),
+    "sigv4": ("base", "pki/crypto"),
     "proto/sallyport/config": ("proto/sallyport/filter",),
     "proto/sallyport/store": ("proto/sallyport/filter",),
     "filters/abi": (),
@@ -34,6 +35,10 @@ ROOMS = {
         "base", "pki", "settings", "proto/sallyport/filter", "filters/abi",
         "filters/shim",
         "filters/forwarding", "filters/cert_validator",
+    ),
+    "filters/lambda": (
+        "base", "pki", "settings", "sigv4", "proto/sallyport/filter", "filters/abi",
+        "filters/shim", "filters/forwarding", "filters/cert_validator",
     ),
     "filters/mtls_tcp": (
         "base", "pki", "proto/sallyport/filter", "filters/abi", "filters/shim",
@@ -57,8 +62,7 @@ ROOMS = {
     ),
     # The engines do not know what the records mean.
     "config_service/store/sqlite": ("base", "pki/crypto"),
-    "config_service/sigv4": ("base", "pki/crypto"),
-    "config_service/objects": ("base", "config_service/domain", "config_service/sigv4"),
+    "config_service/objects": ("base", "config_service/domain", "sigv4"),
     # No protos of the public API.
     "config_service/service": (
         "base", "pki", "config_service/domain", "config_service/store",
@@ -103,7 +107,9 @@ THIRD_PARTY = {
     "proto": {"protobuf", "well_known_protos", "google_api_proto", "google_rpc_proto", "grpc"},
     "pki": {"absl", "boringssl_crypto", "boringssl_pki"},
     "settings": {"absl"},
-    "filters": {"absl", "protobuf"},
+    "sigv4": {"absl"},
+    # JSON is for filters/lambda alone: HEADERS says so.
+    "filters": {"absl", "protobuf", "nlohmann_json"},
     # gRPC and YAML are for cli/online alone: HEADERS says so.
     "cli": {
         "absl", "nlohmann_json", "cli11", "protobuf", "google_api_cc_proto",
@@ -139,7 +145,8 @@ HEADERS = (
     (r"sqlite3\.h", ("config_service/store/sqlite",)),
     (r"curl/", ("config_service",)),
     (r"yaml-cpp/", ("config_service", "cli/online")),
-    (r"nlohmann/|CLI/", ("cli", "config_service")),
+    (r"nlohmann/", ("cli", "config_service", "filters/lambda")),
+    (r"CLI/", ("cli", "config_service")),
     # pki/ has no I/O and no clock of its own.
     (r"(fstream|iostream|ctime|chrono|filesystem|sys/stat\.h|fcntl\.h|unistd\.h)$",
      ("base", "filters", "cli", "config_service", "tools")),

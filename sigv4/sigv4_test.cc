@@ -1,4 +1,4 @@
-#include "config_service/sigv4/sigv4.h"
+#include "sigv4/sigv4.h"
 
 #include <string>
 #include <vector>

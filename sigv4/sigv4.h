@@ -2,8 +2,8 @@
 // User Guide, "AWS Signature Version 4 for API requests"; for S3 the "Amazon S3
 // API Reference, Authenticating Requests".
 
-#ifndef SALLYPORT_CONFIG_SERVICE_SIGV4_SIGV4_H_
-#define SALLYPORT_CONFIG_SERVICE_SIGV4_SIGV4_H_
+#ifndef SALLYPORT_SIGV4_SIGV4_H_
+#define SALLYPORT_SIGV4_SIGV4_H_
 
 #include <string>
 #include <utility>
@@ -74,4 +74,4 @@ std::string Authorize(const Credentials& credentials, absl::string_view region,
 
 }  // namespace sallyport::sigv4
 
-#endif  // SALLYPORT_CONFIG_SERVICE_SIGV4_SIGV4_H_
+#endif  // SALLYPORT_SIGV4_SIGV4_H_
