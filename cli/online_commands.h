@@ -15,7 +15,7 @@ struct OnlineCommand {
   const char* help;
 };
 
-constexpr std::array<OnlineCommand, 23> kOnlineCommands = {{
+constexpr std::array<OnlineCommand, 24> kOnlineCommands = {{
     {"get", "Show resources"},
     {"list", "List resources of a kind"},
     {"create", "Make a resource"},
@@ -31,6 +31,7 @@ constexpr std::array<OnlineCommand, 23> kOnlineCommands = {{
     {"renew", "Have a server certificate's issuer make it anew"},
     {"generate", "Generate a client certificate and its key"},
     {"modify", "Add and remove entries of a certificate list"},
+    {"test-invoke", "Send one request through a node"},
     {"call", "Call a method of the API by its name"},
     {"watch", "Print what happens"},
     {"wait", "Wait until every connected node has what there is"},

@@ -6,6 +6,7 @@
 #include "cli/online/node_commands.h"
 #include "cli/online/resource_commands.h"
 #include "cli/online/state_commands.h"
+#include "cli/online/test_invoke_command.h"
 
 namespace sallyport::cli::online {
 namespace {
@@ -34,6 +35,7 @@ void AddCommands(CLI::App& app, ClientOptions& options, Command& selected) {
   AddApplyCommands(app, options, selected);
   AddNodeCommands(app, options, selected);
   AddStateCommands(app, options, selected);
+  AddTestInvokeCommand(app, options, selected);
   app.footer(kFooter);
   Polish(app);
 }

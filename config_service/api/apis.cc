@@ -4,9 +4,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "config_service/api/convert_api.h"
 #include "config_service/api/handlers.h"
 #include "config_service/domain/violations.h"
+#include "pki/x509/distinguished_name.h"
 #include "proto/sallyport/config/v1/api.grpc.pb.h"
 
 namespace sallyport::api {
@@ -21,6 +23,7 @@ using grpc::ServerContext;
 using service::Apis;
 using service::Caller;
 using service::PageRequest;
+using service::TestInvocations;
 using service::Write;
 
 namespace {
@@ -29,7 +32,12 @@ using Mask = std::vector<std::string>;
 
 class ApisService final : public proto::Apis::Service, private Handlers {
  public:
-  ApisService(Apis* apis, Gate* gate) : Handlers("Apis", gate), apis_(apis) {}
+  ApisService(Apis* apis, TestInvocations* test_invocations,
+              std::function<bool()> stopping, Gate* gate)
+      : Handlers("Apis", gate),
+        apis_(apis),
+        test_invocations_(test_invocations),
+        stopping_(std::move(stopping)) {}
 
   // APIs.
 
@@ -272,27 +280,84 @@ class ApisService final : public proto::Apis::Service, private Handlers {
         });
   }
 
-  grpc::Status TestInvokeRoute(ServerContext* context,
-                               const proto::TestInvokeRouteRequest*,
-                               proto::TestInvokeRouteResponse*) override {
-    return Run(context, __func__,
-               [](const Caller&, absl::string_view) -> absl::Status {
-                 return domain::MakeError(
-                     domain::Reason::kNotSupported,
-                     "this installation cannot send requests from its nodes; "
-                     "send one to a domain",
-                     {{"missing", "test invocations"}});
-               });
+  grpc::Status TestInvokeRoute(
+      ServerContext* context, const proto::TestInvokeRouteRequest* request,
+      proto::TestInvokeRouteResponse* response) override {
+    return Run(
+        context, __func__,
+        [&](const Caller& caller, absl::string_view method) -> absl::Status {
+          domain::Violations violations;
+          TestInvocations::Request invoke;
+          invoke.route =
+              ParseName<RouteName>("route", request->route(), violations);
+          invoke.stage =
+              ParseNameIfAny<StageName>("stage", request->stage(), violations);
+          invoke.client_certificate =
+              ParseNameIfAny<domain::ClientCertificateName>(
+                  "client_certificate", request->client_certificate(),
+                  violations);
+          invoke.node = ParseNameIfAny<domain::NodeName>(
+              "node", request->node(), violations);
+          SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+          invoke.node_address = request->node_address();
+          invoke.method = request->method();
+          invoke.path = request->path();
+          for (const proto::HttpHeader& header : request->headers()) {
+            invoke.headers.push_back({header.name(), header.value()});
+          }
+          invoke.body = request->body();
+          invoke.stage_variables = {request->stage_variables().begin(),
+                                    request->stage_variables().end()};
+          Write write;
+          write.method = std::string(method);
+          const auto result = test_invocations_->Invoke(
+              caller, write, invoke,
+              [&] { return stopping_() || context->IsCancelled(); });
+          SALLYPORT_RETURN_IF_ERROR(result.status());
+          Fill(*result, *response);
+          return absl::OkStatus();
+        });
   }
 
  private:
+  static void Fill(const TestInvocations::Result& result,
+                   proto::TestInvokeRouteResponse& response) {
+    const service::NodeAnswer& answer = result.answer;
+    // A backend may send anything.
+    const auto text = [](const std::string& value) {
+      return pki::IsUtf8(value) ? value : Printable(value, value.size() * 4);
+    };
+    response.set_status(answer.status);
+    for (const service::HttpHeader& header : answer.headers) {
+      proto::HttpHeader& out = *response.add_headers();
+      out.set_name(text(header.name));
+      out.set_value(text(header.value));
+    }
+    response.set_body(answer.body);
+    response.set_body_truncated(answer.body_truncated);
+    Convert(answer.latency, *response.mutable_latency());
+    response.set_node(result.node.ToString());
+    response.set_client_certificate(result.client_certificate.ToString());
+    response.set_client_certificate_subject(result.client_certificate_subject);
+    response.set_client_certificate_sha256(result.client_certificate_sha256);
+    response.set_failure(answer.failure);
+    for (const std::string& line : result.log) response.add_log(line);
+    response.set_backend(result.backend);
+  }
+
   Apis* const apis_;
+  TestInvocations* const test_invocations_;
+  const std::function<bool()> stopping_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewApisService(Apis* apis, Gate* gate) {
-  return std::make_unique<ApisService>(apis, gate);
+std::unique_ptr<grpc::Service> NewApisService(Apis* apis,
+                                              TestInvocations* test_invocations,
+                                              std::function<bool()> stopping,
+                                              Gate* gate) {
+  return std::make_unique<ApisService>(apis, test_invocations,
+                                       std::move(stopping), gate);
 }
 
 }  // namespace sallyport::api

@@ -347,6 +347,14 @@ bool Reconciler::Needs(const std::string& domain,
   return graph_->Needs(domain, key);
 }
 
+bool Reconciler::PublishAside(const std::string& fleet, FleetChange change) {
+  absl::MutexLock lock(&publishers_mu_);
+  const auto found = publishers_.find(fleet);
+  if (found == publishers_.end() || found->second == nullptr) return false;
+  found->second->Add(std::move(change));
+  return true;
+}
+
 std::vector<FleetPublisher::NodeRefusal> Reconciler::HeldRefusals(
     const std::string& fleet) const {
   absl::MutexLock lock(&publishers_mu_);

@@ -87,6 +87,11 @@ class Reconciler {
   // Whether `key` is made from the domain, or is needed by what is.
   bool Needs(const std::string& domain, const xds::ResourceKey& key) const;
   ReconcilerStats Stats() const;
+  // Publishes in one fleet what the store does not say, for a while: whoever
+  // adds something takes it away again. What the store's resources are named
+  // must not be in it. False: there is no such fleet (any more), or not yet.
+  // Returns at once.
+  bool PublishAside(const std::string& fleet, FleetChange change);
   // What keeps domains of the fleet as they were.
   std::vector<FleetPublisher::NodeRefusal> HeldRefusals(
       const std::string& fleet) const;

@@ -49,6 +49,7 @@
 #include "config_service/service/roles.h"
 #include "config_service/service/server_certificates.h"
 #include "config_service/service/state.h"
+#include "config_service/service/test_invocations.h"
 #include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
 #include "config_service/store/sealer.h"
@@ -145,6 +146,7 @@ class DaemonImpl : public Daemon {
                       DomainNameSettingsOf(settings_)),
         api_mappings_(context_),
         apis_(context_),
+        test_invocations_(context_, xds_.invoker()),
         revocation_lists_(context_),
         certificate_lists_(context_),
         fleets_(context_),
@@ -159,7 +161,9 @@ class DaemonImpl : public Daemon {
         api::NewClientCertificatesService(&client_certificates_, &gate_));
     services_.push_back(api::NewDomainNamesService(&domain_names_, &gate_));
     services_.push_back(api::NewApiMappingsService(&api_mappings_, &gate_));
-    services_.push_back(api::NewApisService(&apis_, &gate_));
+    services_.push_back(api::NewApisService(
+        &apis_, &test_invocations_, [this]() -> bool { return stopping_; },
+        &gate_));
     services_.push_back(
         api::NewRevocationListsService(&revocation_lists_, &gate_));
     services_.push_back(
@@ -374,6 +378,7 @@ class DaemonImpl : public Daemon {
   service::DomainNames domain_names_;
   service::ApiMappings api_mappings_;
   service::Apis apis_;
+  service::TestInvocations test_invocations_;
   service::RevocationLists revocation_lists_;
   service::CertificateLists certificate_lists_;
   service::Fleets fleets_;

@@ -17,7 +17,13 @@ XdsPort::XdsPort(store::Store* store, const store::Sealer* sealer,
       clock_(clock),
       ledger_(*clock, cache_),
       rollouts_(&ledger_, &cache_, clock,
-                [this](const std::string& fleet) { return Held(fleet); }) {}
+                [this](const std::string& fleet) { return Held(fleet); }),
+      invoker_(
+          [this](const std::string& fleet, reconcile::FleetChange change) {
+            return started_ &&
+                   reconciler_->PublishAside(fleet, std::move(change));
+          },
+          &ledger_, clock) {}
 
 std::vector<reconcile::LedgerRollouts::HeldRefusal> XdsPort::Held(
     const std::string& fleet) const {

@@ -15,10 +15,12 @@
 #include "base/clock.h"
 #include "config_service/reconcile/reconciler.h"
 #include "config_service/reconcile/rollouts.h"
+#include "config_service/service/node_invoker.h"
 #include "config_service/service/proxy_ca.h"
 #include "config_service/service/rollouts.h"
 #include "config_service/store/sealer.h"
 #include "config_service/store/store.h"
+#include "config_service/test_invoke/test_invoker.h"
 #include "config_service/xds/cache/cache.h"
 #include "config_service/xds/server/authenticator.h"
 #include "config_service/xds/server/ledger.h"
@@ -50,11 +52,13 @@ class XdsPort {
   // certificate, and signed those of the nodes. Once.
   absl::Status Start(const Config& config, const service::ProxyCa& ca);
   // Ends all streams; nodes go on with what they have. Nothing may ask
-  // rollouts() any more. Once.
+  // rollouts() or invoker() any more. Once.
   void Stop(absl::Duration grace);
 
   // What the service asks; before Start() there are no nodes.
   service::Rollouts* rollouts() { return &rollouts_; }
+  // What sends requests through nodes.
+  service::NodeInvoker* invoker() { return &invoker_; }
   const xds::Ledger* ledger() const { return &ledger_; }
   int port() const { return server_ == nullptr ? 0 : server_->port(); }
   // Empty: good; else why what is stored is not what is shown.
@@ -72,6 +76,7 @@ class XdsPort {
   xds::Cache cache_;
   xds::Ledger ledger_;
   reconcile::LedgerRollouts rollouts_;
+  test_invoke::TestInvoker invoker_;
   std::unique_ptr<xds::Authenticator> authenticator_;
   std::unique_ptr<reconcile::Reconciler> reconciler_;
   std::unique_ptr<xds::Server> server_;

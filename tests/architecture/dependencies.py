@@ -77,6 +77,10 @@ ROOMS = {
         "base", "pki", "config_service/domain", "config_service/store",
         "config_service/service", "config_service/xds",
     ),
+    "config_service/test_invoke": (
+        "base", "pki", "config_service/domain", "config_service/service",
+        "config_service/reconcile", "config_service/xds",
+    ),
     # Knows all implementations.
     "config_service/server": ("base", "pki", "proto", "config_service"),
     # Resources as bytes; and how they travel. No store, no domain.

@@ -31,7 +31,7 @@ class FleetExample(unittest.TestCase):
             timeout=240, check=False,
         )
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertIn("29 checks, 29 as expected, 0 not.", done.stdout)
+        self.assertIn("31 checks, 31 as expected, 0 not.", done.stdout)
         self.assertEqual(list(folder.iterdir()), [])
 
 

@@ -554,7 +554,7 @@ class ConfigStoryTest(unittest.TestCase):
             parent="domainNames/none.example.com",
             api_mapping={"base_path": "a/../b", "stage": "apis/orders/stages/prod"},
         )
-        self.refuse("NOT_SUPPORTED", "Apis/TestInvokeRoute", route="apis/orders/routes/a")
+        self.refuse("FIELD_REQUIRED", "Apis/TestInvokeRoute", route="apis/orders/routes/a")
 
     def test_presents_a_client_certificate_that_then_stays(self):
         self.api("Apis/CreateApi", api_id="orders", api={})

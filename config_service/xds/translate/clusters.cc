@@ -33,7 +33,8 @@ bool IsAddress(const std::string& host) {
 
 void SetTls(const domain::IntegrationUri& uri, const domain::BackendTls& tls,
             const domain::ClientCertificateName& client_certificate,
-            UpstreamTlsContext& out, std::vector<ResourceKey>& references) {
+            absl::string_view scope, UpstreamTlsContext& out,
+            std::vector<ResourceKey>& references) {
   const std::string host = uri.Host();
   const std::string& name = tls.server_name.empty() ? host : tls.server_name;
   const bool is_address = IsAddress(name);
@@ -42,7 +43,8 @@ void SetTls(const domain::IntegrationUri& uri, const domain::BackendTls& tls,
   common.mutable_tls_params()->set_tls_minimum_protocol_version(
       TlsParameters::TLSv1_2);
   if (!client_certificate.empty()) {
-    const std::string secret = ClientCertificateSecret(client_certificate);
+    const std::string secret =
+        absl::StrCat(scope, ClientCertificateSecret(client_certificate));
     *common.add_tls_certificate_sds_secret_configs() = SecretByName(secret);
     references.push_back({ResourceType::kSecret, secret});
   }
@@ -59,7 +61,8 @@ void SetTls(const domain::IntegrationUri& uri, const domain::BackendTls& tls,
     combined.mutable_validation_context_sds_secret_config()->set_name(
         std::string(kSystemTrustSecret));
   } else {
-    const std::string secret = BackendTrustSecret(tls.truststore);
+    const std::string secret =
+        absl::StrCat(scope, BackendTrustSecret(tls.truststore));
     *combined.mutable_validation_context_sds_secret_config() =
         SecretByName(secret);
     references.push_back({ResourceType::kSecret, secret});
@@ -70,7 +73,8 @@ void SetTls(const domain::IntegrationUri& uri, const domain::BackendTls& tls,
 
 Translated TranslateCluster(
     const domain::IntegrationUri& uri, const domain::BackendTls& tls,
-    const domain::ClientCertificateName& client_certificate) {
+    const domain::ClientCertificateName& client_certificate,
+    absl::string_view scope) {
   const std::string host = uri.Host();
   const uint16_t port = uri.Port();
   Cluster cluster;
@@ -82,7 +86,7 @@ Translated TranslateCluster(
   }
   if (uri.tls) {
     UpstreamTlsContext context;
-    SetTls(uri, tls, client_certificate, context, references);
+    SetTls(uri, tls, client_certificate, scope, context, references);
     cluster.mutable_transport_socket()->set_name("envoy.transport_sockets.tls");
     *cluster.mutable_transport_socket()->mutable_typed_config() = Pack(context);
   }
@@ -99,7 +103,7 @@ Translated TranslateCluster(
       HexLower(pki::AsBytes(pki::Sha256(Serialize(cluster))))
           .substr(0, kHashDigits);
   const std::string name =
-      absl::StrCat("backends/", host, ":", port, "/", hash);
+      absl::StrCat(scope, "backends/", host, ":", port, "/", hash);
   cluster.set_name(name);
   cluster.mutable_load_assignment()->set_cluster_name(name);
   Translated translated = MakeTranslated(ResourceType::kCluster, name, cluster);

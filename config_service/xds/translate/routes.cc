@@ -275,8 +275,8 @@ class StageTranslator {
     }
     action.set_host_rewrite_literal(uri->authority);
     *action.mutable_timeout() = ToProto(backend->timeout);
-    Translated cluster =
-        TranslateCluster(*uri, *backend->tls, stage_.stage->client_certificate);
+    Translated cluster = TranslateCluster(
+        *uri, *backend->tls, stage_.stage->client_certificate, stage_.scope);
     action.set_cluster(cluster.key.name);
     clusters_.emplace(cluster.key.name, std::move(cluster));
     return out;

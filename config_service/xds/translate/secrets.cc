@@ -1,6 +1,8 @@
 // What carriers bring: the registry's entries, and certificates with their
 // keys.
 
+#include "config_service/xds/translate/secrets.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -28,6 +30,8 @@ void SetContent(const Pieces& pieces, const pki::Sha256Digest& sha256,
   out.set_sha256(std::string(pki::AsBytes(sha256)));
 }
 
+}  // namespace
+
 Translated TranslateCertificate(absl::string_view name,
                                 absl::string_view chain_pem,
                                 const Secret& private_key_pem) {
@@ -42,8 +46,6 @@ Translated TranslateCertificate(absl::string_view name,
   WipeString(*certificate.mutable_private_key()->mutable_inline_bytes());
   return translated;
 }
-
-}  // namespace
 
 Translated TranslateEntry(absl::string_view name,
                           const v1::RegistryEntry& entry) {
@@ -183,8 +185,12 @@ Translated TranslateCarrierCertificate(absl::string_view chain_pem,
 
 Translated TranslateBackendTrust(const domain::TruststoreName& name,
                                  const Pieces& pem) {
+  return TranslateTrustedCas(BackendTrustSecret(name), pem);
+}
+
+Translated TranslateTrustedCas(absl::string_view name, const Pieces& pem) {
   tls::Secret secret;
-  secret.set_name(BackendTrustSecret(name));
+  secret.set_name(std::string(name));
   std::string all;
   for (const auto& piece : pem) all += *piece;
   secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_bytes(

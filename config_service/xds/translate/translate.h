@@ -8,6 +8,9 @@
 //               "carriers/N"              bound to no port: carries secrets
 //   FilterChain "domains/DOMAIN"          and "default-endpoints"
 //   RouteConfig "domains/DOMAIN"          and "default-endpoints"
+//               "domains/ID.test-invocations.sallyport.invalid" while a test
+//               invocation is under way, with secrets and a cluster of its own
+//               below "test-invocations/ID/"
 //   Secret      "server-certificates/ID", "server-certificates/ID/versions/N",
 //               "client-certificates/ID", "carrier",
 //               "truststores/ID", "truststores/ID/versions/N",
@@ -117,6 +120,9 @@ struct StageInput {
   const domain::Deployment* deployment = nullptr;
   // Which addresses its backends may have; null: any.
   const domain::BackendPolicy* backends = nullptr;
+  // What stands before the names of its clusters and of their secrets, so that
+  // they are nobody else's; "" for those that all stages share.
+  std::string scope = {};
 };
 
 struct MappingInput {
@@ -168,7 +174,7 @@ DomainOutput TranslateDefaultEndpoints(const DefaultEndpointsInput& input);
 Translated TranslateRuntime(const domain::Fleet& fleet);
 inline constexpr absl::string_view kRuntimeLayer = "fleet";
 
-// Listeners.
+// Carriers.
 
 // What a carrier's chain subscribes to: a secret with a validator
 // configuration, and a certificate, since a chain needs one.
@@ -178,6 +184,58 @@ struct Carried {
   std::string certificate_secret;
   std::string validation_secret;  // empty: none
 };
+
+// Test invocations (docs/test-invoke.md).
+
+// One route, on a filter chain of its own that one client alone gets in by.
+struct TestInvocationInput {
+  // Random: nobody can guess the chain's SNI. [a-z0-9], at most 63.
+  std::string id;
+  // Its deployment has one route. `scope` is left out of account.
+  StageInput stage;
+  // What the chain shows that client, and the certificate that the client
+  // shows; both self-signed, PEM.
+  std::string server_certificate_pem;
+  const Secret* server_key_pem = nullptr;
+  std::string client_certificate_pem;
+  // Of the stage's client certificate, if it names one.
+  std::string backend_chain_pem;
+  const Secret* backend_key_pem = nullptr;
+  // The truststore that the route names, if it names one, and what is in it.
+  domain::TruststoreName backend_truststore;
+  Pieces backend_trust;
+};
+struct TestInvocationOutput {
+  // The SNI, and the Host of the request.
+  std::string domain;
+  // Secrets, the cluster, "domains/DOMAIN" (the chain and its routes).
+  std::vector<Translated> resources;
+  Carried carried;
+  // If not empty, the resources are not to be used.
+  std::vector<Problem> problems;
+};
+TestInvocationOutput TranslateTestInvocation(const TestInvocationInput& input);
+// The SNI of the one with that id.
+std::string TestInvocationDomain(absl::string_view id);
+
+// Headers in which the node says how it came to its answer, on every answer of
+// the tested chain's routes. Each value begins with kTestValuePrefix; what
+// comes after it is empty where there is nothing to say.
+inline constexpr absl::string_view kTestRouteHeader = "x-sallyport-test-route";
+inline constexpr absl::string_view kTestDetailsHeader =
+    "x-sallyport-test-details";
+inline constexpr absl::string_view kTestFlagsHeader = "x-sallyport-test-flags";
+inline constexpr absl::string_view kTestBackendHeader =
+    "x-sallyport-test-backend";
+inline constexpr absl::string_view kTestTlsVersionHeader =
+    "x-sallyport-test-tls-version";
+inline constexpr absl::string_view kTestTlsSubjectHeader =
+    "x-sallyport-test-tls-subject";
+inline constexpr absl::string_view kTestTlsFailureHeader =
+    "x-sallyport-test-tls-failure";
+inline constexpr char kTestValuePrefix = '=';
+
+// Listeners.
 
 struct FleetInput {
   const domain::Fleet* fleet = nullptr;

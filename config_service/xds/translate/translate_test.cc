@@ -15,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/secret.h"
 #include "gtest/gtest.h"
 
 namespace sallyport::xds {
@@ -442,6 +443,69 @@ TEST(Translate, Carriers) {
   std::vector<Translated> carriers = TranslateListeners(input);
   carriers.pop_back();  // the port
   Golden("carriers", carriers);
+}
+
+TEST(Translate, ATestInvocation) {
+  ApiOf api;
+  domain::HttpProxyIntegration proxy = Proxy("https://b.test:8443/v1/{id}");
+  proxy.tls.truststore = TruststoreName("backends");
+  api.Add("get", "GET", "/orders/{id}", proxy);
+  api.stage.client_certificate = domain::ClientCertificateName("new");
+  const Secret server_key = Secret::CopyOf("server key");
+  const Secret backend_key = Secret::CopyOf("backend key");
+  TestInvocationInput input;
+  input.id = "t1";
+  input.stage = api.input();
+  input.server_certificate_pem = "server certificate";
+  input.server_key_pem = &server_key;
+  input.client_certificate_pem = "client certificate";
+  input.backend_chain_pem = "backend's client certificate";
+  input.backend_key_pem = &backend_key;
+  input.backend_truststore = TruststoreName("backends");
+  input.backend_trust = {Piece("CA")};
+  const TestInvocationOutput output = TranslateTestInvocation(input);
+  ASSERT_TRUE(output.problems.empty());
+  EXPECT_EQ(output.domain, "t1.test-invocations.sallyport.invalid");
+  EXPECT_EQ(output.carried.certificate_secret,
+            "test-invocations/t1/server-certificate");
+  Golden("test_invocation", output.resources);
+}
+
+TEST(Translate, ATestInvocationSharesNothingWithWhatIsServed) {
+  ApiOf api;
+  api.Add("get", "GET", "/", Proxy("http://b.test/"));
+  const auto mapping = Mapping("m", "", api.stage);
+  const domain::DomainName domain_name = Domain();
+  DomainInput served;
+  served.domain_name = &domain_name;
+  served.mappings = {{&mapping, api.input()}};
+  const Secret key = Secret::CopyOf("key");
+  TestInvocationInput input;
+  input.id = "t1";
+  input.stage = api.input();
+  input.server_key_pem = &key;
+  input.client_certificate_pem = "client certificate";
+  std::set<ResourceKey> keys;
+  for (const Translated& one : Resources(served)) keys.insert(one.key);
+  for (const Translated& one : TranslateTestInvocation(input).resources) {
+    EXPECT_TRUE(keys.insert(one.key).second) << one.key.name;
+  }
+}
+
+TEST(Translate, ATestInvocationThatANodeCannotDoSaysWhy) {
+  ApiOf api;
+  api.Add("get", "GET", "/", Proxy("http://b.test/?x=1"));
+  const Secret key = Secret::CopyOf("key");
+  TestInvocationInput input;
+  input.id = "t1";
+  input.stage = api.input();
+  input.server_key_pem = &key;
+  input.client_certificate_pem = "client certificate";
+  const TestInvocationOutput output = TranslateTestInvocation(input);
+  ASSERT_EQ(output.problems.size(), 1u);
+  EXPECT_TRUE(absl::StrContains(output.problems[0].message, "has a query"));
+  input.client_certificate_pem.clear();
+  EXPECT_EQ(TranslateTestInvocation(input).problems.size(), 2u);
 }
 
 // Properties.
