@@ -38,11 +38,11 @@ absl::StatusOr<Credentials> Credentials::Parse(absl::string_view text) {
     const std::vector<absl::string_view> words =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     const bool is_token = words[0] == "token";
-    if ((!is_token || words.size() != 4) &&
+    if ((!is_token || words.size() < 4 || words.size() > 5) &&
         (words[0] != "certificate" || words.size() != 3)) {
       return Invalid(line_number,
-                     "is neither \"token NAME ROLE SHA256\" nor \"certificate "
-                     "URI ROLE\"");
+                     "is neither \"token NAME ROLE SHA256 [EXPIRES]\" nor "
+                     "\"certificate URI ROLE\"");
     }
     const std::optional<service::Role> role = service::RoleFromName(words[2]);
     if (!role.has_value()) {
@@ -73,9 +73,14 @@ absl::StatusOr<Credentials> Credentials::Parse(absl::string_view text) {
     if (*digest == store::BlobDigest::Of("")) {
       return Invalid(line_number, "is the SHA-256 of no token at all");
     }
-    if (!out.tokens_
-             .emplace(std::string(digest->bytes()),
-                      Known{absl::StrCat("token:", words[1]), *role})
+    Known known{absl::StrCat("token:", words[1]), *role};
+    if (words.size() == 5 && !absl::ParseTime(absl::RFC3339_full, words[4],
+                                              &known.expire_time, nullptr)) {
+      return Invalid(line_number,
+                     "the time after the SHA-256 is none, as "
+                     "2027-01-31T12:00:00Z is");
+    }
+    if (!out.tokens_.emplace(std::string(digest->bytes()), std::move(known))
              .second) {
       return Invalid(line_number, "has the token of an earlier line");
     }

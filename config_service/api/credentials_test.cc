@@ -42,6 +42,17 @@ TEST(Credentials, KnowTokensAndCertificates) {
                    .has_value());
 }
 
+TEST(Credentials, MayExpire) {
+  const auto credentials = Credentials::Parse(
+      absl::StrCat("token a admin ", HashOf("a"), " 2027-01-31T12:00:00Z\n",
+                   "token b admin ", HashOf("b")));
+  ASSERT_TRUE(credentials.ok()) << credentials.status();
+  EXPECT_EQ(credentials->FindToken("a")->expire_time,
+            absl::FromCivil(absl::CivilSecond(2027, 1, 31, 12, 0, 0),
+                            absl::UTCTimeZone()));
+  EXPECT_EQ(credentials->FindToken("b")->expire_time, absl::InfiniteFuture());
+}
+
 TEST(Credentials, SayWhichLineIsWrongAndNeverADigest) {
   const std::string hash = HashOf("secret");
   const std::string bad[] = {
@@ -53,6 +64,9 @@ TEST(Credentials, SayWhichLineIsWrongAndNeverADigest) {
       absl::StrCat("password alice admin ", hash),
       absl::StrCat("token a admin ", hash, "\ntoken a viewer ", HashOf("2")),
       absl::StrCat("token a admin ", hash, "\ntoken b viewer ", hash),
+      absl::StrCat("token a admin ", hash, " tomorrow"),
+      absl::StrCat("token a admin ", hash, " 2027-01-31T12:00:00Z more"),
+      "certificate spiffe://a/b admin 2027-01-31T12:00:00Z",
       "certificate nothing admin",
       "certificate spiffe://a/b",
       "certificate spiffe://a/b admin\ncertificate spiffe://a/b viewer",

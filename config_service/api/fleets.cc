@@ -1,7 +1,6 @@
 #include "config_service/api/fleets.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -13,7 +12,7 @@
 #include "base/status_macros.h"
 #include "config_service/api/convert_fleet.h"
 #include "config_service/api/handlers.h"
-#include "config_service/api/limits.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/limits.h"
 #include "proto/sallyport/config/v1/fleet.grpc.pb.h"
@@ -179,8 +178,6 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
         [&](const Caller&, absl::string_view) -> absl::Status {
           SALLYPORT_ASSIGN_OR_RETURN(const FleetName fleet,
                                      FleetIn(request->fleet()));
-          const Waiting waiting(&waiting_);
-          SALLYPORT_RETURN_IF_ERROR(waiting.status());
           absl::Duration timeout = service::kDefaultRolloutWait;
           if (request->has_timeout()) {
             timeout = Convert(request->timeout());
@@ -205,8 +202,6 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
     return Run(
         context, __func__,
         [&](const Caller&, absl::string_view) -> absl::Status {
-          const Waiting waiting(&waiting_);
-          SALLYPORT_RETURN_IF_ERROR(waiting.status());
           if (request->after_revision() < 0) {
             Violations violations;
             violations.Add("after_revision", Reason::kFieldOutOfRange,
@@ -214,7 +209,10 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
             return violations.ToStatus();
           }
           // The caller knows that the watch has begun.
-          writer->SendInitialMetadata();
+          {
+            const ClientWait wait;
+            writer->SendInitialMetadata();
+          }
           SALLYPORT_RETURN_IF_ERROR(events_->Watch(
               {request->after_revision(),
                {request->resources().begin(), request->resources().end()}},
@@ -222,36 +220,13 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
               [&](const service::Event& event) {
                 proto::Event message;
                 Convert(event, message);
-                return writer->Write(message);
+                return WriteInTime(*writer, message);
               }));
           return stopping_() ? Stopping() : absl::OkStatus();
         });
   }
 
  private:
-  // Calls that wait each take a thread.
-  class Waiting {
-   public:
-    explicit Waiting(std::atomic<int>* count) : count_(count) {
-      number_ = ++*count_;
-    }
-    ~Waiting() { --*count_; }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
-
-    absl::Status status() const {
-      if (number_ <= kMaxWaitingCalls) return absl::OkStatus();
-      return domain::MakeError(
-          Reason::kRateLimited,
-          absl::StrCat(kMaxWaitingCalls, " calls wait already; try again"),
-          {{"retry_after_seconds", "1"}});
-    }
-
-   private:
-    std::atomic<int>* const count_;
-    int number_ = 0;
-  };
-
   static absl::Status Stopping() {
     return domain::MakeError(Reason::kUnavailable,
                              "the service stops; call again");
@@ -267,7 +242,6 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
   service::Events* const events_;
   const service::NodeCertificates* const node_certificates_;
   const std::function<bool()> stopping_;
-  std::atomic<int> waiting_{0};
 };
 
 }  // namespace

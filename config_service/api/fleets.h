@@ -16,7 +16,7 @@ namespace sallyport::api {
 
 // What is passed in outlives the service. Thread-safe. Calls that wait
 // (WaitForRollout, WatchEvents) end with UNAVAILABLE soon after `stopping` says
-// so; at most kMaxWaitingCalls wait at one time.
+// so.
 std::unique_ptr<grpc::Service> NewFleetsService(
     service::Fleets* fleets, service::Events* events,
     const service::NodeCertificates* node_certificates,

@@ -73,6 +73,11 @@ std::string PeerText(absl::string_view peer) {
                    128);
 }
 
+// "192.0.2.1" of "192.0.2.1:5000", "[::1]" of "[::1]:5000".
+absl::string_view HostOf(absl::string_view peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
+
 }  // namespace
 
 bool IsLoopback(absl::string_view peer) {
@@ -84,14 +89,27 @@ bool IsLoopback(absl::string_view peer) {
 }
 
 Gate::Gate(GateOptions options, Observer* observer, const Clock* clock)
-    : options_(std::move(options)), observer_(observer), clock_(clock) {}
+    : options_(std::move(options)),
+      observer_(observer),
+      clock_(clock),
+      open_calls_(options_.open_calls,
+                  [observer](const OpenCalls::Label& label) {
+                    observer->OnEnded(label);
+                  }) {}
 
 absl::StatusOr<service::Caller> Gate::Authenticate(
     const std::string* authorization,
     const std::vector<std::string>& certificate_uris,
     absl::string_view peer) const {
-  service::Caller caller;
-  caller.peer = PeerText(peer);
+  SALLYPORT_ASSIGN_OR_RETURN(const Credentials::Known known,
+                             Find(authorization, certificate_uris, peer));
+  return service::Caller{known.principal, PeerText(peer), known.role};
+}
+
+absl::StatusOr<Credentials::Known> Gate::Find(
+    const std::string* authorization,
+    const std::vector<std::string>& certificate_uris,
+    absl::string_view peer) const {
   std::optional<Credentials::Known> known;
   if (authorization != nullptr) {
     // Who sends a token is who the token says, or nobody.
@@ -103,6 +121,13 @@ absl::StatusOr<service::Caller> Gate::Authenticate(
         absl::string_view(*authorization).substr(kBearer.size()));
     if (!known.has_value()) {
       return Unauthenticated("the token is not one that the service knows");
+    }
+    if (known->expire_time <= clock_->Now()) {
+      return Unauthenticated(
+          absl::StrCat("the token has expired (",
+                       absl::FormatTime(absl::RFC3339_sec, known->expire_time,
+                                        absl::UTCTimeZone()),
+                       "); have another one made (sallyportctl token)"));
     }
   } else {
     known = options_.credentials.FindCertificate(certificate_uris);
@@ -116,40 +141,64 @@ absl::StatusOr<service::Caller> Gate::Authenticate(
           "knows; send \"authorization: Bearer TOKEN\", or a certificate");
     }
   }
-  caller.principal = known->principal;
-  caller.role = known->role;
-  return caller;
+  return *std::move(known);
 }
 
-absl::Status Gate::Count(const std::string& principal) {
-  if (options_.calls_per_second <= 0) return absl::OkStatus();
-  const absl::Time now = clock_->Now();
-  absl::MutexLock lock(&mu_);
-  const auto it = index_.find(principal);
+int Gate::Rates::Count(const std::string& who, const GateOptions& options,
+                       absl::Time now) {
+  const auto it = index_.find(who);
   if (it == index_.end()) {
     if (buckets_.size() >= kMaxCountedPrincipals) {
-      index_.erase(buckets_.back().principal);
+      index_.erase(buckets_.back().who);
       buckets_.pop_back();
     }
-    buckets_.push_front({principal, options_.call_burst, now});
-    index_[principal] = buckets_.begin();
+    buckets_.push_front({who, options.call_burst, now});
+    index_[who] = buckets_.begin();
   } else {
     buckets_.splice(buckets_.begin(), buckets_, it->second);
   }
   Bucket& bucket = buckets_.front();
   const double passed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.time));
-  bucket.tokens = std::min(options_.call_burst,
-                           bucket.tokens + passed * options_.calls_per_second);
+  bucket.tokens = std::min(options.call_burst,
+                           bucket.tokens + passed * options.calls_per_second);
   bucket.time = now;
   if (bucket.tokens >= 1) {
     bucket.tokens -= 1;
-    return absl::OkStatus();
+    return 0;
   }
-  const int wait = static_cast<int>(
-      std::ceil((1 - bucket.tokens) / options_.calls_per_second));
-  return domain::MakeError(domain::Reason::kRateLimited,
-                           absl::StrCat("too many calls; wait ", wait, " s"),
-                           {{"retry_after_seconds", absl::StrCat(wait)}});
+  return static_cast<int>(
+      std::ceil((1 - bucket.tokens) / options.calls_per_second));
+}
+
+absl::Status Gate::Count(Rates& rates, const std::string& who) {
+  if (options_.calls_per_second <= 0) return absl::OkStatus();
+  const int wait = [&] {
+    absl::MutexLock lock(&mu_);
+    return rates.Count(who, options_, clock_->Now());
+  }();
+  if (wait == 0) return absl::OkStatus();
+  return domain::MakeError(
+      domain::Reason::kRateLimited,
+      absl::StrCat("too many calls; wait ", wait,
+                   " s (--principal-calls-per-second of sallyportd)"),
+      {{"retry_after_seconds", absl::StrCat(wait)},
+       {"limit", "principal-calls-per-second"}});
+}
+
+absl::StatusOr<Credentials::Known> Gate::Identify(
+    const grpc::ServerContext& context) const {
+  const auto& metadata = context.client_metadata();
+  const auto [first, last] = metadata.equal_range(grpc::string_ref(
+      kAuthorizationHeader.data(), kAuthorizationHeader.size()));
+  std::optional<std::string> authorization;
+  for (auto it = first; it != last; ++it) {
+    if (authorization.has_value()) {
+      return Unauthenticated("there are several authorization headers");
+    }
+    authorization.emplace(it->second.data(), it->second.size());
+  }
+  return Find(authorization.has_value() ? &*authorization : nullptr,
+              CertificateUris(context), context.peer());
 }
 
 grpc::Status Gate::Run(
@@ -163,24 +212,22 @@ grpc::Status Gate::Run(
   context.AddTrailingMetadata(std::string(kRequestIdHeader), record.request);
 
   const auto run = [&]() -> absl::Status {
-    const auto& metadata = context.client_metadata();
-    const auto [first, last] = metadata.equal_range(grpc::string_ref(
-        kAuthorizationHeader.data(), kAuthorizationHeader.size()));
-    std::optional<std::string> authorization;
-    for (auto it = first; it != last; ++it) {
-      if (authorization.has_value()) {
-        return Unauthenticated("there are several authorization headers");
-      }
-      authorization.emplace(it->second.data(), it->second.size());
+    OpenCalls::Label label{record.method, "", record.peer, record.request};
+    const absl::StatusOr<Credentials::Known> known = Identify(context);
+    if (!known.ok()) {
+      // No principal's name has a space.
+      label.principal = absl::StrCat("from ", HostOf(record.peer));
+      open_calls_.BeginUnknown(context, label);
+      SALLYPORT_RETURN_IF_ERROR(Count(unknown_, label.principal));
+      return known.status();
     }
-    SALLYPORT_ASSIGN_OR_RETURN(
-        const service::Caller caller,
-        Authenticate(authorization.has_value() ? &*authorization : nullptr,
-                     CertificateUris(context), context.peer()));
-    record.principal = Printable(caller.principal, 256);
-    SALLYPORT_RETURN_IF_ERROR(service::Authorize(caller.role, method));
-    SALLYPORT_RETURN_IF_ERROR(Count(caller.principal));
-    return handler(caller);
+    record.principal = Printable(known->principal, 256);
+    label.principal = known->principal;
+    SALLYPORT_RETURN_IF_ERROR(
+        open_calls_.Begin(context, KindOf(method), label, known->expire_time));
+    SALLYPORT_RETURN_IF_ERROR(service::Authorize(known->role, method));
+    SALLYPORT_RETURN_IF_ERROR(Count(known_, known->principal));
+    return handler({known->principal, record.peer, known->role});
   };
   absl::Status status;
   try {
@@ -201,6 +248,7 @@ grpc::Status Gate::Run(
   }
   record.code = answer.error_code();
   observer_->OnCall(record);
+  open_calls_.AnswerBegins();
   return answer;
 }
 

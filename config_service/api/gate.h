@@ -1,6 +1,7 @@
 // Gate: what every call of the API passes before it reaches its handler, and
-// after. In this order: who asks, whether the role allows the method, whether
-// they ask too often; then the handler; then the log line and the metrics.
+// after. In this order: who asks, whether they have a place for one more call,
+// whether the role allows the method, whether they ask too often; then the
+// handler; then the log line and the metrics.
 // Nothing of the request is looked at before, so that a refusal tells nothing
 // about what there is.
 
@@ -21,6 +22,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "config_service/api/credentials.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/service/caller.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
@@ -45,15 +47,20 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void OnCall(const CallRecord& record) = 0;
+  // A call was ended since its client neither took nor sent what it should;
+  // OnCall comes too, before or after.
+  virtual void OnEnded(const OpenCalls::Label&) {}
 };
 
 struct GateOptions {
   Credentials credentials;
   // A caller from the loopback interface that has no credentials is an admin.
   bool trust_loopback = false;
-  // Calls of one principal; see limits.h.
+  // Calls of one principal, or from one address of those that are unknown; see
+  // limits.h. 0: any number.
   double call_burst = 0;
   double calls_per_second = 0;
+  OpenCallLimits open_calls;
 };
 
 // Thread-safe.
@@ -70,6 +77,9 @@ class Gate {
       grpc::ServerContext& context, absl::string_view method,
       absl::FunctionRef<absl::Status(const service::Caller&)> handler);
 
+  // Of calls under way that have a place, for tests.
+  int count(CallKind kind) const { return open_calls_.count(kind); }
+
   // Who asks; CREDENTIALS_MISSING. `authorization` is the value of that header,
   // null when there is none; `peer` as grpc::ServerContext has it.
   absl::StatusOr<service::Caller> Authenticate(
@@ -78,22 +88,41 @@ class Gate {
       absl::string_view peer) const;
 
  private:
-  struct Bucket {
-    std::string principal;
-    double tokens;
-    absl::Time time;
+  // How often each may call. A principal and an address never share one.
+  class Rates {
+   public:
+    // Seconds to wait; 0: it may call.
+    int Count(const std::string& who, const GateOptions& options,
+              absl::Time now);
+
+   private:
+    struct Bucket {
+      std::string who;
+      double tokens;
+      absl::Time time;
+    };
+    // The last used first.
+    std::list<Bucket> buckets_;
+    absl::flat_hash_map<std::string, std::list<Bucket>::iterator> index_;
   };
+
+  // The same, and who it is in the credentials.
+  absl::StatusOr<Credentials::Known> Find(
+      const std::string* authorization,
+      const std::vector<std::string>& certificate_uris,
+      absl::string_view peer) const;
+  absl::StatusOr<Credentials::Known> Identify(
+      const grpc::ServerContext& context) const;
   // RATE_LIMITED.
-  absl::Status Count(const std::string& principal);
+  absl::Status Count(Rates& rates, const std::string& who);
 
   const GateOptions options_;
   Observer* const observer_;
   const Clock* const clock_;
   absl::Mutex mu_;
-  // The last used first.
-  std::list<Bucket> buckets_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, std::list<Bucket>::iterator> index_
-      ABSL_GUARDED_BY(mu_);
+  Rates known_ ABSL_GUARDED_BY(mu_);
+  Rates unknown_ ABSL_GUARDED_BY(mu_);
+  OpenCalls open_calls_;
 };
 
 // Whether `peer`, as grpc::ServerContext::peer() has it, is on this machine:

@@ -9,11 +9,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/clock.h"
 #include "config_service/api/audit_format.h"
 #include "config_service/api/audit_log.h"
 #include "config_service/api/errors.h"
 #include "config_service/api/limits.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/api/truststores.h"
 #include "config_service/domain/violations.h"
 #include "config_service/store/memory.h"
@@ -36,6 +38,14 @@ class Recorder : public Observer {
     absl::MutexLock lock(&mu_);
     last_ = record;
   }
+  void OnEnded(const OpenCalls::Label&) override {
+    absl::MutexLock lock(&mu_);
+    ++ended_;
+  }
+  int ended() {
+    absl::MutexLock lock(&mu_);
+    return ended_;
+  }
   CallRecord last() {
     absl::MutexLock lock(&mu_);
     return last_;
@@ -44,10 +54,12 @@ class Recorder : public Observer {
  private:
   absl::Mutex mu_;
   CallRecord last_;
+  int ended_ = 0;
 };
 
 struct Reply {
   grpc::StatusCode code = grpc::StatusCode::OK;
+  std::string message;
   std::string reason;
   std::map<std::string, std::string> metadata;
   std::vector<std::pair<std::string, std::string>> violations;
@@ -56,6 +68,7 @@ struct Reply {
 Reply ReplyOf(const grpc::Status& status) {
   Reply out;
   out.code = status.error_code();
+  out.message = status.error_message();
   if (status.ok()) return out;
   google::rpc::Status details;
   EXPECT_TRUE(details.ParseFromString(status.error_details()));
@@ -88,25 +101,26 @@ class GateTest : public testing::Test {
         audit_log_(store_.get()) {}
 
   void Start(GateOptions options) {
+    InstallCallHooks();
     gate_ = std::make_unique<Gate>(std::move(options), &recorder_, &clock_);
     truststores_service_ = NewTruststoresService(&truststores_, gate_.get());
     audit_service_ = NewAuditLogService(&audit_log_, gate_.get());
     grpc::ServerBuilder builder;
-    int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
+                             &port_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.RegisterService(truststores_service_.get());
     builder.RegisterService(audit_service_.get());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
-    auto channel = grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
+    auto channel = grpc::CreateChannel(absl::StrCat("127.0.0.1:", port_),
                                        grpc::InsecureChannelCredentials());
     stub_ = proto::Truststores::NewStub(channel);
     audit_ = proto::AuditLog::NewStub(channel);
   }
-  void StartWithTokens() {
+  void StartWithTokens(const OpenCallLimits& open_calls = {}) {
     GateOptions options;
+    options.open_calls = open_calls;
     options.credentials = *Credentials::Parse(
         absl::StrCat("token v viewer ", store::BlobDigest::Of("tv").ToHex(),
                      "\ntoken o operator ", store::BlobDigest::Of("to").ToHex(),
@@ -117,6 +131,23 @@ class GateTest : public testing::Test {
     GateOptions options;
     options.trust_loopback = true;
     Start(std::move(options));
+  }
+
+  void AwaitCount(CallKind kind, int count) {
+    const absl::Time until = absl::Now() + absl::Seconds(20);
+    while (gate_->count(kind) != count && absl::Now() < until) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    ASSERT_EQ(gate_->count(kind), count);
+  }
+
+  // It is told of after the client knows.
+  void AwaitEnded(int count) {
+    const absl::Time until = absl::Now() + absl::Seconds(20);
+    while (recorder_.ended() != count && absl::Now() < until) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    ASSERT_EQ(recorder_.ended(), count);
   }
 
   Reply Get(const std::string& name, const std::string& authorization) {
@@ -153,6 +184,7 @@ class GateTest : public testing::Test {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<grpc::Service> truststores_service_;
   std::unique_ptr<grpc::Service> audit_service_;
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<proto::Truststores::Stub> stub_;
   std::unique_ptr<proto::AuditLog::Stub> audit_;
@@ -261,6 +293,170 @@ TEST_F(GateTest, LimitsWhatOnePrincipalSends) {
   clock_.Advance(absl::Seconds(2));
   EXPECT_EQ(Get("truststores/p", "").code, grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(Get("truststores/p", "").reason, "RATE_LIMITED");
+}
+
+// An upload that has begun, and goes no further.
+class OpenUpload {
+ public:
+  OpenUpload(proto::Truststores::Stub& stub, const std::string& token) {
+    context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
+    writer_ = stub.UploadTruststoreVersion(&context_, &version_);
+    proto::UploadTruststoreVersionRequest message;
+    message.mutable_start()->set_parent("truststores/p");
+    writer_->Write(message);
+  }
+  Reply Finish() {
+    writer_->WritesDone();
+    return ReplyOf(writer_->Finish());
+  }
+  // Whatever it ends with by itself.
+  grpc::Status Wait() { return writer_->Finish(); }
+
+ private:
+  grpc::ClientContext context_;
+  proto::TruststoreVersion version_;
+  std::unique_ptr<grpc::ClientWriter<proto::UploadTruststoreVersionRequest>>
+      writer_;
+};
+
+TEST_F(GateTest, LimitsWhatOnePrincipalHasUnderWay) {
+  OpenCallLimits limits;
+  limits.of_principal = {1, 1, 2};
+  StartWithTokens(limits);
+  ASSERT_EQ(Create("p", "Bearer to").code, grpc::StatusCode::OK);
+  OpenUpload first(*stub_, "to");
+  AwaitCount(CallKind::kUpload, 1);
+  OpenUpload second(*stub_, "to");
+  AwaitCount(CallKind::kUpload, 2);
+  OpenUpload third(*stub_, "to");
+  const Reply refused = third.Finish();
+  EXPECT_EQ(refused.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "RATE_LIMITED");
+  EXPECT_EQ(refused.metadata.at("limit"), "principal-uploads");
+  EXPECT_TRUE(absl::StrContains(refused.message, "--principal-uploads"))
+      << refused.message;
+  // Neither calls of another kind, nor anybody else's.
+  EXPECT_EQ(Get("truststores/p", "Bearer to").code, grpc::StatusCode::OK);
+  OpenUpload others(*stub_, "ta");
+  AwaitCount(CallKind::kUpload, 3);
+  EXPECT_EQ(others.Finish().reason, "UPLOAD_INVALID");
+  // There is a place again once one is over.
+  EXPECT_EQ(first.Finish().reason, "UPLOAD_INVALID");
+  AwaitCount(CallKind::kUpload, 1);
+  OpenUpload fourth(*stub_, "to");
+  EXPECT_EQ(fourth.Finish().reason, "UPLOAD_INVALID");
+  EXPECT_EQ(second.Finish().reason, "UPLOAD_INVALID");
+}
+
+TEST_F(GateTest, EndsACallWhoseClientSendsNothing) {
+  OpenCallLimits limits;
+  limits.client_timeout = absl::Milliseconds(200);
+  StartWithTokens(limits);
+  ASSERT_EQ(Create("p", "Bearer to").code, grpc::StatusCode::OK);
+  OpenUpload upload(*stub_, "to");
+  EXPECT_EQ(upload.Wait().error_code(), grpc::StatusCode::CANCELLED);
+  AwaitCount(CallKind::kUpload, 0);
+  AwaitEnded(1);
+}
+
+TEST_F(GateTest, EndsACallWhoseClientReadsNothing) {
+  OpenCallLimits limits;
+  limits.client_timeout = absl::Milliseconds(200);
+  StartWithTokens(limits);
+  // Text between the certificates is part of a version.
+  proto::CreateTruststoreRequest create;
+  create.set_truststore_id("p");
+  create.set_pem(absl::StrCat(pem_, std::string(900 << 10, '#'), "\n"));
+  grpc::ClientContext creating;
+  creating.AddMetadata("authorization", "Bearer to");
+  ASSERT_TRUE(stub_->CreateTruststore(&creating, create, &created_).ok());
+  proto::ReadTruststoreVersionRequest request;
+  request.set_name("truststores/p/versions/1");
+  // A window that does not grow: who does not read takes little.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65535);
+  const auto lazy = proto::Truststores::NewStub(
+      grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port_),
+                                grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer tv");
+  const auto reader = lazy->ReadTruststoreVersion(&context, request);
+  AwaitCount(CallKind::kStream, 1);
+  AwaitCount(CallKind::kStream, 0);
+  AwaitEnded(1);
+  // One that reads has it all.
+  grpc::ClientContext second;
+  second.AddMetadata("authorization", "Bearer tv");
+  const auto all = stub_->ReadTruststoreVersion(&second, request);
+  proto::ReadTruststoreVersionResponse piece;
+  size_t bytes = 0;
+  while (all->Read(&piece)) bytes += piece.chunk().size();
+  EXPECT_TRUE(all->Finish().ok());
+  EXPECT_EQ(bytes, create.pem().size());
+}
+
+TEST(CallKinds, AreThoseOfTheDescriptors) {
+  EXPECT_EQ(KindOf("sallyport.config.v1.Truststores/GetTruststore"),
+            CallKind::kCall);
+  EXPECT_EQ(KindOf("sallyport.config.v1.Truststores/ReadTruststoreVersion"),
+            CallKind::kStream);
+  EXPECT_EQ(KindOf("sallyport.config.v1.Truststores/UploadTruststoreVersion"),
+            CallKind::kUpload);
+  EXPECT_EQ(KindOf("sallyport.config.v1.Fleets/WaitForRollout"),
+            CallKind::kStream);
+  EXPECT_EQ(KindOf("nobody/Knows"), CallKind::kCall);
+}
+
+TEST_F(GateTest, LimitsWhatOneAddressTriesWithoutCredentials) {
+  GateOptions options;
+  options.credentials = *Credentials::Parse(
+      absl::StrCat("token v viewer ", store::BlobDigest::Of("tv").ToHex()));
+  options.call_burst = 3;
+  options.calls_per_second = 0.5;
+  Start(std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Get("truststores/p", "Bearer no").reason, "CREDENTIALS_MISSING");
+  }
+  EXPECT_EQ(Get("truststores/p", "Bearer no").reason, "RATE_LIMITED");
+  // Who is known has a rate of its own, wherever it calls from.
+  EXPECT_EQ(Get("truststores/p", "Bearer tv").code,
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(GateTest, RefusesATokenThatHasExpiredAndEndsItsCalls) {
+  const auto line = [](absl::Time expires) {
+    return absl::StrCat(
+        "token o operator ", store::BlobDigest::Of("to").ToHex(), " ",
+        absl::FormatTime(absl::RFC3339_full, expires, absl::UTCTimeZone()));
+  };
+  GateOptions options;
+  options.credentials =
+      *Credentials::Parse(line(clock_.Now() + absl::Hours(1)));
+  Start(std::move(options));
+  EXPECT_EQ(Get("truststores/p", "Bearer to").code,
+            grpc::StatusCode::NOT_FOUND);
+  clock_.Advance(absl::Hours(1));
+  const Reply expired = Get("truststores/p", "Bearer to");
+  EXPECT_EQ(expired.code, grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_TRUE(absl::StrContains(expired.message, "has expired"))
+      << expired.message;
+}
+
+TEST_F(GateTest, EndsACallWhenItsCredentialsExpire) {
+  // Calls are ended by the machine's clock.
+  clock_.Set(absl::Now());
+  GateOptions options;
+  options.open_calls.client_timeout = absl::Seconds(60);
+  options.credentials = *Credentials::Parse(absl::StrCat(
+      "token o operator ", store::BlobDigest::Of("to").ToHex(), " ",
+      absl::FormatTime(absl::RFC3339_full, absl::Now() + absl::Seconds(2),
+                       absl::UTCTimeZone())));
+  Start(std::move(options));
+  ASSERT_EQ(Create("p", "Bearer to").code, grpc::StatusCode::OK);
+  OpenUpload upload(*stub_, "to");
+  EXPECT_EQ(upload.Wait().error_code(), grpc::StatusCode::CANCELLED);
+  AwaitEnded(1);
 }
 
 TEST_F(GateTest, NamesEachRequest) {

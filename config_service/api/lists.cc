@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "config_service/api/convert_list.h"
 #include "config_service/api/handlers.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/api/upload.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/revocation.grpc.pb.h"
@@ -105,10 +106,9 @@ class RevocationListsService final : public proto::RevocationLists::Service,
       const Caller& caller, absl::string_view method,
       grpc::ServerReader<proto::UploadRevocationListRequest>& reader,
       proto::RevocationList& response) {
-    const Uploads::Slot slot(&uploads_);
-    SALLYPORT_RETURN_IF_ERROR(slot.Check());
     proto::UploadRevocationListRequest first;
-    if (!reader.Read(&first) || (!first.has_create() && !first.has_update())) {
+    if (!ReadInTime(reader, &first) ||
+        (!first.has_create() && !first.has_update())) {
       return UploadInvalid("the first message is neither create nor update");
     }
     const bool creates = first.has_create();
@@ -156,7 +156,6 @@ class RevocationListsService final : public proto::RevocationLists::Service,
   }
 
   RevocationLists* const lists_;
-  Uploads uploads_;
 };
 
 class CertificateListsService final : public proto::CertificateLists::Service,

@@ -9,6 +9,7 @@
 #include "config_service/api/convert.h"
 #include "config_service/api/handlers.h"
 #include "config_service/api/limits.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/state.grpc.pb.h"
 
@@ -67,7 +68,7 @@ class Sender {
     Write(message);
   }
   bool Write(const proto::ExportStateResponse& message) {
-    open_ = open_ && writer_->Write(message);
+    open_ = open_ && WriteInTime(*writer_, message);
     return open_;
   }
 
@@ -118,7 +119,7 @@ class StateService final : public proto::State::Service, private Handlers {
                       grpc::ServerReader<proto::ImportStateRequest>& reader,
                       proto::ImportStateResponse& response) {
     proto::ImportStateRequest message;
-    if (!reader.Read(&message) || !message.has_start()) {
+    if (!ReadInTime(reader, &message) || !message.has_start()) {
       return UploadInvalid("the first message has no start");
     }
     proto::ImportStateRequest::Start& start = *message.mutable_start();
@@ -134,7 +135,7 @@ class StateService final : public proto::State::Service, private Handlers {
     SALLYPORT_ASSIGN_OR_RETURN(
         const std::unique_ptr<service::State::Import> import,
         state_->Begin(caller, WriteOf(method, start), std::move(request)));
-    while (reader.Read(&message)) {
+    while (ReadInTime(reader, &message)) {
       switch (message.message_case()) {
         case proto::ImportStateRequest::kChunk:
           if (message.chunk().size() > kMaxChunkBytes) {
@@ -146,7 +147,7 @@ class StateService final : public proto::State::Service, private Handlers {
         case proto::ImportStateRequest::kTrailer: {
           const service::StateTrailer trailer{message.trailer().sha256(),
                                               message.trailer().size_bytes()};
-          if (reader.Read(&message)) {
+          if (ReadInTime(reader, &message)) {
             return UploadInvalid("there is a message after the trailer");
           }
           SALLYPORT_ASSIGN_OR_RETURN(const service::ImportedState imported,

@@ -9,6 +9,7 @@
 #include "config_service/api/convert.h"
 #include "config_service/api/convert_truststore.h"
 #include "config_service/api/handlers.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/api/upload.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/truststore.grpc.pb.h"
@@ -178,7 +179,7 @@ class TruststoresService final : public proto::Truststores::Service,
                    proto::ReadTruststoreVersionResponse response;
                    response.set_chunk(*std::move(piece));
                    // The caller is gone.
-                   if (!writer->Write(response)) return absl::OkStatus();
+                   if (!WriteInTime(*writer, response)) return absl::OkStatus();
                  }
                });
   }
@@ -298,10 +299,8 @@ class TruststoresService final : public proto::Truststores::Service,
       const Caller& caller, absl::string_view method,
       grpc::ServerReader<proto::UploadTruststoreVersionRequest>& reader,
       proto::TruststoreVersion* response) {
-    const Uploads::Slot slot(&uploads_);
-    SALLYPORT_RETURN_IF_ERROR(slot.Check());
     proto::UploadTruststoreVersionRequest message;
-    if (!reader.Read(&message) || !message.has_start()) {
+    if (!ReadInTime(reader, &message) || !message.has_start()) {
       return UploadInvalid("the first message has no start");
     }
     const proto::CreateTruststoreVersionRequest start = message.start();
@@ -327,7 +326,6 @@ class TruststoresService final : public proto::Truststores::Service,
   }
 
   Truststores* const truststores_;
-  Uploads uploads_;
 };
 
 }  // namespace

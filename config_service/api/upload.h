@@ -5,17 +5,16 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_API_UPLOAD_H_
 #define SALLYPORT_CONFIG_SERVICE_API_UPLOAD_H_
 
-#include <atomic>
 #include <cstddef>
 #include <string>
 
-#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/limits.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/caller.h"
 #include "config_service/store/store.h"
@@ -26,37 +25,6 @@ namespace sallyport::api {
 inline absl::Status UploadInvalid(absl::string_view why) {
   return domain::MakeError(domain::Reason::kUploadInvalid, why);
 }
-
-// The uploads of a service that are under way. Each may need as much memory as
-// the largest content, so there are at most kMaxUploads. Thread-safe.
-class Uploads {
- public:
-  // One of them, until it is destroyed; `uploads` outlives it.
-  class Slot {
-   public:
-    explicit Slot(Uploads* uploads ABSL_ATTRIBUTE_LIFETIME_BOUND)
-        : under_way_(uploads->under_way_), place_(++under_way_) {}
-    ~Slot() { --under_way_; }
-    Slot(const Slot&) = delete;
-    Slot& operator=(const Slot&) = delete;
-
-    // RATE_LIMITED when there are too many.
-    absl::Status Check() const {
-      if (place_ <= kMaxUploads) return absl::OkStatus();
-      return domain::MakeError(
-          domain::Reason::kRateLimited,
-          absl::StrCat(kMaxUploads, " uploads are under way; try again"),
-          {{"retry_after_seconds", "1"}});
-    }
-
-   private:
-    std::atomic<int>& under_way_;
-    const int place_;
-  };
-
- private:
-  std::atomic<int> under_way_{0};
-};
 
 struct UploadedContent {
   std::string bytes;
@@ -74,7 +42,7 @@ absl::StatusOr<UploadedContent> ReadContent(grpc::ServerReader<Message>& reader,
   UploadedContent content;
   std::string sha256;
   Message message;
-  while (reader.Read(&message)) {
+  while (ReadInTime(reader, &message)) {
     if (!sha256.empty()) {
       return UploadInvalid("there is a message after the SHA-256");
     }

@@ -29,7 +29,7 @@ struct Object {
   std::string version;
 };
 
-// Thread-safe. Reading may take as long as the limits below say.
+// Thread-safe. A reading ends within a time that the reader's options say.
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;
@@ -43,8 +43,13 @@ class ObjectReader {
   //   ResourceExhausted  larger than max_bytes
   //   FailedPrecondition something to configure: another region, no
   //                      credentials
-  //   Unavailable        the server could not be reached, or did not answer
+  //   Unavailable        the server could not be reached, or did not answer in
+  //                      time
+  //   Cancelled          after Cancel()
   virtual absl::StatusOr<Object> Read(const ReadRequest& request) = 0;
+
+  // Ends readings soon, those under way and those to come: the service stops.
+  virtual void Cancel() {}
 };
 
 }  // namespace sallyport::objects

@@ -1,5 +1,6 @@
 #include "config_service/objects/objects.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
@@ -23,14 +24,17 @@ class Reader : public ObjectReader {
       case domain::SourceUri::Kind::kFile:
         return ReadFileObject(options_.files, uri, request);
       case domain::SourceUri::Kind::kS3:
-        return ReadS3Object(options_.s3, *clock_, uri, request);
+        return ReadS3Object(options_.s3, *clock_, uri, request, cancelled_);
     }
     return absl::InvalidArgumentError("unknown kind of source");
   }
 
+  void Cancel() override { cancelled_ = true; }
+
  private:
   const Options options_;
   const Clock* const clock_;
+  std::atomic<bool> cancelled_{false};
 };
 
 std::string FromEnvironment(const char* name) {

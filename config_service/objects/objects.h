@@ -33,7 +33,10 @@ struct S3Options {
   int attempts = 3;
   absl::Duration backoff = absl::Milliseconds(200);
   absl::Duration connect_timeout = absl::Seconds(5);
-  // For one attempt as a whole.
+  // An attempt ends when less than this came, in the mean over a time so long.
+  int slowest_bytes_per_second = 1024;
+  absl::Duration slow_for = absl::Seconds(10);
+  // For a read as a whole, all attempts and the waits between them.
   absl::Duration timeout = absl::Seconds(60);
 };
 

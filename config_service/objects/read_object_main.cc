@@ -22,6 +22,9 @@ int main(int argc, char** argv) {
   options.s3 = objects::S3OptionsFromEnvironment();
   options.s3.backoff = absl::Milliseconds(10);
   options.s3.path_style = std::getenv("PATH_STYLE") != nullptr;
+  if (const char* const timeout = std::getenv("READ_TIMEOUT")) {
+    absl::ParseDuration(timeout, &options.s3.timeout);
+  }
   for (int i = 5; i < argc; ++i) options.files.folders.emplace_back(argv[i]);
   const auto reader =
       objects::NewObjectReader(std::move(options), &sallyport::Clock::System());

@@ -3,6 +3,7 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_OBJECTS_READERS_H_
 #define SALLYPORT_CONFIG_SERVICE_OBJECTS_READERS_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,10 +22,12 @@ absl::StatusOr<Object> ReadFileObject(const FileOptions& options,
                                       const ReadRequest& request);
 
 absl::Status CheckS3Options(const S3Options& options);
+// `cancelled` ends it with Cancelled.
 absl::StatusOr<Object> ReadS3Object(const S3Options& options,
                                     const Clock& clock,
                                     const domain::SourceUri& uri,
-                                    const ReadRequest& request);
+                                    const ReadRequest& request,
+                                    const std::atomic<bool>& cancelled);
 
 // What S3 says in the body of an error: the text of <Code>, or "".
 std::string S3ErrorCode(absl::string_view body);

@@ -1,6 +1,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -138,6 +139,12 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   return length;
 }
 
+// Called about once a second, also when nothing comes. Not 0: ends the
+// transfer.
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<const std::atomic<bool>*>(user) ? 1 : 0;
+}
+
 struct Headers {
   ~Headers() { curl_slist_free_all(list); }
   void Add(const std::string& line) {
@@ -153,7 +160,9 @@ void InitCurl() {
 
 // One attempt. Unavailable: try again.
 absl::StatusOr<Answer> Get(const S3Options& options, const Place& place,
-                           const ReadRequest& request, absl::Time now) {
+                           const ReadRequest& request, absl::Time now,
+                           absl::Duration timeout,
+                           const std::atomic<bool>& cancelled) {
   InitCurl();
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(
       curl_easy_init(), curl_easy_cleanup);
@@ -199,9 +208,19 @@ absl::StatusOr<Answer> Get(const S3Options& options, const Place& place,
   curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(  // NOLINT(runtime/int)
                        absl::ToInt64Milliseconds(options.connect_timeout)));
-  curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
+  curl_easy_setopt(
+      c, CURLOPT_TIMEOUT_MS,
+      static_cast<long>(  // NOLINT(runtime/int)
+          std::max<int64_t>(1, absl::ToInt64Milliseconds(timeout))));
+  curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT,
                    static_cast<long>(  // NOLINT(runtime/int)
-                       absl::ToInt64Milliseconds(options.timeout)));
+                       options.slowest_bytes_per_second));
+  curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
+                   static_cast<long>(  // NOLINT(runtime/int)
+                       absl::ToInt64Seconds(options.slow_for)));
+  curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, &OnProgress);
+  curl_easy_setopt(c, CURLOPT_XFERINFODATA, &cancelled);
   curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, &OnHeader);
   curl_easy_setopt(c, CURLOPT_HEADERDATA, &answer);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, &OnBody);
@@ -307,16 +326,21 @@ absl::Status CheckS3Options(const S3Options& options) {
 absl::StatusOr<Object> ReadS3Object(const S3Options& options,
                                     const Clock& clock,
                                     const domain::SourceUri& uri,
-                                    const ReadRequest& request) {
+                                    const ReadRequest& request,
+                                    const std::atomic<bool>& cancelled) {
   if (options.region.empty()) {
     return absl::FailedPreconditionError(
         "the service has no S3 region; set AWS_REGION where it runs");
   }
   const Place place = PlaceOf(options, uri);
+  // The machine's time, whatever `clock` says.
+  const absl::Time deadline = absl::Now() + options.timeout;
   absl::Duration wait = options.backoff;
   for (int attempt = 1;; ++attempt) {
     const absl::StatusOr<Answer> answer =
-        Get(options, place, request, clock.Now());
+        Get(options, place, request, clock.Now(), deadline - absl::Now(),
+            cancelled);
+    if (cancelled) return absl::CancelledError("the service stops");
     absl::Status error = answer.status();
     if (answer.ok()) {
       if (answer->status == 200 || answer->status == 304) {
@@ -329,7 +353,8 @@ absl::StatusOr<Object> ReadS3Object(const S3Options& options,
       }
       error = ErrorOf(options, *answer);
     }
-    if (!absl::IsUnavailable(error) || attempt == options.attempts) {
+    if (!absl::IsUnavailable(error) || attempt == options.attempts ||
+        absl::Now() + wait >= deadline) {
       return error;
     }
     absl::SleepFor(wait);

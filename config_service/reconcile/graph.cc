@@ -307,6 +307,13 @@ absl::Status Graph::Rebuild(const UnitId& id, Reader& reader) {
   std::set<UnitId> needs;
   if (status.ok() && built.exists) {
     status = CheckReferences(built, reader, needs);
+    if (status.ok() && id.kind == Kind::kDefaultEndpoints &&
+        !built.missing.empty()) {
+      const std::set<ResourceKey> missing = std::move(built.missing);
+      built = Built();
+      status = BuildDefaultEndpoints(id, reader, missing, built);
+      if (status.ok()) status = CheckReferences(built, reader, needs);
+    }
   }
   reader.Note(outer);
   if (!status.ok() && IsPassing(status)) {
@@ -404,6 +411,7 @@ absl::Status Graph::CheckReferences(Built& built, Reader& reader,
     }
     inputs->insert(UnitWord(NameOf(*provider)));
     built.problems.push_back(WhyMissing(key));
+    built.missing.insert(key);
   }
   return absl::OkStatus();
 }
@@ -760,7 +768,7 @@ absl::Status Graph::Build(const UnitId& id, const Unit& unit, Reader& reader,
     case Kind::kDomain:
       return BuildDomain(id, unit, reader, built);
     case Kind::kDefaultEndpoints:
-      return BuildDefaultEndpoints(id, reader, built);
+      return BuildDefaultEndpoints(id, reader, {}, built);
     case Kind::kFleet:
       return BuildFleet(id, reader, built);
     case Kind::kTruststore:

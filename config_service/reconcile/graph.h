@@ -173,6 +173,8 @@ class Graph {
     std::set<std::string> kept_lists;
     std::set<std::string> apis;
     std::optional<xds::Translated> meanwhile;
+    // What resources of `resources` name and is not there.
+    std::set<xds::ResourceKey> missing;
   };
   // A resource that a unit gives, or a fleet has.
   struct Entry {
@@ -232,7 +234,10 @@ class Graph {
   absl::Status BuildTruststore(const UnitId& id, Reader& reader, Built& built);
   absl::Status BuildDomain(const UnitId& id, const Unit& unit, Reader& reader,
                            Built& built);
+  // APIs that need one of `missing` are left out: one API must not keep the
+  // others from changing. They answer 403.
   absl::Status BuildDefaultEndpoints(const UnitId& id, Reader& reader,
+                                     const std::set<xds::ResourceKey>& missing,
                                      Built& built);
   absl::Status BuildFleet(const UnitId& id, Reader& reader, Built& built);
   void SetFleet(const std::string& name, std::optional<domain::Fleet> fleet);

@@ -70,6 +70,19 @@ void AddProblems(const xds::DomainOutput& output, const std::string& resource,
   }
 }
 
+// One of `missing` that a backend of `output` needs; null: none.
+const xds::ResourceKey* Lacks(const xds::DomainOutput& output,
+                              const std::set<xds::ResourceKey>& missing) {
+  for (const Translated& translated : output.resources) {
+    if (translated.key.type != ResourceType::kCluster) continue;
+    for (const xds::ResourceKey& key : translated.references) {
+      const auto found = missing.find(key);
+      if (found != missing.end()) return &*found;
+    }
+  }
+  return nullptr;
+}
+
 // That Envoy will take the pair: it refuses a key that is another's, and with
 // it every carrier that has the secret.
 void CheckPair(absl::string_view chain_pem, const Secret& key_pem,
@@ -365,8 +378,9 @@ std::set<std::string> Graph::KeptLists(const Unit& unit) const {
   return lists;
 }
 
-absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
-                                          Built& built) {
+absl::Status Graph::BuildDefaultEndpoints(
+    const UnitId& id, Reader& reader, const std::set<xds::ResourceKey>& missing,
+    Built& built) {
   const domain::FleetName name(id.id);
   SALLYPORT_ASSIGN_OR_RETURN(const auto fleet,
                              reader.Load<domain::Fleet>(name));
@@ -412,14 +426,18 @@ absl::Status Graph::BuildDefaultEndpoints(const UnitId& id, Reader& reader,
     input.apis.push_back(std::move(one));
   }
   xds::DomainOutput output = xds::TranslateDefaultEndpoints(input);
-  if (!output.problems.empty()) {
-    // One API must not keep the others from changing: it answers 403.
+  if (!output.problems.empty() || !missing.empty()) {
     AddProblems(output, name.ToString(), built.warnings);
     for (xds::DefaultEndpointsInput::Api& api : input.apis) {
-      const xds::DefaultEndpointsInput alone = {input.fleet, {api}};
-      if (!xds::TranslateDefaultEndpoints(alone).problems.empty()) {
-        api.stages.clear();
+      const xds::DomainOutput alone =
+          xds::TranslateDefaultEndpoints({input.fleet, {api}});
+      const xds::ResourceKey* const lacks = Lacks(alone, missing);
+      if (lacks != nullptr) {
+        built.warnings.push_back(absl::StrCat(
+            api.api->name.ToString(), ": ", WhyMissing(*lacks),
+            "; until it is, the API's default endpoint answers 403"));
       }
+      if (lacks != nullptr || !alone.problems.empty()) api.stages.clear();
     }
     output = xds::TranslateDefaultEndpoints(input);
     AddProblems(output, name.ToString(), built.problems);

@@ -485,6 +485,48 @@ TEST_F(ReconcilerTest, AnAccessLogIsSwitchedWithoutANewPortOrChain) {
       chain->version());
 }
 
+TEST_F(ReconcilerTest, ABadApiDoesNotHoldUpTheDefaultEndpointsOfOthers) {
+  Simple();
+  domain::Fleet fleet;
+  fleet.name = domain::FleetName("edge");
+  fleet.default_endpoint_suffix = "apis.test";
+  fleet.default_endpoint_certificate = domain::ServerCertificateName("web");
+  state_.Fleet(fleet);
+  state_.MockApi("good", "first");
+  Start();
+  const auto has = [&](const std::string& text) {
+    return Mentions(
+        Find(ResourceType::kRouteConfiguration, "default-endpoints", "edge"),
+        text);
+  };
+  EXPECT_TRUE(has("first"));
+  // Its backends are verified by a truststore that is not there.
+  domain::HttpProxyIntegration proxy;
+  proxy.uri = "https://backend.test/bad";
+  proxy.tls.truststore = domain::TruststoreName("later");
+  state_.Api("bad", proxy);
+  Settle();
+  EXPECT_TRUE(has("bad.apis.test"));
+  EXPECT_FALSE(has("backend.test"));
+  EXPECT_EQ(reconciler_->Stats().num_problems, 1u);
+  state_.MockApi("good", "second");
+  Settle();
+  EXPECT_TRUE(has("second"));
+  // One with more routes than fit is left out alone, too.
+  domain::MockIntegration mock;
+  mock.body = std::string(size_t{4} << 20, 'x');
+  state_.Api("huge", mock);
+  state_.MockApi("good", "third");
+  Settle();
+  EXPECT_TRUE(has("third"));
+  EXPECT_TRUE(has("huge.apis.test"));
+  EXPECT_FALSE(has("xxxxxxxx"));
+  // Mended, it is served.
+  state_.Truststore("later", State::Certificate());
+  Settle();
+  EXPECT_TRUE(has("backend.test"));
+}
+
 TEST_F(ReconcilerTest, AMappedApiHasItsDefaultEndpointWhereItsDomainsAre) {
   Simple();
   state_.MockApi("free", "free");

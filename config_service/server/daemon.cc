@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "config_service/api/apis.h"
 #include "config_service/api/audit_format.h"
 #include "config_service/api/audit_log.h"
@@ -23,6 +24,7 @@
 #include "config_service/api/gate.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/lists.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/api/state.h"
 #include "config_service/api/truststores.h"
 #include "config_service/domain/violations.h"
@@ -64,15 +66,19 @@ namespace {
 
 // How often what is no longer needed is removed.
 constexpr absl::Duration kCleaningInterval = absl::Minutes(5);
-// Threads that wait for calls at least and at most, and calls at one time.
 // TLS and HTTP/2's first frames; then, connections without a call. Whoever says
 // nothing gives up its place.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 constexpr absl::Duration kIdleTimeout = absl::Minutes(15);
-
+// A peer that is gone without a word is asked, and has to answer.
+constexpr absl::Duration kKeepaliveTime = absl::Minutes(1);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+// Calls of one connection at one time; more wait for a place. What they send
+// is in memory before anybody asks who they are.
+constexpr int kMaxCallsPerConnection = 100;
+// Threads that wait for calls, at least and at most.
 constexpr int kMinPollers = 1;
 constexpr int kMaxPollers = 4;
-constexpr int kMaxThreads = 64;
 // Reflection needs no credentials, and each stream of it has a thread.
 constexpr char kReflection[] = "/grpc.reflection.";
 constexpr size_t kMaxReflectionStreams = 8;
@@ -102,6 +108,14 @@ class CallObserver : public api::Observer {
       return;
     }
     LogInfo("call", fields);
+  }
+
+  void OnEnded(const api::OpenCalls::Label& call) override {
+    LogInfo("call ended: its client did not read or send in time",
+            {{"method", call.method},
+             {"principal", Printable(call.principal, 256)},
+             {"peer", call.peer},
+             {"request", call.request}});
   }
 
  private:
@@ -189,6 +203,7 @@ class DaemonImpl : public Daemon {
                          settings_.xds.loopback;
     xds.hosts = settings_.xds_hosts;
     xds.backends = settings_.backends;
+    xds.node_streams = static_cast<size_t>(settings_.options.node_streams);
     SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
     node_certificates_ =
         std::make_unique<service::NodeCertificates>(context_, proxy_ca_.get());
@@ -202,6 +217,10 @@ class DaemonImpl : public Daemon {
           return gate_.Run(context, method, [&handler](const service::Caller&) {
             return WithReason(handler());
           });
+        },
+        [](const std::function<bool()>& write) {
+          const api::ClientWait wait;
+          return write();
         },
         [this]() -> bool { return stopping_; }));
     SALLYPORT_ASSIGN_OR_RETURN(state_, service::State::Make(context_));
@@ -223,10 +242,18 @@ class DaemonImpl : public Daemon {
     builder.AddChannelArgument(
         GRPC_ARG_MAX_CONNECTION_IDLE_MS,
         static_cast<int>(absl::ToInt64Milliseconds(kIdleTimeout)));
+    builder.AddChannelArgument(
+        GRPC_ARG_KEEPALIVE_TIME_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(kKeepaliveTime)));
+    builder.AddChannelArgument(
+        GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+        static_cast<int>(absl::ToInt64Milliseconds(kKeepaliveTimeout)));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                               kMaxCallsPerConnection);
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, kMinPollers);
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMaxPollers);
     builder.SetResourceQuota(
-        grpc::ResourceQuota("admin").SetMaxThreads(kMaxThreads));
+        grpc::ResourceQuota("admin").SetMaxThreads(api::kMaxThreads));
     for (const auto& service : services_)
       builder.RegisterService(service.get());
     std::vector<
@@ -281,6 +308,7 @@ class DaemonImpl : public Daemon {
     }
     http_.reset();
     xds_.Stop(grace);
+    objects_->Cancel();
     source_poller_.reset();
     renewer_.reset();
     expiry_watch_.reset();
@@ -322,8 +350,9 @@ class DaemonImpl : public Daemon {
     api::GateOptions out;
     out.credentials = settings.credentials;
     out.trust_loopback = settings.options.allow_loopback_without_credentials;
-    out.call_burst = api::kCallBurst;
-    out.calls_per_second = api::kCallsPerSecond;
+    out.calls_per_second = settings.options.principal_calls_per_second;
+    out.call_burst = api::kBurstSeconds * out.calls_per_second;
+    out.open_calls = settings.open_calls;
     return out;
   }
 
@@ -429,6 +458,7 @@ absl::StatusOr<std::unique_ptr<store::Sealer>> OpenSealer(
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Settings settings) {
+  api::InstallCallHooks();
   absl::StatusOr<std::unique_ptr<store::SqliteStore>> store =
       store::SqliteStore::Open(settings.options.data_dir);
   if (!store.ok()) return store.status();

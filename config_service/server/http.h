@@ -1,8 +1,10 @@
-// The HTTP port: /healthz, /readyz, /metrics.
+// The HTTP port: /healthz, /readyz, /metrics. A connection has one request and
+// ten seconds.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVER_HTTP_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVER_HTTP_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +24,9 @@ struct HttpHandlers {
 
 class HttpServer {
  public:
+  // Open at one time, each with a thread; one more ends the oldest.
+  static constexpr size_t kMaxConnections = 32;
+
   // Listens and serves. Port 0: any free one.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
       const std::string& host, int port, HttpHandlers handlers);

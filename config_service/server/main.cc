@@ -39,6 +39,10 @@ int Run(int argc, char** argv) {
                        std::string& value, const std::string& help) {
     app.add_option("--" + name, value, help)->envname("SALLYPORTD_" + env);
   };
+  const auto add_number = [&](const std::string& name, const std::string& env,
+                              int& value, const std::string& help) {
+    app.add_option("--" + name, value, help)->envname("SALLYPORTD_" + env);
+  };
   add("data-dir", "DATA_DIR", options.data_dir, "the folder of the state");
   add("admin-address", "ADMIN_ADDRESS", options.admin_address,
       "HOST:PORT of the gRPC API. Default: 127.0.0.1:9440");
@@ -81,10 +85,10 @@ int Run(int argc, char** argv) {
       "the CA's private key, PEM");
   add("issuer-validity", "ISSUER_VALIDITY", options.issuer_validity,
       "how long its certificates are valid. Default: 2160h");
-  app.add_option("--issuer-renew-percent", options.issuer_renew_percent,
-                 "what is left of that, in percent, when they are renewed. "
-                 "Default: 33")
-      ->envname("SALLYPORTD_ISSUER_RENEW_PERCENT");
+  add_number("issuer-renew-percent", "ISSUER_RENEW_PERCENT",
+             options.issuer_renew_percent,
+             "what is left of that, in percent, when they are renewed. "
+             "Default: 33");
   add("backend-addresses", "BACKEND_ADDRESSES", options.backend_addresses,
       "addresses that integrations may name besides ordinary ones, with "
       "commas: loopback (the nodes' own), link-local (and clouds' metadata). "
@@ -99,6 +103,23 @@ int Run(int argc, char** argv) {
       "AWS_ENDPOINT_URL_S3");
   app.add_flag("--s3-path-style", options.s3_path_style,
                "the bucket is in the path and not in the host");
+  add_number("principal-calls", "PRINCIPAL_CALLS", options.principal_calls,
+             "calls that one principal may have under way. Default: 32");
+  add_number("principal-streams", "PRINCIPAL_STREAMS",
+             options.principal_streams,
+             "streams and calls that wait, of one principal. Default: 16");
+  add_number("principal-uploads", "PRINCIPAL_UPLOADS",
+             options.principal_uploads,
+             "uploads of one principal at one time. Default: 2");
+  add_number("principal-calls-per-second", "PRINCIPAL_CALLS_PER_SECOND",
+             options.principal_calls_per_second,
+             "how often one principal may call, each second; twice as many at "
+             "once. Default: 200");
+  add("client-timeout", "CLIENT_TIMEOUT", options.client_timeout,
+      "how long a client may take to read a message, or to send the next one "
+      "of an upload. Default: 60s");
+  add_number("node-streams", "NODE_STREAMS", options.node_streams,
+             "streams that one node may have open. Default: 8");
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");

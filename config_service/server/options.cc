@@ -129,6 +129,35 @@ void LoadXds(const Options& options, Problems& problems, Settings& out) {
   }
 }
 
+void LoadCallLimits(const Options& options, Problems& problems, Settings& out) {
+  struct Number {
+    absl::string_view option;
+    int value;
+    int most;
+  };
+  for (const Number& number :
+       {Number{"principal-calls", options.principal_calls, api::kMaxCalls},
+        {"principal-streams", options.principal_streams, api::kMaxStreams},
+        {"principal-uploads", options.principal_uploads, api::kMaxUploads},
+        {"principal-calls-per-second", options.principal_calls_per_second,
+         api::kMaxCallsPerSecond},
+        {"node-streams", options.node_streams, kMaxNodeStreams}}) {
+    if (number.value < 1 || number.value > number.most) {
+      problems.Add(number.option,
+                   absl::StrCat("is not between 1 and ", number.most));
+    }
+  }
+  out.open_calls.of_principal = {options.principal_calls,
+                                 options.principal_streams,
+                                 options.principal_uploads};
+  if (!absl::ParseDuration(options.client_timeout,
+                           &out.open_calls.client_timeout) ||
+      out.open_calls.client_timeout < api::kMinClientTimeout ||
+      out.open_calls.client_timeout > api::kMaxClientTimeout) {
+    problems.Add("client-timeout", "is not between 1s and 1h");
+  }
+}
+
 // What FromPem() found wrong, at the options that it comes from.
 void AddIssuerProblems(const absl::Status& status, Problems& problems) {
   const auto error = domain::ErrorOf(status);
@@ -260,6 +289,7 @@ absl::StatusOr<Settings> Load(const Options& options) {
     problems.Add("backend-addresses", backends.status().message());
   }
   LoadIssuer(options, problems, out);
+  LoadCallLimits(options, problems, out);
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(
         options.sealing_keys, store::Sealer::IfMissing::kFail);

@@ -11,12 +11,18 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/credentials.h"
+#include "config_service/api/limits.h"
+#include "config_service/api/open_calls.h"
 #include "config_service/domain/backend_policy.h"
 #include "config_service/domain/limits.h"
 #include "config_service/objects/objects.h"
 #include "config_service/service/internal_issuer.h"
 
 namespace sallyport::server {
+
+// Streams that one node may have open.
+constexpr int kDefaultNodeStreams = 8;
+constexpr int kMaxNodeStreams = 1000;
 
 struct Options {
   std::string data_dir;
@@ -61,6 +67,16 @@ struct Options {
   std::string s3_region;
   std::string s3_endpoint;
   bool s3_path_style = false;
+  // Of one principal, at one time: calls, streams (and calls that wait), and
+  // uploads; and how often it may call (api/limits.h).
+  int principal_calls = api::kPrincipalCalls;
+  int principal_streams = api::kPrincipalStreams;
+  int principal_uploads = api::kPrincipalUploads;
+  int principal_calls_per_second = api::kCallsPerSecond;
+  // What a client has for taking a message, or sending the next ("60s").
+  std::string client_timeout = "60s";
+  // Streams of one node.
+  int node_streams = kDefaultNodeStreams;
   bool allow_loopback_without_credentials = false;
   bool check_config = false;
 };
@@ -84,6 +100,7 @@ struct Settings {
   Address http;
   std::vector<std::string> xds_hosts;
   api::Credentials credentials;
+  api::OpenCallLimits open_calls;
   // PEM; empty: no TLS.
   std::string tls_certificate;
   std::string tls_key;

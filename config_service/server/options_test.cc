@@ -1,6 +1,7 @@
 #include "config_service/server/options.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -45,6 +46,32 @@ TEST_F(OptionsTest, NeedSomebodyWhoMayDoSomething) {
   // A file in which there is nobody is no credentials.
   options_.admin_credentials = File("nobody", "# nobody\n");
   EXPECT_TRUE(absl::StrContains(Problem(), "--admin-credentials"));
+}
+
+TEST_F(OptionsTest, LimitWhatOnePrincipalHasUnderWay) {
+  options_.data_dir = "/tmp/x";
+  options_.allow_loopback_without_credentials = true;
+  options_.principal_calls = api::kMaxCalls;
+  options_.principal_streams = 1;
+  options_.client_timeout = "1s";
+  EXPECT_EQ(Problem(), "");
+  EXPECT_EQ(Load(options_)->open_calls.of_principal,
+            (std::array<int, api::kNumCallKinds>{api::kMaxCalls, 1,
+                                                 api::kPrincipalUploads}));
+  options_.principal_calls = api::kMaxCalls + 1;
+  options_.principal_streams = 0;
+  options_.principal_uploads = -1;
+  options_.principal_calls_per_second = 0;
+  options_.node_streams = 0;
+  options_.client_timeout = "999ms";
+  const std::string problem = Problem();
+  for (const char* option :
+       {"--principal-calls: is not between 1 and 256", "--principal-streams",
+        "--principal-uploads", "--principal-calls-per-second",
+        "--node-streams: is not between 1 and 1000",
+        "--client-timeout: is not between 1s and 1h"}) {
+    EXPECT_TRUE(absl::StrContains(problem, option)) << option;
+  }
 }
 
 TEST_F(OptionsTest, KnowTwoWaysToVerifyOwnership) {

@@ -50,6 +50,7 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
   xds::Server::Config server;
   server.address = config.address;
   server.log = log;
+  server.options.max_streams_of_node = config.node_streams;
   if (config.trust_loopback) {
     authenticator_ = std::make_unique<xds::LoopbackAuthenticator>();
   } else {
@@ -125,6 +126,11 @@ std::string XdsPort::MetricsText() const {
   AddMetric("sallyport_xds_refused_responses_total", "counter",
             "Responses that nodes refused (NACK).",
             static_cast<double>(ledger_.num_refused_responses()), out);
+  AddMetric(
+      "sallyport_xds_refused_streams_total", "counter",
+      "Streams that were refused since there were too many, of the node or "
+      "of all.",
+      static_cast<double>(ledger_.num_refused_streams()), out);
   gauge("sallyport_xds_fleets", "Fleets.", stats.num_fleets);
   gauge("sallyport_xds_domains", "Domains that are shown.", stats.num_domains);
   gauge("sallyport_xds_problems", "Resources that cannot be shown as they are.",

@@ -24,6 +24,7 @@
 #include "config_service/xds/cache/cache.h"
 #include "config_service/xds/server/authenticator.h"
 #include "config_service/xds/server/ledger.h"
+#include "config_service/xds/server/options.h"
 #include "config_service/xds/server/server.h"
 
 namespace sallyport::server {
@@ -39,6 +40,8 @@ class XdsPort {
     std::vector<std::string> hosts;
     // Which addresses backends may have.
     domain::BackendPolicy backends;
+    // Streams of one node.
+    size_t node_streams = xds::ServerOptions().max_streams_of_node;
   };
 
   // All outlive it.

@@ -30,6 +30,19 @@ constexpr char kCaName[] = "Sallyport proxy CA";
 constexpr size_t kAuditRandomBytes = 8;
 constexpr char kPemLabel[] = "CERTIFICATE";
 
+// As every change's: FIELD_MALFORMED at "request_id".
+void CheckRequestId(const Context& context, const Caller& caller,
+                    const Write& write, Violations& violations) {
+  Write only_checked = write;
+  only_checked.validate_only = true;
+  const auto error = domain::ErrorOf(
+      Transaction(context, caller, only_checked).Repeated().status());
+  if (!error.has_value()) return;
+  for (const domain::FieldViolation& found : error->violations) {
+    violations.Add(found.field, found.reason, found.description);
+  }
+}
+
 bool IsIp(absl::string_view host) {
   return absl::StrContains(host, ":") ||
          std::all_of(host.begin(), host.end(), [](char c) {
@@ -107,6 +120,7 @@ absl::StatusOr<ProxyCa::XdsIdentity> ProxyCa::IssueXds(
 absl::StatusOr<NodeCertificates::Answer> NodeCertificates::Issue(
     const Caller& caller, const Write& write, const Request& request) const {
   Violations violations;
+  CheckRequestId(context_, caller, write, violations);
   CheckNewId<domain::NodeName>("node_id", request.node_id, violations);
   const absl::Duration validity = request.validity == absl::ZeroDuration()
                                       ? kDefaultNodeCertificateValidity

@@ -114,6 +114,18 @@ TEST_F(ProxyCaTest, SaysAllThatIsWrongWithARequest) {
             domain::Reason::kResourceNotFound);
 }
 
+TEST_F(ProxyCaTest, TakesAUuidAsARequestsId) {
+  const NodeCertificates certificates(context_, ca_.get());
+  write_.request_id = "a b\nc";
+  const auto answer = certificates.Issue(caller_, write_, RequestFor("edge-1"));
+  ASSERT_FALSE(answer.ok());
+  const auto error = domain::ErrorOf(answer.status());
+  ASSERT_EQ(error->violations.size(), 1u);
+  EXPECT_EQ(error->violations[0].field, "request_id");
+  write_.request_id = "123e4567-e89b-12d3-a456-426614174000";
+  EXPECT_TRUE(certificates.Issue(caller_, write_, RequestFor("edge-1")).ok());
+}
+
 TEST_F(ProxyCaTest, NeverOutlivesItself) {
   clock_.Advance(kProxyCaValidity - absl::Hours(24));
   const auto answer = NodeCertificates(context_, ca_.get())

@@ -94,10 +94,17 @@ class SourcesTest : public testing::Test {
   const domain::Condition* Reachable(const TruststoreView& view) {
     return domain::FindCondition(view.truststore.conditions, "SourceReachable");
   }
+  // Looks at all that are due; when the next is.
+  static absl::Time PollSources(Truststores& truststores) {
+    for (const Truststores::DueSource& due : truststores.FindDueSources().due) {
+      truststores.LookAtSource(due.name);
+    }
+    return truststores.FindDueSources().next;
+  }
   // A minute later.
   void Poll() {
     clock_.Advance(absl::Seconds(60));
-    truststores_.PollSources();
+    PollSources(truststores_);
   }
 
   const TruststoreName kName{"partners"};
@@ -186,20 +193,20 @@ TEST_F(SourcesTest, AreNotReadWithoutAReader) {
   request.truststore.source.uri = kUri;
   EXPECT_EQ(ReasonOf(without.Create(caller_, write_, request).status()),
             Reason::kNotSupported);
-  EXPECT_EQ(without.PollSources(), absl::InfiniteFuture());
+  EXPECT_EQ(PollSources(without), absl::InfiniteFuture());
 }
 
 TEST_F(SourcesTest, AreLookedAtAsOftenAsTheWatchSays) {
   objects_.Put(kUri, Root("A"));
   ASSERT_TRUE(Create(TruststoreSource::Watch::kActivate).ok());
   objects_.reads = 0;
-  EXPECT_EQ(truststores_.PollSources(), clock_.Now() + absl::Seconds(60));
+  EXPECT_EQ(PollSources(truststores_), clock_.Now() + absl::Seconds(60));
   EXPECT_EQ(objects_.reads, 1);
   clock_.Advance(absl::Seconds(59));
-  EXPECT_EQ(truststores_.PollSources(), clock_.Now() + absl::Seconds(1));
+  EXPECT_EQ(PollSources(truststores_), clock_.Now() + absl::Seconds(1));
   EXPECT_EQ(objects_.reads, 1);
   clock_.Advance(absl::Seconds(1));
-  truststores_.PollSources();
+  PollSources(truststores_);
   EXPECT_EQ(objects_.reads, 2);
   // Nothing new: no version.
   EXPECT_EQ(Get().truststore.next_version, 2);
@@ -265,22 +272,52 @@ TEST_F(SourcesTest, KeepWhatIsInForceWhenTheyAreBadOrGone) {
   EXPECT_EQ(Reachable(Get())->status, domain::Condition::Status::kTrue);
 }
 
+TEST_F(SourcesTest, AreLookedAtSoonerWhenTheIntervalBecomesShorter) {
+  objects_.Put(kUri, Root("A"));
+  ASSERT_TRUE(Create(TruststoreSource::Watch::kActivate).ok());
+  PollSources(truststores_);
+  Truststores::UpdateRequest request;
+  request.truststore = Get().truststore;
+  request.truststore.source.poll_interval = absl::Seconds(10);
+  request.mask = {"source.poll_interval"};
+  ASSERT_TRUE(truststores_.Update(caller_, write_, request).ok());
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_TRUE(truststores_.FindDueSources().due.empty());
+    clock_.Advance(absl::Seconds(1));
+  }
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(truststores_.FindDueSources().due.size(), 1u);
+}
+
+TEST_F(SourcesTest, SayWhichCouldNotBeRead) {
+  objects_.Put(kUri, Root("A"));
+  ASSERT_TRUE(Create(TruststoreSource::Watch::kActivate).ok());
+  ASSERT_EQ(truststores_.FindDueSources().due.size(), 1u);
+  EXPECT_FALSE(truststores_.FindDueSources().due[0].failing);
+  EXPECT_EQ(truststores_.FindDueSources().due[0].uri, kUri);
+  objects_.failure = absl::UnavailableError("S3 is away");
+  Poll();
+  clock_.Advance(absl::Seconds(60));
+  ASSERT_EQ(truststores_.FindDueSources().due.size(), 1u);
+  EXPECT_TRUE(truststores_.FindDueSources().due[0].failing);
+}
+
 TEST_F(SourcesTest, AreKnownAgainAfterARestart) {
   objects_.Put(kUri, Root("A"));
   ASSERT_TRUE(Create(TruststoreSource::Watch::kActivate).ok());
   SourceStates fresh;
   Truststores restarted(context_, &objects_, &fresh);
-  restarted.PollSources();
+  PollSources(restarted);
   EXPECT_EQ(Get().truststore.next_version, 2);
 }
 
 TEST_F(SourcesTest, AreForgottenWithTheirTruststore) {
   objects_.Put(kUri, Root("A"));
   ASSERT_TRUE(Create(TruststoreSource::Watch::kActivate).ok());
-  truststores_.PollSources();
+  PollSources(truststores_);
   EXPECT_FALSE(sources_.Get(kName.ToString()).etag.empty());
   ASSERT_TRUE(truststores_.Delete(caller_, write_, kName, domain::Etag()).ok());
-  EXPECT_EQ(truststores_.PollSources(), absl::InfiniteFuture());
+  EXPECT_EQ(PollSources(truststores_), absl::InfiniteFuture());
   EXPECT_TRUE(sources_.Get(kName.ToString()).etag.empty());
 }
 

@@ -28,7 +28,7 @@ using domain::Violations;
 namespace {
 
 constexpr absl::Duration kExpiringSoon = absl::Hours(24 * 30);
-// Records that one reading of the store gives to PollSources(), and when it
+// Records that one reading of the store gives to FindDueSources(), and when it
 // tries again after a reading that failed.
 constexpr size_t kPollPageSize = 500;
 constexpr absl::Duration kPollRetry = absl::Seconds(5);
@@ -601,6 +601,26 @@ absl::StatusOr<TruststoreVersionView> Truststores::CreateVersionFrom(
   return View(*std::move(created), truststore);
 }
 
+namespace {
+
+bool IsWatched(const domain::TruststoreSource& source) {
+  return !source.uri.empty() &&
+         source.watch != domain::TruststoreSource::Watch::kOff;
+}
+
+// What is known of the source; of another one, nothing.
+SourceStates::State StateOf(const SourceStates& sources,
+                            const std::string& truststore,
+                            const domain::TruststoreSource& source) {
+  SourceStates::State state = sources.Get(truststore);
+  if (state.uri == source.uri) return state;
+  state = SourceStates::State();
+  state.uri = source.uri;
+  return state;
+}
+
+}  // namespace
+
 domain::Condition Truststores::PollSource(const Truststore& truststore,
                                           std::string& etag) {
   domain::Condition condition;
@@ -665,50 +685,63 @@ domain::Condition Truststores::PollSource(const Truststore& truststore,
   return condition;
 }
 
-absl::Time Truststores::PollSources() {
-  absl::Time next = absl::InfiniteFuture();
-  if (objects_ == nullptr || sources_ == nullptr) return next;
+Truststores::WatchedSources Truststores::FindDueSources() {
+  WatchedSources out;
+  if (objects_ == nullptr || sources_ == nullptr) return out;
   absl::flat_hash_set<std::string> watched;
   store::ListRequest list;
   list.prefix = store::CollectionPrefix<TruststoreName>();
   list.limit = kPollPageSize;
+  const absl::Time now = context_.clock->Now();
   while (true) {
     const absl::StatusOr<store::ListPage> page = context_.store->List(list);
-    if (!page.ok()) return context_.clock->Now() + kPollRetry;
+    if (!page.ok()) {
+      out.next = std::min(out.next, now + kPollRetry);
+      return out;
+    }
     for (const store::Record& record : page->records) {
       const absl::StatusOr<Truststore> truststore = store::Decode(
           TruststoreName(std::string(store::IdOfKey(record.key))), record);
-      if (!truststore.ok() || truststore->source.uri.empty() ||
-          truststore->source.watch == domain::TruststoreSource::Watch::kOff) {
-        continue;
-      }
+      if (!truststore.ok() || !IsWatched(truststore->source)) continue;
       const std::string name = truststore->name.ToString();
       watched.insert(name);
-      SourceStates::State state = sources_->Get(name);
-      if (state.uri != truststore->source.uri) {
-        state = SourceStates::State();
-        state.uri = truststore->source.uri;
+      SourceStates::State state = StateOf(*sources_, name, truststore->source);
+      const bool failing =
+          state.condition.has_value() &&
+          state.condition->status == domain::Condition::Status::kFalse;
+      const absl::Time soon = now + truststore->source.poll_interval;
+      const absl::Time next = std::min(state.next_look, soon);
+      if (soon < state.next_look) {
+        // The interval has become shorter.
+        state.next_look = soon;
+        sources_->Set(name, std::move(state));
       }
-      const absl::Time now = context_.clock->Now();
-      const absl::Duration interval = truststore->source.poll_interval;
-      // The interval may have become shorter.
-      state.next_look = std::min(state.next_look, now + interval);
-      if (now >= state.next_look) {
-        domain::Condition condition = PollSource(*truststore, state.etag);
-        std::vector<domain::Condition> one;
-        if (state.condition.has_value()) one.push_back(*state.condition);
-        domain::SetCondition(std::move(condition), now, one);
-        state.condition = std::move(one.front());
-        state.next_look = context_.clock->Now() + interval;
+      if (now < next) {
+        out.next = std::min(out.next, next);
+        continue;
       }
-      next = std::min(next, state.next_look);
-      sources_->Set(name, std::move(state));
+      out.due.push_back({truststore->name, truststore->source.uri, failing});
     }
     if (!page->more) break;
     list.Continue(*page);
   }
   sources_->Keep(watched);
-  return next;
+  return out;
+}
+
+void Truststores::LookAtSource(const TruststoreName& name) {
+  const auto truststore = ReadResource(*context_.store, name);
+  if (!truststore.ok() || !IsWatched(truststore->source)) return;
+  SourceStates::State state =
+      StateOf(*sources_, name.ToString(), truststore->source);
+  domain::Condition condition = PollSource(*truststore, state.etag);
+  std::vector<domain::Condition> one;
+  if (state.condition.has_value()) one.push_back(*state.condition);
+  const absl::Time now = context_.clock->Now();
+  domain::SetCondition(std::move(condition), now, one);
+  state.condition = std::move(one.front());
+  state.next_look = now + truststore->source.poll_interval;
+  sources_->Set(name.ToString(), std::move(state));
 }
 
 absl::StatusOr<TruststoreVersionView> Truststores::GetVersion(

@@ -147,9 +147,21 @@ class Truststores {
   absl::StatusOr<Page<TruststoreCertificate>> ListCertificates(
       const domain::TruststoreVersionName& parent, const PageRequest& request);
 
-  // Looks at every watched source that is due, makes versions of what is new
-  // there, as the watch says, and returns when the next one is due. One thread.
-  absl::Time PollSources();
+  // Watched sources that are due, and when the next of the others will be.
+  struct DueSource {
+    domain::TruststoreName name;
+    std::string uri;
+    bool failing = false;  // it could not be read the last time
+  };
+  struct WatchedSources {
+    std::vector<DueSource> due;
+    absl::Time next = absl::InfiniteFuture();
+  };
+  WatchedSources FindDueSources();
+  // Looks at the truststore's source, and makes a version of what is new there,
+  // as the watch says. May take as long as a reading may; sources do not wait
+  // for each other. Each source in one thread at a time.
+  void LookAtSource(const domain::TruststoreName& name);
 
   absl::StatusOr<TruststoreView> ActivateVersion(
       const Caller& caller, const Write& write, const ActivateRequest& request);

@@ -1,13 +1,15 @@
 """The limits of a real sallyportd's API at their edges: calls of one principal,
-calls that wait, streams without credentials, sizes."""
+calls under way, clients that take nothing, streams without credentials, sizes."""
 
 import hashlib
 import pathlib
+import socket
+import struct
 import tempfile
 import time
 import unittest
 
-from harness import wait
+from harness import certificates, wait
 from harness import xds  # First: it finds grpc.
 from sallyportd import Daemon
 
@@ -15,13 +17,18 @@ grpc = xds.grpc
 
 # config_service/api/limits.h and config_service/server/daemon.cc.
 BURST, PER_SECOND = 400, 200
-MAX_WAITING = 32
+CALLS, STREAMS, UPLOADS = 32, 16, 2
 MAX_REFLECTION = 8
-MAX_THREADS = 64
+REFLECTIONS = 128
+CLIENT_TIMEOUT = 3
 MAX_REQUEST_BYTES = 4 << 20
 
 PREFIX = "/sallyport.config.v1."
 LIST = PREFIX + "Truststores/ListTruststores"
+WATCH = PREFIX + "Fleets/WatchEvents"
+READ = PREFIX + "Truststores/ReadTruststoreVersion"
+UPLOAD = PREFIX + "Truststores/UploadTruststoreVersion"
+HEALTH = "/grpc.health.v1.Health/Check"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 # ServerReflectionRequest {list_services: "*"}
 LIST_SERVICES = b"\x3a\x01*"
@@ -31,6 +38,46 @@ def as_they_are(data):
     return data
 
 
+def name_in_field_1(name):
+    """A message whose field 1 is a string: {name: ...}."""
+    return b"\x0a" + bytes([len(name)]) + name.encode()
+
+
+class TakesNothing:
+    """A connection whose client grants no window: no answer's message can be sent to
+    it. It is HTTP/2 by hand, since no library does so."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        settings = struct.pack(">HI", 4, 0)  # SETTINGS_INITIAL_WINDOW_SIZE
+        self.socket.sendall(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(4, 0, 0, settings))
+        self.stream = 1
+
+    @staticmethod
+    def frame(kind, flags, stream, payload):
+        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(
+            ">I", stream) + payload
+
+    def call(self, method, token, request=b""):
+        fields = b"\x83\x86"  # :method POST, :scheme http
+        for name, value in (
+            (":path", method), (":authority", "x"), ("te", "trailers"),
+            ("content-type", "application/grpc"), ("authorization", "Bearer " + token),
+        ):
+            fields += b"\x00"
+            for text in (name, value):
+                fields += bytes([len(text)]) + text.encode()
+        self.socket.sendall(
+            self.frame(1, 4, self.stream, fields) + self.frame(
+                0, 1, self.stream, b"\0" + struct.pack(">I", len(request)) + request))
+        self.stream += 2
+
+    def close(self):
+        self.socket.close()
+
+
 class LimitsTest(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
@@ -38,10 +85,13 @@ class LimitsTest(unittest.TestCase):
         folder = pathlib.Path(temporary.name)
         credentials = folder / "credentials"
         credentials.write_text("".join(
-            "token %s viewer %s\n" % (name, hashlib.sha256(name.encode()).hexdigest())
-            for name in ("one", "two")
+            "token %s %s %s\n" % (name, role, hashlib.sha256(name.encode()).hexdigest())
+            for name, role in (("one", "operator"), ("two", "operator"))
         ), encoding="ascii")
-        self.daemon = Daemon(folder / "data", "--admin-credentials", credentials)
+        self.folder = folder
+        self.daemon = Daemon(
+            folder / "data", "--admin-credentials", credentials,
+            "--client-timeout", "%ds" % CLIENT_TIMEOUT)
         self.daemon.__enter__()
         self.addCleanup(self.daemon.__exit__)
 
@@ -85,14 +135,19 @@ class LimitsTest(unittest.TestCase):
         self.assertEqual(self.call("three"), "UNAUTHENTICATED")
         wait.until(lambda: self.call("one") == "OK", "there are calls again", 10)
 
-    def test_so_many_calls_wait_and_no_more(self):
+    def assert_others_are_served(self):
+        for _ in range(5):
+            self.assertEqual(self.call("two"), "OK")
+            self.assertEqual(self.call(None, method=HEALTH), "OK")
+
+    def test_each_principal_has_its_own_streams(self):
         channel = self.channel()
-        watch = channel.unary_stream(PREFIX + "Fleets/WatchEvents", as_they_are, as_they_are)
-        streams = [watch(b"", metadata=self.by("one")) for _ in range(MAX_WAITING)]
+        watch = channel.unary_stream(WATCH, as_they_are, as_they_are)
+        streams = [watch(b"", metadata=self.by("one")) for _ in range(STREAMS)]
         self.addCleanup(lambda: [stream.cancel() for stream in streams])
 
-        def refused():
-            more = watch(b"", metadata=self.by("two"), timeout=0.5)
+        def refused(token="one"):
+            more = watch(b"", metadata=self.by(token), timeout=0.5)
             try:
                 list(more)
             except grpc.RpcError as error:
@@ -107,19 +162,81 @@ class LimitsTest(unittest.TestCase):
             details = refused()
             return details if not any(stream.done() for stream in streams) else None
 
-        self.assertIn(
-            "%d calls wait already" % MAX_WAITING, wait.until(full, "one is refused", 10))
-        # What does not wait is still answered.
+        details = wait.until(full, "one is refused", 10)
+        self.assertIn("%d streams and waits" % STREAMS, details)
+        self.assertIn("--principal-streams", details)
+        # Others' streams, and what is no stream, are not concerned.
+        self.assertFalse(refused("two"))
         self.assertEqual(self.call("one"), "OK")
+        self.assert_others_are_served()
+        # A watch that has nothing to say is not ended.
+        time.sleep(CLIENT_TIMEOUT + 1)
         self.assertFalse(any(stream.done() for stream in streams))
         streams.pop().cancel()
         wait.until(lambda: not refused(), "there is room again", 10)
+
+    def test_streams_that_nobody_reads_are_ended(self):
+        root = certificates.Workshop(self.folder / "keys").authority("root", "/CN=Root")
+        pem = self.folder / "large.pem"
+        # Text beside the certificates is part of a version.
+        pem.write_text(
+            root.pem() + "#" * (900 << 10) + "\n", encoding="ascii")
+        self.daemon.ctl("create", "truststores/large", "--from-file", "pem=%s" % pem, token="one")
+        request = name_in_field_1("truststores/large/versions/1")
+        connection = TakesNothing(self.daemon.admin)
+        self.addCleanup(connection.close)
+        for _ in range(70):
+            connection.call(READ, "one", request)
+        read = self.channel().unary_stream(READ, as_they_are, as_they_are)
+        wait.until(lambda: not self.reads(read, request), "its places are taken", 10)
+        self.assert_others_are_served()
+        # Who reads has it.
+        wait.until(
+            lambda: self.reads(read, request), "the places are free again", CLIENT_TIMEOUT + 10)
+        wait.until(
+            lambda: any("call ended" in line and "ReadTruststoreVersion" in line
+                        for line in self.daemon.lines), "the log says so", 5)
+
+    def reads(self, read, request):
+        try:
+            return sum(map(len, read(request, metadata=self.by("one"), timeout=20))) > 900 << 10
+        except grpc.RpcError as error:
+            self.assertEqual(error.code().name, "RESOURCE_EXHAUSTED")
+            return False
+
+    def test_calls_whose_answers_nobody_takes_are_ended(self):
+        connections = [TakesNothing(self.daemon.admin) for _ in range(4)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            for _ in range(40):
+                connection.call(LIST, "one")
+                connection.call(LIST, "nobody")
+        wait.until(lambda: self.call("one") == "RESOURCE_EXHAUSTED", "its places are taken", 10)
+        self.assert_others_are_served()
+        wait.until(
+            lambda: self.call("one") == "OK", "the places are free again", CLIENT_TIMEOUT + 10)
+        self.assert_others_are_served()
+
+    def test_uploads_that_stand_still_are_ended(self):
+        held = xds.queue.Queue()
+        streams = []
+        for _ in range(UPLOADS + 1):
+            upload = self.channel().stream_unary(UPLOAD, as_they_are, as_they_are)
+            streams.append(upload.future(iter(held.get, None), metadata=self.by("one")))
+        self.addCleanup(lambda: [held.put(None) for _ in streams])
+        wait.until(lambda: any(s.done() for s in streams), "one too many is refused", 10)
+        refused = next(s for s in streams if s.done())
+        self.assertEqual(refused.code().name, "RESOURCE_EXHAUSTED")
+        self.assertIn("--principal-uploads", refused.details())
+        self.assertEqual(sum(s.done() for s in streams), 1)
+        self.assert_others_are_served()
+        wait.until(lambda: all(s.done() for s in streams), "they are ended", CLIENT_TIMEOUT + 10)
 
     def test_reflection_without_credentials_takes_the_api_from_nobody(self):
         channels = [self.channel() for _ in range(4)]
         held = xds.queue.Queue()
         streams = []
-        for i in range(2 * MAX_THREADS):
+        for i in range(REFLECTIONS):
             reflect = channels[i % 4].stream_stream(REFLECTION, as_they_are, as_they_are)
             streams.append(reflect(iter(held.get, None)))
         self.addCleanup(lambda: [held.put(None) for _ in streams])

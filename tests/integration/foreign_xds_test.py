@@ -564,9 +564,9 @@ class NodesOfFleetsTest(ServiceTest):
         request = xds.message("envoy.service.status.v3.ClientStatusRequest")
         asker = xds.ClientStatus(channel, "token-v")
         self.assertEqual(len(list(asker.stream(iter([request, request])))), 2)
-        # More streams than there may be.
+        # More streams than one caller may have (--principal-streams).
         held = xds.queue.Queue()
-        streams = [asker.stream(iter(held.get, None)) for _ in range(5)]
+        streams = [asker.stream(iter(held.get, None)) for _ in range(17)]
         self.addCleanup(lambda: [held.put(None) for _ in streams])
         codes = []
 

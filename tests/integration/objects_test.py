@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 import threading
+import time
 import http.server
 import unittest
 
@@ -161,6 +163,47 @@ class Answers(unittest.TestCase):
         self.assertIn("PERMISSION_DENIED", text)
         self.assertNotIn("\x1b", text)
         self.assertLess(len(text), 1000)
+
+    def read_in_two_seconds(self, serve):
+        """Reads from a server that does `serve` with each connection."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                self.addCleanup(connection.close)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        began = time.monotonic()
+        done = subprocess.run(
+            [READ_OBJECT, "s3://bucket/key", "", "", str(LIMIT)],
+            env={"AWS_REGION": "eu-central-1", "READ_TIMEOUT": "2s",
+                 "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:%d" % listener.getsockname()[1]},
+            text=True, capture_output=True, check=False, timeout=60,
+        )
+        self.assertIn("UNAVAILABLE: S3 at 127.0.0.1:", done.stdout)
+        # All attempts together.
+        self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_server_that_never_answers(self):
+        self.read_in_two_seconds(lambda _: None)
+
+    def test_a_server_that_answers_in_drips(self):
+        def drip(connection):
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+
+        self.read_in_two_seconds(drip)
 
     def test_nobody_listens(self):
         done = subprocess.run(

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import pathlib
+import socket
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 
 from harness import certificates
@@ -269,6 +271,50 @@ class TruststoreTest(unittest.TestCase):
             for token in ("token-v", "token-o", "wrong"):
                 self.assertNotIn(f'"{token}', log)
                 self.assertNotIn("Bearer " + token, log)
+
+    def test_slow_requests_on_the_http_port_hold_up_nobody(self):
+        with self.demo() as daemon:
+            host, port = daemon.http.removeprefix("http://").split(":")
+            slow = []
+            self.addCleanup(lambda: [connection.close() for connection in slow])
+            began = time.monotonic()
+            for _ in range(100):
+                slow.append(socket.create_connection((host, int(port)), timeout=20))
+                slow[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            for _ in range(5):
+                self.assertEqual(daemon.get("/healthz")[0], 200)
+            # Each of them may take ten seconds, and 32 go at a time.
+            self.assertLess(time.monotonic() - began, 20)
+            # The newest may go on for a while, but not for ever, however it drips.
+            last = slow[-1]
+            last.settimeout(0.2)
+            ended = False
+            while not ended and time.monotonic() - began < 40:
+                try:
+                    last.sendall(b"x")
+                    ended = last.recv(1) == b""
+                except TimeoutError:
+                    pass
+                except OSError:
+                    ended = True
+            self.assertTrue(ended)
+            self.assertEqual(daemon.get("/healthz")[0], 200)
+
+    def test_a_data_folder_for_everybody_is_refused(self):
+        self.data.mkdir()
+        self.data.chmod(0o777)
+        done = subprocess.run(
+            self.demo().command, capture_output=True, text=True, timeout=30, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("chmod 700 " + str(self.data), done.stderr)
+
+    def test_a_token_expires(self):
+        path = self.folder / "told"
+        path.write_text("token old viewer %s 2020-01-01T00:00:00Z\n" % hashlib.sha256(
+            b"old").hexdigest(), encoding="ascii")
+        with Daemon(self.data, "--admin-credentials", path) as daemon:
+            error = daemon.ctl("list", "truststores", token="old", code=1)
+            self.assertIn("the token has expired (2020-01-01", error)
 
     def credentials(self):
         """A file of credentials: a token for each role, token-v, token-o, token-a."""

@@ -155,6 +155,12 @@ void State::ServerCertificate(const std::string& id,
 }
 
 void State::MockApi(const std::string& id, const std::string& body) {
+  domain::MockIntegration mock;
+  mock.body = body;
+  Api(id, mock);
+}
+
+void State::Api(const std::string& id, const domain::Integration& integration) {
   domain::Api api;
   api.name = domain::ApiName(id);
   domain::Deployment deployment;
@@ -164,9 +170,7 @@ void State::MockApi(const std::string& id, const std::string& body) {
   route.name = domain::RouteName(api.name, "all");
   route.method = "ANY";
   route.path = "/{proxy+}";
-  domain::MockIntegration mock;
-  mock.body = body;
-  route.integration = mock;
+  route.integration = integration;
   deployment.routes.push_back(route);
   domain::Stage stage;
   stage.name = domain::StageName(api.name, "prod");

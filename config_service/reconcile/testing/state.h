@@ -47,6 +47,8 @@ class State {
                          const std::string& key_pem);
   // An API of one route, stage "prod", answered by a mock with `body`.
   void MockApi(const std::string& id, const std::string& body);
+  // The same, with that route.
+  void Api(const std::string& id, const domain::Integration& integration);
   void Put(const domain::DomainName& domain_name);
   // The whole domain to that API.
   void Map(const std::string& domain, const std::string& api,

@@ -54,6 +54,26 @@ absl::StatusOr<int> OpenFile(const std::string& path) {
   return fd;
 }
 
+// Whoever can write there can put another database, or other keys, in the place
+// of ours.
+absl::Status CheckFolder(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) {
+    return SystemError("cannot read the data folder", path);
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return absl::UnavailableError(
+        absl::StrCat("the data folder ", Printable(path), " is no folder"));
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "others than its owner can write to the data folder %s (mode %04o); "
+        "look what they wrote, then: chmod 700 %s",
+        Printable(path), info.st_mode & 07777, Printable(path)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SyncFolder(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError("cannot open the folder", path);
@@ -76,6 +96,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return SystemError("cannot make the data folder", path);
   }
+  SALLYPORT_RETURN_IF_ERROR(CheckFolder(path));
   const std::string lock_path = absl::StrCat(path, "/sallyport.lock");
   SALLYPORT_ASSIGN_OR_RETURN(const int lock, OpenFile(lock_path));
   // Closes the file if this function fails.

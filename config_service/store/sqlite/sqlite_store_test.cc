@@ -168,6 +168,20 @@ TEST(SqliteStore, SaysWhyAFolderCannotBeUsed) {
              absl::StatusCode::kUnavailable, "No such file");
 }
 
+TEST(SqliteStore, RefusesAFolderThatOthersCanWriteTo) {
+  const std::string folder = NewFolder();
+  MustPut(*MustOpen(folder), "a", "1");
+  for (const mode_t mode : {0777, 0720, 0702, 01777}) {
+    ASSERT_EQ(chmod(folder.c_str(), mode), 0);
+    ExpectSays(SqliteStore::Open(folder).status(),
+               absl::StatusCode::kFailedPrecondition,
+               absl::StrCat("chmod 700 ", folder));
+  }
+  // That others can read is theirs to say.
+  ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
+  EXPECT_EQ(ValueOf(*MustOpen(folder), "a"), "1");
+}
+
 TEST(SqliteStore, RefusesTheDatabaseOfAnotherProgram) {
   const std::string folder = NewFolder();
   ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);

@@ -2,7 +2,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,10 +123,11 @@ void Convert(const ResourceStatus& from,
 
 class Service final : public status::ClientStatusDiscoveryService::Service {
  public:
-  Service(const Ledger* ledger, ClientStatusGate gate,
+  Service(const Ledger* ledger, ClientStatusGate gate, ClientStatusWrite write,
           std::function<bool()> stopping)
       : ledger_(ledger),
         gate_(std::move(gate)),
+        write_(std::move(write)),
         stopping_(std::move(stopping)) {}
 
   grpc::Status FetchClientStatus(
@@ -150,20 +150,6 @@ class Service final : public status::ClientStatusDiscoveryService::Service {
       const grpc::ServerContext& context,
       grpc::ServerReaderWriter<status::ClientStatusResponse,
                                status::ClientStatusRequest>& stream) {
-    const int streams = ++streams_;
-    absl::Status status =
-        streams > kMaxClientStatusStreams
-            ? absl::ResourceExhaustedError(absl::StrCat(
-                  "there are ", kMaxClientStatusStreams, " streams already"))
-            : ServeOne(context, stream);
-    --streams_;
-    return status;
-  }
-
-  absl::Status ServeOne(
-      const grpc::ServerContext& context,
-      grpc::ServerReaderWriter<status::ClientStatusResponse,
-                               status::ClientStatusRequest>& stream) {
     status::ClientStatusRequest request;
     absl::Time next = absl::InfinitePast();
     while (stream.Read(&request)) {
@@ -174,7 +160,7 @@ class Service final : public status::ClientStatusDiscoveryService::Service {
       next = absl::Now() + kClientStatusInterval;
       status::ClientStatusResponse response;
       SALLYPORT_RETURN_IF_ERROR(Answer(request, &response));
-      if (!stream.Write(response)) break;
+      if (!write_([&] { return stream.Write(response); })) break;
     }
     return absl::OkStatus();
   }
@@ -210,16 +196,16 @@ class Service final : public status::ClientStatusDiscoveryService::Service {
 
   const Ledger* const ledger_;
   const ClientStatusGate gate_;
+  const ClientStatusWrite write_;
   const std::function<bool()> stopping_;
-  std::atomic<int> streams_{0};
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewClientStatusService(
-    const Ledger* ledger, ClientStatusGate gate,
+    const Ledger* ledger, ClientStatusGate gate, ClientStatusWrite write,
     std::function<bool()> stopping) {
-  return std::make_unique<Service>(ledger, std::move(gate),
+  return std::make_unique<Service>(ledger, std::move(gate), std::move(write),
                                    std::move(stopping));
 }
 

@@ -29,8 +29,6 @@ namespace sallyport::xds {
 // Resources in one answer. There is no paging: who has more asks for fewer
 // nodes.
 constexpr size_t kMaxClientStatusResources = 50000;
-// Streams at one time: each takes a thread.
-constexpr int kMaxClientStatusStreams = 4;
 // A stream's requests are answered no faster than this.
 constexpr absl::Duration kClientStatusInterval = absl::Seconds(1);
 
@@ -42,9 +40,15 @@ using ClientStatusGate = std::function<grpc::Status(
     grpc::ServerContext& context, absl::string_view method,
     const std::function<absl::Status()>& handler)>;
 
-// `ledger` outlives it. `stopping` ends streams that wait.
+// Calls `write`, which waits for the client, and returns what it returns; it is
+// made to return when the client takes too long.
+using ClientStatusWrite =
+    std::function<bool(const std::function<bool()>& write)>;
+
+// `ledger` outlives it. `stopping` ends streams that wait. How many streams
+// there may be is for `gate` to say: each takes a thread.
 std::unique_ptr<grpc::Service> NewClientStatusService(
-    const Ledger* ledger, ClientStatusGate gate,
+    const Ledger* ledger, ClientStatusGate gate, ClientStatusWrite write,
     std::function<bool()> stopping);
 
 }  // namespace sallyport::xds

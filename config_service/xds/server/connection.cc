@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "base/text.h"
@@ -118,11 +119,44 @@ Core::Core(const ServerOptions& options, Cache& cache, Ledger& ledger,
 
 Core::~Core() { pusher_.Stop(); }
 
-bool Core::Add(const std::shared_ptr<Connection>& connection) {
+absl::Status Core::Add(const std::shared_ptr<Connection>& connection) {
+  const std::string names = connection->CertificateNames();
   absl::MutexLock lock(&mu_);
-  if (closed_ || connections_.size() >= options_.max_streams) return false;
+  if (closed_) return absl::UnavailableError("The config service is stopping.");
+  if (connections_.size() >= options_.max_streams) {
+    ledger_.RefusedStream();
+    return absl::ResourceExhaustedError("There are too many nodes.");
+  }
+  if (!names.empty()) {
+    const absl::Status status = TakePlace(connection.get(), names);
+    if (!status.ok()) return status;
+  }
   connections_.emplace(connection.get(), connection);
-  return true;
+  return absl::OkStatus();
+}
+
+absl::Status Core::AddOfNode(Connection* connection, const std::string& node) {
+  absl::MutexLock lock(&mu_);
+  return TakePlace(connection, node);
+}
+
+absl::Status Core::TakePlace(Connection* connection, const std::string& node) {
+  OfNode& of = of_nodes_[node];
+  if (of.streams < options_.max_streams_of_node) {
+    ++of.streams;
+    node_of_[connection] = node;
+    return absl::OkStatus();
+  }
+  ledger_.RefusedStream();
+  // Whoever tries again and again does not fill the log.
+  if (!of.logged) {
+    Log(absl::StrCat("xds: ", Printable(node), " has ", of.streams,
+                     " streams open, as many as a node may have "
+                     "(--node-streams); more are refused"));
+  }
+  of.logged = true;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "The node has ", of.streams, " streams open, as many as one may have."));
 }
 
 void Core::Remove(Connection* connection) {
@@ -131,6 +165,12 @@ void Core::Remove(Connection* connection) {
     if (fleet->second.erase(connection) == 0) continue;
     if (fleet->second.empty()) followers_.erase(fleet);
     break;
+  }
+  const auto node = node_of_.find(connection);
+  if (node != node_of_.end()) {
+    const auto of = of_nodes_.find(node->second);
+    if (--of->second.streams == 0) of_nodes_.erase(of);
+    node_of_.erase(node);
   }
   connections_.erase(connection);
 }
@@ -215,6 +255,10 @@ Connection::Connection(Core& core, grpc::GenericCallbackServerContext* context,
       context_(context),
       tokens_(static_cast<double>(core.options().request_burst)),
       tokens_at_(created_) {}
+
+std::string Connection::CertificateNames() const {
+  return peer_.authenticated ? absl::StrJoin(peer_.uris, " ") : "";
+}
 
 void Connection::Start() {
   absl::MutexLock lock(&mu_);
@@ -334,6 +378,14 @@ absl::Status Connection::Identify(const Request& request) {
   if (!fleet.ok()) {
     EndLocked(ToGrpc(fleet.status()), fleet.status().message());
     return fleet.status();
+  }
+  if (CertificateNames().empty()) {
+    const absl::Status place = core_.AddOfNode(
+        this, absl::StrCat(identity->fleet, "/", identity->name));
+    if (!place.ok()) {
+      EndLocked(ToGrpc(place), place.message());
+      return place;
+    }
   }
   fleet_ = *std::move(fleet);
   info_.name = identity->name;

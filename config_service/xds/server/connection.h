@@ -20,6 +20,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -55,10 +56,13 @@ class Core {
     if (log_) log_(line);
   }
 
-  // Whether there is room for one more connection; each true is answered by
-  // one Remove().
-  bool Add(const std::shared_ptr<Connection>& connection);
+  // RESOURCE_EXHAUSTED when there is no room for one more connection, or none
+  // for one more of its certificate; each OK is answered by one Remove().
+  absl::Status Add(const std::shared_ptr<Connection>& connection);
   void Remove(Connection* connection);
+  // The same for the node that a connection without a certificate says it is
+  // of; once for each.
+  absl::Status AddOfNode(Connection* connection, const std::string& node);
   // The connection follows `fleet` from now on.
   void Follow(Connection* connection, const std::string& fleet);
   std::vector<std::shared_ptr<Connection>> Connections() const;
@@ -81,8 +85,16 @@ class Core {
   void Park(const std::shared_ptr<Connection>& connection);
 
  private:
+  // The connections of one node.
+  struct OfNode {
+    size_t streams = 0;
+    bool logged = false;  // that it wanted more
+  };
+
   void PushFleet(const std::string& fleet);
   void Tick();
+  absl::Status TakePlace(Connection* connection, const std::string& node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const ServerOptions options_;
   Cache& cache_;
@@ -102,6 +114,9 @@ class Core {
       std::string,
       absl::flat_hash_map<Connection*, std::shared_ptr<Connection>>>
       followers_ ABSL_GUARDED_BY(mu_);
+  // By the URIs of the certificate, or what the node says of itself.
+  absl::flat_hash_map<std::string, OfNode> of_nodes_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<Connection*, std::string> node_of_ ABSL_GUARDED_BY(mu_);
   std::deque<std::weak_ptr<Connection>> parked_ ABSL_GUARDED_BY(mu_);
   Pusher pusher_;  // last: its thread uses the others
 };
@@ -117,6 +132,9 @@ class Connection final : public grpc::ServerGenericBidiReactor,
   // `context` is gRPC's, and valid until OnDone.
   Connection(Core& core, grpc::GenericCallbackServerContext* context,
              Stream::Form form);
+
+  // The URIs of the peer's certificate; empty: it has none.
+  std::string CertificateNames() const;
 
   // Begins to read. Once, after Core::Add.
   void Start();

@@ -145,6 +145,14 @@ bool Ledger::Forget(absl::string_view fleet, absl::string_view name) {
   return true;
 }
 
+void Ledger::RefusedStream() {
+  refused_streams_.fetch_add(1, std::memory_order_relaxed);
+}
+
+uint64_t Ledger::num_refused_streams() const {
+  return refused_streams_.load(std::memory_order_relaxed);
+}
+
 uint64_t Ledger::num_refused_responses() const {
   return refused_responses_.load(std::memory_order_relaxed);
 }

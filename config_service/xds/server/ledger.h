@@ -211,6 +211,7 @@ class Ledger {
   bool Forget(absl::string_view fleet, absl::string_view name);
   // Sums for metrics.
   uint64_t num_refused_responses() const;
+  uint64_t num_refused_streams() const;
 
   // Waits until `what` holds, at most until `deadline`. A fleet without
   // connected nodes has everything.
@@ -243,6 +244,8 @@ class Ledger {
   void Recovered(uint64_t number, const NodeInfo& info,
                  const ResourceKey& resource, const std::string& version);
   void RefusedResponse();
+  // One more stream of a node than one may have, or than there may be.
+  void RefusedStream();
   // The node's sequence moved, or it accepted or refused something.
   void Progressed(uint64_t number, const NodeInfo& info);
   // The node has everything that is published.
@@ -285,6 +288,7 @@ class Ledger {
   mutable absl::flat_hash_set<Waiter*> waiters_ ABSL_GUARDED_BY(mu_);
   mutable uint64_t wakes_ ABSL_GUARDED_BY(mu_) = 0;
   std::atomic<uint64_t> refused_responses_{0};
+  std::atomic<uint64_t> refused_streams_{0};
   // waiters_.size(), to be read without the lock.
   mutable std::atomic<size_t> num_waiters_{0};
 };

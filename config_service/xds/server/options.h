@@ -9,6 +9,10 @@
 
 namespace sallyport::xds {
 
+// Bytes of the names without a resource that one stream may be subscribed to;
+// cache/limits.h says how many names.
+constexpr size_t kMaxAbsentNameBytesPerStream = size_t{16} << 20;
+
 struct StreamOptions {
   // Of the types of which one bad resource should be named by its refusal
   // (secrets, extension configurations, filter chains, route configurations):
@@ -38,6 +42,10 @@ struct ServerOptions {
 
   // Connected nodes. One more is answered RESOURCE_EXHAUSTED.
   size_t max_streams = 20000;
+  // Streams of one node: it has one, and another for a moment when it comes
+  // back before the first is known to be gone. One more is answered
+  // RESOURCE_EXHAUSTED.
+  size_t max_streams_of_node = 8;
 
   // One request. A proxy that comes back names all it has: about 60 bytes for
   // each resource.

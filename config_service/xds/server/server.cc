@@ -58,9 +58,11 @@ class Service final : public grpc::CallbackGenericService {
     }
     // Its own reference is the core's, until OnDone.
     const auto connection = std::make_shared<Connection>(core_, context, form);
-    if (!core_.Add(connection)) {
-      return new Refused(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                      "There are too many nodes."));
+    const absl::Status added = core_.Add(connection);
+    if (!added.ok()) {
+      return new Refused(
+          grpc::Status(static_cast<grpc::StatusCode>(added.code()),
+                       std::string(added.message())));
     }
     connection->Start();
     return connection.get();

@@ -453,6 +453,48 @@ TEST_F(ServerTest, LimitsRequestsStreamsAndSilence) {
             grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+TEST_F(ServerTest, LimitsTheStreamsOfOneNode) {
+  Publish({});
+  ServerOptions options;
+  options.max_streams_of_node = 2;
+  Start(options);
+  std::vector<std::unique_ptr<Client>> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(std::make_unique<Client>(Channel(), "greedy"));
+    held.back()->Ask(kSecret, {"s"});
+    held.back()->Take();
+  }
+  for (int i = 0; i < 3; ++i) {
+    Client more(Channel(), "greedy");
+    more.Ask(kSecret, {"s"});
+    EXPECT_FALSE(more.Next().has_value());
+    const grpc::Status status = more.call.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("2 streams open"));
+  }
+  EXPECT_EQ(ledger_.num_refused_streams(), 3);
+  // Said once, however often it tries.
+  const std::string said = log();
+  const size_t first = said.find("--node-streams");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("--node-streams", first + 1), std::string::npos) << said;
+  // Nobody else is concerned, nor a node of that name in another fleet.
+  Publish({}, "other");
+  for (const char* fleet : {"fleet", "other"}) {
+    Client client(Channel(), fleet == std::string("fleet") ? "node" : "greedy",
+                  fleet);
+    client.Ask(kSecret, {"s"});
+    EXPECT_THAT(client.Take(), ElementsAre("-s"));
+  }
+  // There is room again once one is gone.
+  held.pop_back();
+  EXPECT_TRUE(Eventually([&] {
+    Client again(Channel(), "greedy");
+    again.Ask(kSecret, {"s"});
+    return again.Next().has_value();
+  }));
+}
+
 TEST_F(ServerTest, IsNotHeldUpByThoseWhoDoNotAnswer) {
   ServerOptions options;
   options.stream.max_unanswered_bytes = 1 << 20;
@@ -618,6 +660,24 @@ TEST_F(TlsServerTest, GivesANodeWhatIsOfTheFleetInItsCertificate) {
   EXPECT_THAT(client.Take(), ElementsAre("s"));
   EXPECT_EQ(client.proxy.type(kSecret).held.at("s").content, "s=of one");
   EXPECT_EQ(ledger_.Node("one", "n")->info.name, "n");
+}
+
+TEST_F(TlsServerTest, CountsStreamsOfACertificateBeforeTheySayAnything) {
+  const auto greedy = Node("spiffe://example.org/fleets/one/nodes/a", ca_);
+  const auto other = Node("spiffe://example.org/fleets/one/nodes/b", ca_);
+  std::vector<std::unique_ptr<Call>> held;
+  for (size_t i = 0; i < ServerOptions().max_streams_of_node; ++i) {
+    held.push_back(std::make_unique<Call>(ChannelOf(&greedy), kDeltaMethod));
+  }
+  ASSERT_TRUE(Eventually([&] {
+    Call more(ChannelOf(&greedy), kDeltaMethod);
+    more.Read(absl::Seconds(1));
+    return more.ended() &&
+           more.Finish().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  }));
+  Client client(ChannelOf(&other), "b", "one");
+  client.Ask(kSecret, {"s"});
+  EXPECT_THAT(client.Take(), ElementsAre("s"));
 }
 
 TEST_F(TlsServerTest, RefusesANodeThatAsksForAnotherFleet) {

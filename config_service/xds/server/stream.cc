@@ -122,9 +122,7 @@ void Stream::HadBefore(FleetView& view, ResourceType type,
   if (id.has_value()) {
     Watch(view, type, *id);
   } else {
-    id = view.Watch(type, name);
-    t.watched.insert(*id);
-    ++num_watched_;
+    id = WatchName(view, type, name);
   }
   SetKnown(t, *id, kWanted);
   Ask(view, type, *id);
@@ -196,9 +194,7 @@ absl::Status Stream::Subscribe(FleetView& view, ResourceType type,
           kMaxResourceNameBytes, " bytes of UTF-8."));
     }
     SALLYPORT_RETURN_IF_ERROR(CheckWatched());
-    id = view.Watch(type, name);
-    t.watched.insert(id);
-    ++num_watched_;
+    id = WatchName(view, type, name);
   }
   const uint32_t known = t.known.Get(id);
   if ((known & kByName) == 0) ++t.num_by_name;
@@ -266,19 +262,37 @@ void Stream::Watch(FleetView& view, ResourceType type, ResourceId id) {
   if (!state(type).watched.insert(id).second) return;
   view.WatchId(type, id);
   ++num_watched_;
+  watched_bytes_ += view.name(type, id).size();
+}
+
+ResourceId Stream::WatchName(FleetView& view, ResourceType type,
+                             absl::string_view name) {
+  const ResourceId id = view.Watch(type, name);
+  state(type).watched.insert(id);
+  ++num_watched_;
+  watched_bytes_ += name.size();
+  return id;
 }
 
 void Stream::Unwatch(FleetView& view, ResourceType type, ResourceId id) {
   if (state(type).watched.erase(id) == 0) return;
+  watched_bytes_ -= view.name(type, id).size();
   view.Unwatch(type, id);
   --num_watched_;
 }
 
 absl::Status Stream::CheckWatched() const {
-  if (num_watched_ <= kMaxAbsentNamesPerStream) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("More than ", kMaxAbsentNamesPerStream,
-                   " names that do not exist were asked for."));
+  if (num_watched_ > kMaxAbsentNamesPerStream) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("More than ", kMaxAbsentNamesPerStream,
+                     " names that do not exist were asked for."));
+  }
+  if (watched_bytes_ > kMaxAbsentNameBytesPerStream) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Names that do not exist were asked for, of more than ",
+                     kMaxAbsentNameBytesPerStream, " bytes together."));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Stream::OnSotw(FleetView& view, ResourceType type,

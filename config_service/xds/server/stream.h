@@ -243,6 +243,8 @@ class Stream {
   void HadBefore(FleetView& view, ResourceType type, absl::string_view name);
   void Ask(FleetView& view, ResourceType type, ResourceId id);
   void Watch(FleetView& view, ResourceType type, ResourceId id);
+  ResourceId WatchName(FleetView& view, ResourceType type,
+                       absl::string_view name);
   void Unwatch(FleetView& view, ResourceType type, ResourceId id);
   absl::Status CheckWatched() const;
 
@@ -299,6 +301,7 @@ class Stream {
   size_t unanswered_bytes_ = 0;
   size_t num_unanswered_ = 0;
   size_t num_watched_ = 0;
+  size_t watched_bytes_ = 0;  // of their names
   std::deque<Detail> details_;
   // What the observer is told once no lock is held.
   std::vector<Refusal> refused_now_;

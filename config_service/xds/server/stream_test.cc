@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "config_service/xds/cache/cache.h"
 #include "config_service/xds/cache/limits.h"
 #include "config_service/xds/server/fake_proxy.h"
@@ -696,6 +697,30 @@ TEST(DeltaStream, EndsForTooManyNamesThatDoNotExist) {
   s.stream.reset();
   FleetView view(*s.cache.FindFleet("fleet"));
   EXPECT_EQ(view.Find(kSecret, "0"), std::nullopt);
+}
+
+TEST(DeltaStream, EndsForNamesThatDoNotExistAndAreTooLong) {
+  Pair s;
+  Request request;
+  const std::string url(TypeUrl(kSecret));
+  request.type_url = url;
+  std::vector<std::string> names;
+  constexpr size_t kCount =
+      kMaxAbsentNameBytesPerStream / kMaxResourceNameBytes;
+  static_assert(kCount < kMaxAbsentNamesPerStream, "by number they are few");
+  for (size_t i = 0; i < kCount; ++i) {
+    names.push_back(absl::StrFormat("%0*d", kMaxResourceNameBytes, i));
+  }
+  request.subscribe.assign(names.begin(), names.end());
+  ASSERT_TRUE(s.stream->OnRequest(request, s.now).ok());
+  // What is given up makes room.
+  request.subscribe = {"a"};
+  request.unsubscribe = {names[0]};
+  ASSERT_TRUE(s.stream->OnRequest(request, s.now).ok());
+  request.unsubscribe.clear();
+  request.subscribe = {names[0]};
+  EXPECT_EQ(s.stream->OnRequest(request, s.now).status().code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST(DeltaStream, NeedsATypeAndIgnoresOnesThatAreNotServed) {

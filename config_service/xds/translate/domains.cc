@@ -15,6 +15,10 @@
 namespace sallyport::xds {
 namespace {
 
+// The routes of one API's default endpoint, all stages. They share one resource
+// with those of all other APIs.
+constexpr size_t kMaxDefaultEndpointBytes = size_t{4} << 20;
+
 namespace v1 = ::sallyport::filter::v1;
 using ::envoy::config::route::v3::RouteConfiguration;
 using ::envoy::config::route::v3::VirtualHost;
@@ -282,6 +286,15 @@ DomainOutput TranslateDefaultEndpoints(const DefaultEndpointsInput& input) {
       for (const StageInput* stage : stages) {
         AddStageRoutes(*stage, stage->stage->name.id(), std::nullopt, host,
                        clusters, output.problems);
+        if (host.ByteSizeLong() <= kMaxDefaultEndpointBytes) continue;
+        output.problems.push_back(
+            {api.api->name.ToString(),
+             absl::StrCat("the routes of its stages are more than ",
+                          kMaxDefaultEndpointBytes,
+                          " bytes, too much for a default endpoint: serve it "
+                          "by a domain, or make it smaller")});
+        host.clear_routes();
+        break;
       }
     }
     *host.add_routes() = DenyBelow("", Denial::kForbidden);
