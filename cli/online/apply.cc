@@ -299,10 +299,14 @@ bool Planner::Fill(const Document& document, Message* resource,
                    std::vector<std::string>& extra) {
   Problems problems(document.file);
   const DocumentOptions options = {FolderOf(document.file), files_anywhere_};
+  std::map<std::string, int> lines;
   for (const auto& entry : document.node) {
     const std::string key = entry.first.Scalar();
-    if (key == "name") continue;
     bool from_file = false;
+    if (key == "name") {
+      IsDoubled(entry.first, key, key, lines, problems);
+      continue;
+    }
     const FieldDescriptor* field =
         FieldOfKey(*resource->GetDescriptor(), key, &from_file);
     bool in_resource = field != nullptr;
@@ -323,6 +327,7 @@ bool Planner::Fill(const Document& document, Message* resource,
         continue;
       }
     }
+    if (IsDoubled(entry.first, field->name(), key, lines, problems)) continue;
     YAML::Node single;
     single[key] = entry.second;
     Message& target = in_resource ? *resource : request;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -560,6 +561,17 @@ std::string FolderOf(const std::string& file) {
 
 std::string Problems::ToString() const { return absl::StrJoin(lines_, "\n"); }
 
+bool IsDoubled(const YAML::Node& key, const std::string& name,
+               absl::string_view path, std::map<std::string, int>& lines,
+               Problems& problems) {
+  const auto [at, is_new] = lines.emplace(name, key.Mark().line + 1);
+  if (is_new) return false;
+  problems.Add(key, path,
+               absl::StrCat("is there twice, the first time on line ",
+                            at->second, "; leave one out"));
+  return true;
+}
+
 const FieldDescriptor* FieldOfKey(const Descriptor& message,
                                   const std::string& key, bool* from_file) {
   *from_file = false;
@@ -586,7 +598,13 @@ void SetField(const FieldDescriptor& field, const YAML::Node& node,
       problems.Add(node, path, "is to be a mapping");
       return;
     }
+    std::map<std::string, int> lines;
     for (const auto& entry : node) {
+      const std::string& key = entry.first.Scalar();
+      if (IsDoubled(entry.first, key, absl::StrCat(path, "[", key, "]"), lines,
+                    problems)) {
+        continue;
+      }
       ReadEntry(field, entry.first, entry.second, path, options, message,
                 problems);
     }
@@ -615,6 +633,7 @@ void ReadMessage(const YAML::Node& node, const std::string& path,
     return;
   }
   const Descriptor& type = *message.GetDescriptor();
+  std::map<std::string, int> lines;
   for (const auto& entry : node) {
     const std::string key = entry.first.Scalar();
     const std::string where = PathOf(path, key);
@@ -624,6 +643,8 @@ void ReadMessage(const YAML::Node& node, const std::string& path,
       problems.Add(entry.first, where, NoSuchField(type, nullptr));
       continue;
     }
+    // However it is spelt.
+    if (IsDoubled(entry.first, field->name(), where, lines, problems)) continue;
     if (!from_file) {
       SetField(*field, entry.second, where, options, message, problems);
       continue;

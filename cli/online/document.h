@@ -8,6 +8,7 @@
 #ifndef SALLYPORT_CLI_ONLINE_DOCUMENT_H_
 #define SALLYPORT_CLI_ONLINE_DOCUMENT_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,14 @@ void SetField(const google::protobuf::FieldDescriptor& field,
               const YAML::Node& node, const std::string& path,
               const DocumentOptions& options,
               google::protobuf::Message& message, Problems& problems);
+
+// Whether `key` means the same as one before it in its mapping: YAML allows no
+// key twice (1.2.2, 3.2.1.1), and which of them was meant nobody knows. Then a
+// problem is added, at `path`. `name` is what it means, `lines` those that were
+// there before.
+bool IsDoubled(const YAML::Node& key, const std::string& name,
+               absl::string_view path, std::map<std::string, int>& lines,
+               Problems& problems);
 
 // The field that a key of a mapping means; `from_file` when it is X_file.
 const google::protobuf::FieldDescriptor* FieldOfKey(

@@ -79,6 +79,35 @@ TEST(Document, SaysAllThatIsWrongAndWhere) {
   }
 }
 
+TEST(Document, RefusesWhatIsThereTwice) {
+  proto::Truststore t;
+  const std::string problems = ReadInto(
+      "pin_leaf: true\n"
+      "labels:\n"
+      "  team: edge\n"
+      "  team: core\n"
+      "pin_leaf: false\n"
+      "source:\n"
+      "  uri: s3://b/k\n"
+      "  uri: s3://b/other\n"
+      "chain_policy: any-anchor\n"
+      "chainPolicy: complete-chain\n",
+      t);
+  for (const char* part :
+       {"file.yaml:4: labels[team]: is there twice, the first time on line 3",
+        "file.yaml:5: pin_leaf: is there twice, the first time on line 1",
+        "file.yaml:8: source.uri: is there twice, the first time on line 7",
+        "file.yaml:10: chainPolicy: is there twice, the first time on line "
+        "9"}) {
+    EXPECT_THAT(problems, HasSubstr(part));
+  }
+  const std::string path = testing::TempDir() + "/doubled.pem";
+  std::ofstream(path) << "a\n";
+  proto::CreateTruststoreRequest request;
+  EXPECT_THAT(ReadInto("pem: b\npem_file: " + path + "\n", request),
+              HasSubstr("file.yaml:2: pem_file: is there twice"));
+}
+
 TEST(Document, ReadsFieldsFromFiles) {
   const std::string path = testing::TempDir() + "/document_test.pem";
   std::ofstream(path) << "a\nb\n";

@@ -15,6 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/secret.h"
 #include "base/status_macros.h"
 #include "base/text.h"
@@ -50,6 +52,7 @@ struct Arguments {
   int at_least = 0;
   std::vector<std::string> resources;
   std::string role;
+  std::string ttl;
   BootstrapOptions bootstrap;
 };
 
@@ -291,13 +294,25 @@ ExitCode Token(const Arguments& arguments, Context& context) {
                    "'.', '_' or '-'\n";
     return ExitCode::kError;
   }
+  absl::Duration ttl = absl::InfiniteDuration();
+  if (!arguments.ttl.empty() &&
+      (!absl::ParseDuration(arguments.ttl, &ttl) || ttl < absl::Seconds(1))) {
+    context.err << "sallyportctl: --ttl: is to be a time such as 720h or 90m\n";
+    return ExitCode::kError;
+  }
   const std::string token =
       absl::WebSafeBase64Escape(pki::RandomBytes(kTokenBytes));
   context.out << token << "\n";
   context.err << "Add this line to the service's file of credentials; the "
                  "token itself is nowhere else:\n"
               << "token " << arguments.node << " " << arguments.role << " "
-              << HexLower(pki::AsBytes(pki::Sha256(token))) << "\n";
+              << HexLower(pki::AsBytes(pki::Sha256(token)));
+  if (ttl < absl::InfiniteDuration()) {
+    context.err << " "
+                << absl::FormatTime(absl::RFC3339_sec, absl::Now() + ttl,
+                                    absl::UTCTimeZone());
+  }
+  context.err << "\n";
   return ExitCode::kOk;
 }
 
@@ -392,6 +407,8 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
   command->add_option("ROLE", token->role, "viewer, operator or admin")
       ->required()
       ->check(CLI::IsMember({"viewer", "operator", "admin"}));
+  command->add_option("--ttl", token->ttl,
+                      "how long it counts, as 720h. Default: always");
   command->callback([token, &selected] {
     selected = [token](Context& context) { return Token(*token, context); };
   });

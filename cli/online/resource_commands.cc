@@ -1,6 +1,7 @@
 #include "cli/online/resource_commands.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -101,10 +102,14 @@ absl::StatusOr<std::vector<Assignment>> AssignmentsOf(
         return Invalid(absl::StrCat(Printable(arguments.file),
                                     ": is no mapping of fields to values"));
       }
+      std::map<std::string, int> lines;
+      Problems doubled(arguments.file);
       for (const auto& entry : document) {
-        out.push_back(
-            {entry.first.Scalar(), entry.second, /*of_document=*/true});
+        const std::string& key = entry.first.Scalar();
+        if (IsDoubled(entry.first, key, key, lines, doubled)) continue;
+        out.push_back({key, entry.second, /*of_document=*/true});
       }
+      if (!doubled.empty()) return Invalid(doubled.ToString());
     }
     for (const std::string& text : arguments.set) {
       const size_t equals = text.find('=');

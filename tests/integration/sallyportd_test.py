@@ -11,7 +11,7 @@ import time
 import unittest
 
 from harness import certificates
-from sallyportd import DAEMON, Daemon
+from sallyportd import CTL, DAEMON, Daemon
 
 CALL_ALL = os.path.abspath(os.environ["CALL_ALL"])
 
@@ -309,12 +309,32 @@ class TruststoreTest(unittest.TestCase):
         self.assertIn("chmod 700 " + str(self.data), done.stderr)
 
     def test_a_token_expires(self):
+        with self.demo() as daemon:
+            for arguments, parts in ((("--ttl", "1h"), 5), ((), 4)):
+                done = subprocess.run(
+                    [CTL, "token", "me", "viewer", *arguments],
+                    capture_output=True, text=True, timeout=30, check=True)
+                self.assertEqual(len(done.stderr.splitlines()[-1].split()), parts)
+            self.assertIn("--ttl", daemon.ctl("token", "me", "viewer", "--ttl", "soon", code=2))
+        line = done.stderr.splitlines()[-1]
         path = self.folder / "told"
-        path.write_text("token old viewer %s 2020-01-01T00:00:00Z\n" % hashlib.sha256(
-            b"old").hexdigest(), encoding="ascii")
+        path.write_text(line + " 2020-01-01T00:00:00Z\n", encoding="ascii")
         with Daemon(self.data, "--admin-credentials", path) as daemon:
-            error = daemon.ctl("list", "truststores", token="old", code=1)
+            error = daemon.ctl("list", "truststores", token=done.stdout.strip(), code=1)
             self.assertIn("the token has expired (2020-01-01", error)
+
+    def test_what_is_there_twice_is_refused(self):
+        state = self.folder / "twice.yaml"
+        state.write_text(
+            "name: truststores/partners\ndescription: one\nlabels:\n  a: b\n  a: c\n"
+            "description: two\nname: truststores/other\n", encoding="ascii")
+        with self.demo() as daemon:
+            error = daemon.ctl("apply", "-f", state, "--yes", code=2)
+            for part in ("twice.yaml:5: labels[a]: is there twice, the first time on line 4",
+                         "twice.yaml:6: description: is there twice",
+                         "twice.yaml:7: name: is there twice"):
+                self.assertIn(part, error)
+            self.assertEqual(daemon.json("list", "truststores"), [])
 
     def credentials(self):
         """A file of credentials: a token for each role, token-v, token-o, token-a."""
