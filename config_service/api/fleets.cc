@@ -158,6 +158,24 @@ class FleetsService final : public proto::Fleets::Service, private Handlers {
         });
   }
 
+  grpc::Status RevokeNode(ServerContext* context,
+                          const proto::RevokeNodeRequest* request,
+                          proto::RevokeNodeResponse* response) override {
+    return Run(
+        context, __func__,
+        [&](const Caller& caller, absl::string_view method) -> absl::Status {
+          SALLYPORT_ASSIGN_OR_RETURN(const NodeName name,
+                                     NameIn<NodeName>("name", request->name()));
+          SALLYPORT_ASSIGN_OR_RETURN(
+              const absl::Time time,
+              node_certificates_->Revoke(caller, WriteOf(method, *request),
+                                         name));
+          response->set_name(name.ToString());
+          SetTime(time, [&] { return response->mutable_revoke_time(); });
+          return absl::OkStatus();
+        });
+  }
+
   grpc::Status GetRollout(ServerContext* context,
                           const proto::GetRolloutRequest* request,
                           proto::Rollout* response) override {

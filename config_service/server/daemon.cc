@@ -205,8 +205,8 @@ class DaemonImpl : public Daemon {
     xds.backends = settings_.backends;
     xds.node_streams = static_cast<size_t>(settings_.options.node_streams);
     SALLYPORT_RETURN_IF_ERROR(xds_.Start(xds, *proxy_ca_));
-    node_certificates_ =
-        std::make_unique<service::NodeCertificates>(context_, proxy_ca_.get());
+    node_certificates_ = std::make_unique<service::NodeCertificates>(
+        context_, proxy_ca_.get(), [this] { xds_.EndRevoked(); });
     services_.push_back(api::NewFleetsService(
         &fleets_, &events_, node_certificates_.get(),
         [this]() -> bool { return stopping_; }, &gate_));

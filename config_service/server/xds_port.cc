@@ -6,10 +6,51 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "config_service/domain/name.h"
+#include "config_service/domain/server_certificate.h"
 #include "config_service/server/log.h"
 #include "config_service/server/metric_text.h"
+#include "pki/x509/certificate.h"
 
 namespace sallyport::server {
+namespace {
+
+// The certificate says who a node is, and the store that it was not revoked.
+class NodeAuthenticator final : public xds::Authenticator {
+ public:
+  // `store` outlives it.
+  NodeAuthenticator(const std::string& trust_domain, store::Store* store)
+      : by_certificate_(trust_domain), store_(store) {}
+
+  absl::StatusOr<xds::NodeIdentity> Identify(
+      const xds::Peer& peer, const xds::NodeClaim& claim) const override {
+    SALLYPORT_ASSIGN_OR_RETURN(xds::NodeIdentity identity,
+                               by_certificate_.Identify(peer, claim));
+    const auto node = domain::NodeName::Parse(
+        absl::StrCat("fleets/", identity.fleet, "/nodes/", identity.name));
+    if (!node.ok()) {
+      return absl::UnauthenticatedError(
+          "The certificate names a node or a fleet that cannot be.");
+    }
+    const auto chain = domain::ReadStoredChain(peer.certificate_pem);
+    if (!chain.ok() || chain->empty()) {
+      return absl::UnauthenticatedError(
+          "The peer's certificate cannot be read.");
+    }
+    const pki::Sha256Digest& sha256 = chain->front()->fingerprint();
+    const absl::Status status = service::CheckNodeCertificate(
+        *store_, *node, std::string(sha256.begin(), sha256.end()));
+    if (!status.ok()) return absl::PermissionDeniedError(status.message());
+    return identity;
+  }
+
+ private:
+  const xds::CertificateAuthenticator by_certificate_;
+  store::Store* const store_;
+};
+
+}  // namespace
+
 XdsPort::XdsPort(store::Store* store, const store::Sealer* sealer,
                  const Clock* clock)
     : store_(store),
@@ -55,7 +96,7 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
     authenticator_ = std::make_unique<xds::LoopbackAuthenticator>();
   } else {
     authenticator_ =
-        std::make_unique<xds::CertificateAuthenticator>(ca.trust_domain());
+        std::make_unique<NodeAuthenticator>(ca.trust_domain(), store_);
     SALLYPORT_ASSIGN_OR_RETURN(const service::ProxyCa::XdsIdentity identity,
                                ca.IssueXds(config.hosts, clock_->Now()));
     server.tls = std::make_unique<xds::ServerTls>();
@@ -68,6 +109,10 @@ absl::Status XdsPort::Start(const Config& config, const service::ProxyCa& ca) {
                                   *authenticator_, *clock_));
   started_ = true;
   return absl::OkStatus();
+}
+
+void XdsPort::EndRevoked() {
+  if (server_ != nullptr) server_->Reauthenticate();
 }
 
 void XdsPort::Stop(absl::Duration grace) {

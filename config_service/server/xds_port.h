@@ -54,6 +54,8 @@ class XdsPort {
   // Publishes what the store says, then listens. `ca` signs the port's
   // certificate, and signed those of the nodes. Once.
   absl::Status Start(const Config& config, const service::ProxyCa& ca);
+  // Certificates of nodes were revoked: ends the streams that came by them.
+  void EndRevoked();
   // Ends all streams; nodes go on with what they have. Nothing may ask
   // rollouts() or invoker() any more. Once.
   void Stop(absl::Duration grace);

@@ -1,6 +1,7 @@
 #include "config_service/service/proxy_ca.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -15,6 +16,7 @@
 #include "config_service/service/stored_ca.h"
 #include "config_service/store/ca_record.h"
 #include "config_service/store/keys.h"
+#include "config_service/store/node_record.h"
 #include "config_service/store/records.h"
 #include "pki/crypto/crypto.h"
 #include "pki/keys/issue.h"
@@ -30,6 +32,29 @@ constexpr char kCaName[] = "Sallyport proxy CA";
 constexpr size_t kAuditRandomBytes = 8;
 constexpr char kPemLabel[] = "CERTIFICATE";
 
+// What the store has of a node whose certificates were revoked, and that it has
+// it still.
+struct Stored {
+  std::optional<store::RevokedNode> node;
+  store::Precondition unchanged;
+};
+
+absl::StatusOr<Stored> ReadRevoked(store::Store& store,
+                                   const domain::NodeName& node) {
+  const std::string key = store::KeyOf(node);
+  const absl::StatusOr<store::GetResult> got = store.Get(key);
+  if (!got.ok()) return FromStore(got.status());
+  Stored out;
+  if (!got->record.has_value()) {
+    out.unchanged = store::Precondition::Absent(key);
+    return out;
+  }
+  out.unchanged = store::Precondition::Unchanged(*got->record);
+  SALLYPORT_ASSIGN_OR_RETURN(
+      out.node, store::DecodeRevokedNode(node.ToString(), got->record->value));
+  return out;
+}
+
 // As every change's: FIELD_MALFORMED at "request_id".
 void CheckRequestId(const Context& context, const Caller& caller,
                     const Write& write, Violations& violations) {
@@ -41,6 +66,10 @@ void CheckRequestId(const Context& context, const Caller& caller,
   for (const domain::FieldViolation& found : error->violations) {
     violations.Add(found.field, found.reason, found.description);
   }
+}
+
+std::string DigestText(const pki::Sha256Digest& digest) {
+  return std::string(digest.begin(), digest.end());
 }
 
 bool IsIp(absl::string_view host) {
@@ -149,12 +178,6 @@ absl::StatusOr<NodeCertificates::Answer> NodeCertificates::Issue(
   const absl::Time now = context_.clock->Now();
   SALLYPORT_ASSIGN_OR_RETURN(ProxyCa::Issued issued,
                              ca_->IssueNode(node, *spki_der, now, validity));
-  domain::AuditEntry entry;
-  entry.time = now;
-  entry.principal = caller.principal;
-  entry.peer = caller.peer;
-  entry.method = write.method;
-  entry.request_id = write.request_id;
   domain::AuditEntry::Change change;
   change.resource = node.ToString();
   change.after_json = absl::StrCat(
@@ -163,16 +186,89 @@ absl::StatusOr<NodeCertificates::Answer> NodeCertificates::Issue(
       R"(","not_after":")", TimeText(issued.certificate->not_after()),
       R"(","serial":")", issued.certificate->SerialHex(), R"("})");
   change.changed_fields = {"certificate_sha256", "not_after", "serial"};
+  for (int attempt = 1;; ++attempt) {
+    SALLYPORT_ASSIGN_OR_RETURN(const Stored stored,
+                               ReadRevoked(*context_.store, node));
+    store::Commit commit;
+    commit.preconditions.push_back(stored.unchanged);
+    if (stored.node.has_value()) {
+      store::RevokedNode revoked = *stored.node;
+      revoked.issued_since.push_back(
+          DigestText(issued.certificate->fingerprint()));
+      if (revoked.issued_since.size() > kMaxCertificatesSinceRevocation) {
+        revoked.issued_since.erase(revoked.issued_since.begin());
+      }
+      commit.puts.push_back({store::KeyOf(node), store::Encode(revoked), {}});
+    }
+    const absl::Status status =
+        Commit(caller, write, std::move(commit), change);
+    if (status.ok()) break;
+    if (!absl::IsAborted(status) || attempt == kMaxAttempts) return status;
+  }
+  return Answer{std::move(issued.chain_pem), ca_->certificate_pem(),
+                std::move(issued.certificate)};
+}
+
+absl::StatusOr<absl::Time> NodeCertificates::Revoke(
+    const Caller& caller, const Write& write,
+    const domain::NodeName& node) const {
+  Violations violations;
+  CheckRequestId(context_, caller, write, violations);
+  SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+  const absl::Time now = context_.clock->Now();
+  if (write.validate_only) return now;
+  domain::AuditEntry::Change change;
+  change.resource = node.ToString();
+  change.after_json =
+      absl::StrCat(R"({"revoke_time":")", TimeText(now), R"("})");
+  change.changed_fields = {"revoke_time"};
+  for (int attempt = 1;; ++attempt) {
+    SALLYPORT_ASSIGN_OR_RETURN(const Stored stored,
+                               ReadRevoked(*context_.store, node));
+    store::Commit commit;
+    commit.preconditions.push_back(stored.unchanged);
+    commit.puts.push_back(
+        {store::KeyOf(node), store::Encode(store::RevokedNode{now, {}}), {}});
+    const absl::Status status =
+        Commit(caller, write, std::move(commit), change);
+    if (status.ok()) break;
+    if (!absl::IsAborted(status) || attempt == kMaxAttempts) return status;
+  }
+  if (on_revoked_) on_revoked_();
+  return now;
+}
+
+absl::Status NodeCertificates::Commit(const Caller& caller, const Write& write,
+                                      store::Commit commit,
+                                      domain::AuditEntry::Change change) const {
+  domain::AuditEntry entry;
+  entry.time = context_.clock->Now();
+  entry.principal = caller.principal;
+  entry.peer = caller.peer;
+  entry.method = write.method;
+  entry.request_id = write.request_id;
   entry.changes.push_back(std::move(change));
-  store::Commit commit;
   commit.puts.push_back(
-      {store::AuditKey(now, pki::RandomBytes(kAuditRandomBytes)),
+      {store::AuditKey(entry.time, pki::RandomBytes(kAuditRandomBytes)),
        store::Encode(entry),
        {}});
   const auto revision = context_.store->Apply(commit);
-  if (!revision.ok()) return FromStore(revision.status());
-  return Answer{std::move(issued.chain_pem), ca_->certificate_pem(),
-                std::move(issued.certificate)};
+  return revision.ok() ? absl::OkStatus() : FromStore(revision.status());
+}
+
+absl::Status CheckNodeCertificate(store::Store& store,
+                                  const domain::NodeName& node,
+                                  absl::string_view sha256) {
+  SALLYPORT_ASSIGN_OR_RETURN(const Stored stored, ReadRevoked(store, node));
+  if (!stored.node.has_value()) return absl::OkStatus();
+  const auto& good = stored.node->issued_since;
+  if (std::find(good.begin(), good.end(), sha256) != good.end()) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(absl::StrCat(
+      "the certificates of ", node.ToString(), " until ",
+      TimeText(stored.node->revoke_time),
+      " are revoked; issue another one (sallyportctl proxy-cert)"));
 }
 
 }  // namespace sallyport::service

@@ -5,8 +5,10 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_PROXY_CA_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_PROXY_CA_H_
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -81,7 +83,19 @@ class ProxyCa {
   std::unique_ptr<const pki::PrivateKey> key_;
 };
 
-// NodeCertificates: the use case of Fleets/IssueNodeCertificate. Thread-safe.
+// Certificates of one node that count although its certificates were revoked
+// once; then the oldest does not any more.
+constexpr size_t kMaxCertificatesSinceRevocation = 100;
+
+// That the node may come by the certificate with this SHA-256 (32 bytes), which
+// the proxy CA signed. PermissionDenied: it is revoked. Other errors: the store
+// does not say, so it may not.
+absl::Status CheckNodeCertificate(store::Store& store,
+                                  const domain::NodeName& node,
+                                  absl::string_view sha256);
+
+// NodeCertificates: the use cases of Fleets/IssueNodeCertificate and
+// RevokeNode. Thread-safe.
 class NodeCertificates {
  public:
   struct Request {
@@ -97,18 +111,31 @@ class NodeCertificates {
     std::shared_ptr<const pki::Certificate> certificate;
   };
 
-  // `ca` and what `context` points to outlive it.
-  NodeCertificates(const Context& context, const ProxyCa* ca)
-      : context_(context), ca_(ca) {}
+  // `ca` and what `context` points to outlive it. `on_revoked` is to end
+  // streams that CheckNodeCertificate() would not let in any more; may be null.
+  NodeCertificates(const Context& context, const ProxyCa* ca,
+                   std::function<void()> on_revoked = nullptr)
+      : context_(context), ca_(ca), on_revoked_(std::move(on_revoked)) {}
 
   // The fleet must be there. What was issued is in the audit log. A request
   // that is sent again gets another certificate.
   absl::StatusOr<Answer> Issue(const Caller& caller, const Write& write,
                                const Request& request) const;
 
+  // Certificates of the node that were issued until now count no longer. When
+  // this was.
+  absl::StatusOr<absl::Time> Revoke(const Caller& caller, const Write& write,
+                                    const domain::NodeName& node) const;
+
  private:
+  // With the entry in the audit log.
+  absl::Status Commit(const Caller& caller, const Write& write,
+                      store::Commit commit,
+                      domain::AuditEntry::Change change) const;
+
   const Context context_;
   const ProxyCa* const ca_;
+  const std::function<void()> on_revoked_;
 };
 
 }  // namespace sallyport::service

@@ -122,8 +122,77 @@ TEST_F(ProxyCaTest, TakesAUuidAsARequestsId) {
   const auto error = domain::ErrorOf(answer.status());
   ASSERT_EQ(error->violations.size(), 1u);
   EXPECT_EQ(error->violations[0].field, "request_id");
+  EXPECT_FALSE(
+      certificates
+          .Revoke(caller_, write_,
+                  *domain::NodeName::Parse("fleets/default/nodes/edge-1"))
+          .ok());
   write_.request_id = "123e4567-e89b-12d3-a456-426614174000";
   EXPECT_TRUE(certificates.Issue(caller_, write_, RequestFor("edge-1")).ok());
+}
+
+TEST_F(ProxyCaTest, RevokesWhatANodeHasAndNotWhatItGetsLater) {
+  int ended = 0;
+  const NodeCertificates certificates(context_, ca_.get(),
+                                      [&ended] { ++ended; });
+  const auto node = *domain::NodeName::Parse("fleets/default/nodes/edge-1");
+  const auto other = *domain::NodeName::Parse("fleets/default/nodes/edge-2");
+  const auto issue = [&] {
+    const pki::Sha256Digest digest =
+        certificates.Issue(caller_, write_, RequestFor("edge-1"))
+            ->certificate->fingerprint();
+    return std::string(digest.begin(), digest.end());
+  };
+  const auto check = [&](const std::string& sha256) {
+    return CheckNodeCertificate(*store_, node, sha256);
+  };
+  const std::string first = issue();
+  EXPECT_TRUE(check(first).ok());
+  write_.validate_only = true;
+  ASSERT_TRUE(certificates.Revoke(caller_, write_, node).ok());
+  EXPECT_TRUE(check(first).ok());
+  write_.validate_only = false;
+  const auto revoked = certificates.Revoke(caller_, write_, node);
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(*revoked, clock_.Now());
+  EXPECT_EQ(ended, 1);
+  EXPECT_TRUE(absl::IsPermissionDenied(check(first)));
+  EXPECT_TRUE(CheckNodeCertificate(*store_, other, first).ok());
+  // Also at the same instant.
+  const std::string second = issue();
+  const std::string third = issue();
+  EXPECT_TRUE(check(second).ok());
+  EXPECT_TRUE(check(third).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(check(first)));
+  ASSERT_TRUE(certificates.Revoke(caller_, write_, node).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(check(second)));
+  // Who it was is in the audit log.
+  AuditLog log(store_.get());
+  const auto page = log.List({});
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->items[0].changes[0].resource, node.ToString());
+  // A record that cannot be read lets nobody in.
+  store::Commit commit;
+  commit.puts.push_back({store::KeyOf(node), "\xff", {}});
+  ASSERT_TRUE(store_->Apply(commit).ok());
+  EXPECT_FALSE(check(third).ok());
+}
+
+TEST_F(ProxyCaTest, CountsSoManyCertificatesSinceARevocation) {
+  const NodeCertificates certificates(context_, ca_.get());
+  const auto node = *domain::NodeName::Parse("fleets/default/nodes/edge-1");
+  ASSERT_TRUE(certificates.Revoke(caller_, write_, node).ok());
+  std::vector<std::string> issued;
+  for (size_t i = 0; i < kMaxCertificatesSinceRevocation + 1; ++i) {
+    const auto answer =
+        certificates.Issue(caller_, write_, RequestFor("edge-1"));
+    ASSERT_TRUE(answer.ok());
+    const pki::Sha256Digest digest = answer->certificate->fingerprint();
+    issued.emplace_back(digest.begin(), digest.end());
+  }
+  EXPECT_FALSE(CheckNodeCertificate(*store_, node, issued[0]).ok());
+  EXPECT_TRUE(CheckNodeCertificate(*store_, node, issued[1]).ok());
+  EXPECT_TRUE(CheckNodeCertificate(*store_, node, issued.back()).ok());
 }
 
 TEST_F(ProxyCaTest, NeverOutlivesItself) {

@@ -88,6 +88,7 @@ constexpr Row kRows[] = {
     {"sallyport.config.v1.Fleets/IssueNodeCertificate", Role::kAdmin},
     {"sallyport.config.v1.Fleets/ListFleets", Role::kViewer},
     {"sallyport.config.v1.Fleets/ListNodes", Role::kViewer},
+    {"sallyport.config.v1.Fleets/RevokeNode", Role::kAdmin},
     {"sallyport.config.v1.Fleets/UpdateFleet", Role::kOperator},
     {"sallyport.config.v1.Fleets/WaitForRollout", Role::kViewer},
     {"sallyport.config.v1.Fleets/WatchEvents", Role::kViewer},

@@ -41,7 +41,9 @@ constexpr size_t kForgottenAtOnce = 1000;
 // What stays over an import: what happened here, and what is one installation's
 // own.
 const char* const kKeptPrefixes[] = {"audit/", "requests/", "system/",
-                                     "installation/", kDomainStatuses};
+                                     "installation/", kDomainStatuses,
+                                     // What was revoked stays revoked.
+                                     "fleets.nodes/"};
 // What a record takes in memory beside its bytes, about.
 constexpr size_t kRecordOverheadBytes = 256;
 

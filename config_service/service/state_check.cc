@@ -33,6 +33,7 @@
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
+#include "config_service/store/node_record.h"
 #include "config_service/store/records.h"
 #include "pki/keys/private_key.h"
 #include "pki/truststore/truststore.h"
@@ -575,6 +576,14 @@ absl::Status Checker::Add(const ExportedRecord& record) {
       const std::string name = fleet->name.ToString();
       Names(name, ReferencesOf(*fleet));
       fleets_.emplace(name, *std::move(fleet));
+    }
+  } else if (kind == "fleets.nodes") {
+    const std::string name = absl::StrCat("fleets/", store::ParentIdOfKey(key),
+                                          "/nodes/", store::IdOfKey(key));
+    const auto node = store::DecodeRevokedNode(name, record.value);
+    if (!domain::NodeName::Parse(name).ok() || !node.ok() ||
+        store::Encode(*node) != record.value) {
+      Wrong(Printable(name, kShownKey), "is not in its one form");
     }
   } else if (key == store::kProxyCaKey || key == store::kIssuerCaKey) {
     AddCa(record);

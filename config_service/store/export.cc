@@ -42,6 +42,7 @@ constexpr RuleRow kRules[] = {
     {"domainNames/", ExportRule::kResource},
     {"domainNames.apiMappings/", ExportRule::kResource},
     {"fleets/", ExportRule::kResource},
+    {"fleets.nodes/", ExportRule::kResource},
     {"revocationLists/", ExportRule::kResource},
     {"serverCertificates/", ExportRule::kResource},
     {kServerKeys, ExportRule::kResource},

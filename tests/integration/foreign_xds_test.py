@@ -496,6 +496,32 @@ class NodesOfFleetsTest(ServiceTest):
         # The operator hears why.
         self.assertTrue(any("is refused" in line for line in self.daemon.lines))
 
+    def test_a_revoked_node_is_out_until_it_gets_another_certificate(self):
+        def asks(node="east-1", fleet="east"):
+            stream = self.connect_as(node, node, fleet)
+            stream.ask(xds.SECRET, "truststores/" + fleet)
+            return stream
+
+        open_one, other = asks(), asks("west-1", "west")
+        for stream in (open_one, other):
+            stream.accept(stream.take())
+        name = "fleets/east/nodes/east-1"
+        self.assertIn("ROLE_MISSING", self.daemon.ctl("revoke", name, token="token-v", code=1))
+        self.assertTrue(open_one.nothing())
+        self.assertIn("revoked the certificates of " + name, self.ctl("revoke", name))
+        self.assertEqual(self.ends(open_one, "PERMISSION_DENIED"), "The node is not accepted.")
+        self.assertEqual(self.ends(asks(), "PERMISSION_DENIED"), "The node is not accepted.")
+        self.assertTrue(any("are revoked" in line for line in self.daemon.lines))
+        self.assertTrue(other.nothing())
+        # A restart forgets nothing.
+        self.daemon.stop()
+        self.start()
+        self.assertEqual(self.ends(asks(), "PERMISSION_DENIED"), "The node is not accepted.")
+        self.assertEqual(set(asks("west-1", "west").collect(xds.SECRET, 1)), {"truststores/west"})
+        self.ctl("proxy-cert", "east-1", "--fleet", "east", "--directory", self.folder,
+                 "--replace")
+        self.assertEqual(set(asks().collect(xds.SECRET, 1)), {"truststores/east"})
+
     def test_nobody_gets_in_without_a_certificate_of_the_proxy_ca(self):
         stranger = WORKSHOP.client(
             "stranger", "/CN=east-1", ROOTS[1],

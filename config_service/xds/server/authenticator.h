@@ -20,6 +20,8 @@ struct Peer {
   bool authenticated = false;
   // URI subject alternative names of that certificate.
   std::vector<std::string> uris;
+  // That certificate, PEM.
+  std::string certificate_pem;
 };
 
 // What the node says of itself in its first request.

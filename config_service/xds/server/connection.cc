@@ -91,6 +91,10 @@ Peer PeerOf(const grpc::GenericCallbackServerContext& context) {
   // The port demands a certificate that its roots verify, so that one that is
   // there is a good one.
   peer.authenticated = !certificates.empty();
+  if (peer.authenticated) {
+    peer.certificate_pem.assign(certificates.front().data(),
+                                certificates.front().size());
+  }
   for (const grpc::string_ref& uri :
        auth->FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
     peer.uris.emplace_back(uri.data(), uri.size());
@@ -404,6 +408,20 @@ absl::Status Connection::Identify(const Request& request) {
   core_.Log(absl::StrCat("xds: node ", info_.name, " of fleet ", info_.fleet,
                          " connected from ", info_.address));
   return absl::OkStatus();
+}
+
+void Connection::Reauthenticate() {
+  absl::MutexLock lock(&mu_);
+  // Whoever has not said yet who they are is asked when they do.
+  if (ended_ || number_ == 0) return;
+  const absl::Status status =
+      core_.authenticator().Identify(peer_, claim_).status();
+  if (status.ok()) return;
+  EndLocked(grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                         "The node is not accepted."),
+            status.message());
+  // What is being written does not arrive any more.
+  if (writing_ && context_ != nullptr) context_->TryCancel();
 }
 
 void Connection::Push() {

@@ -141,6 +141,9 @@ class Connection final : public grpc::ServerGenericBidiReactor,
   // Ends the call without an answer, as the options or the limits demand.
   void End(const grpc::Status& status, absl::string_view reason);
 
+  // Ends the call if the authenticator does not take the node any more.
+  void Reauthenticate();
+
   // Something was published, or there is room again.
   void Push();
   void Tick();

@@ -172,6 +172,12 @@ class GrpcServer final : public Server {
 
   int port() const override { return port_; }
 
+  void Reauthenticate() override {
+    for (const auto& connection : core_.Connections()) {
+      connection->Reauthenticate();
+    }
+  }
+
   void Stop(absl::Duration grace) override { StopOnce(grace); }
 
  private:

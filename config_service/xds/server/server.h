@@ -53,6 +53,9 @@ class Server {
   // The port that it listens on.
   virtual int port() const = 0;
 
+  // Ends the streams of nodes that the authenticator does not take any more.
+  virtual void Reauthenticate() = 0;
+
   // Ends all streams with UNAVAILABLE (proxies come back elsewhere, or later)
   // and stops. Returns when nothing of it runs any more. Once.
   virtual void Stop(absl::Duration grace) = 0;

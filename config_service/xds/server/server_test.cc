@@ -650,7 +650,23 @@ class TlsServerTest : public ServerTest {
 
   pki::TestCertificate ca_;
   pki::TestCertificate other_ca_;
-  CertificateAuthenticator by_uri_{"example.org"};
+  // Takes no certificate that is `revoked`.
+  class ByUri final : public Authenticator {
+   public:
+    absl::StatusOr<NodeIdentity> Identify(
+        const Peer& peer, const NodeClaim& claim) const override {
+      if (peer.certificate_pem == revoked) {
+        return absl::PermissionDeniedError("revoked");
+      }
+      return by_uri_.Identify(peer, claim);
+    }
+    // Set while no request is on its way.
+    std::string revoked;
+
+   private:
+    CertificateAuthenticator by_uri_{"example.org"};
+  };
+  ByUri by_uri_;
 };
 
 TEST_F(TlsServerTest, GivesANodeWhatIsOfTheFleetInItsCertificate) {
@@ -660,6 +676,30 @@ TEST_F(TlsServerTest, GivesANodeWhatIsOfTheFleetInItsCertificate) {
   EXPECT_THAT(client.Take(), ElementsAre("s"));
   EXPECT_EQ(client.proxy.type(kSecret).held.at("s").content, "s=of one");
   EXPECT_EQ(ledger_.Node("one", "n")->info.name, "n");
+}
+
+TEST_F(TlsServerTest, EndsTheStreamsOfANodeThatIsNotTakenAnyMore) {
+  const auto one = Node("spiffe://example.org/fleets/one/nodes/a", ca_);
+  const auto two = Node("spiffe://example.org/fleets/one/nodes/b", ca_);
+  Client client(ChannelOf(&one), "a", "one");
+  client.Ask(kSecret, {"s"});
+  client.Take();
+  Client other(ChannelOf(&two), "b", "one");
+  other.Ask(kSecret, {"s"});
+  other.Take();
+  server_->Reauthenticate();
+  by_uri_.revoked = one.pem;
+  server_->Reauthenticate();
+  EXPECT_FALSE(client.Next().has_value());
+  EXPECT_EQ(client.call.Finish().error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  Client again(ChannelOf(&one), "a", "one");
+  again.Ask(kSecret, {"s"});
+  EXPECT_FALSE(again.Next().has_value());
+  EXPECT_EQ(again.call.Finish().error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  Publish({Make(kSecret, "s", "2")}, "one");
+  EXPECT_THAT(other.Take(), ElementsAre("s"));
 }
 
 TEST_F(TlsServerTest, CountsStreamsOfACertificateBeforeTheySayAnything) {
