@@ -321,9 +321,12 @@ TEST(TruststoreCheck, GoesByTheGivenTimeAndPolicy) {
   // An intermediate without its root.
   const std::string file = TestData("intermediate");
   EXPECT_EQ(RunCommand({"truststore", "check", file}).exit_code, 1);
-  EXPECT_EQ(RunCommand({"truststore", "check", file, "--policy", "any-anchor"})
-                .exit_code,
-            0);
+  // In the module's spelling too.
+  for (const char* policy : {"any-anchor", "ANY_ANCHOR"}) {
+    EXPECT_EQ(
+        RunCommand({"truststore", "check", file, "--policy", policy}).exit_code,
+        0);
+  }
 }
 
 TEST(TruststoreCheck, LimitsAreRefusalsAndCanBeSet) {
@@ -407,6 +410,9 @@ TEST_F(Verify, RefusesAndSaysWhy) {
 
 TEST_F(Verify, ObeysEveryOption) {
   EXPECT_EQ(VerifyChain(Pem("server"), {"--eku", "ignore"}).exit_code, 0);
+  EXPECT_EQ(VerifyChain(Pem("server"), {"--eku", "EKU_IGNORE"}).exit_code, 0);
+  EXPECT_EQ(VerifyChain(Pem("server"), {"--eku", "EKU_REQUIRE"}).exit_code, 1);
+  EXPECT_EQ(VerifyChain(Pem("server"), {"--eku", "IGNORE"}).exit_code, 2);
   const Output warned = VerifyChain(Pem("server"), {"--eku", "warn", "--json"});
   EXPECT_EQ(warned.exit_code, 0);
   EXPECT_EQ(warned.json()["extended_key_usage_warning"], true);

@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cli/rfc3339.h"
+#include "cli/spelling.h"
 
 namespace sallyport::cli {
 
@@ -17,13 +18,13 @@ absl::optional<pki::ChainPolicy> ParseChainPolicy(absl::string_view name) {
 }
 
 CLI::Option* AddPolicyOption(CLI::App& app, pki::ChainPolicy* value) {
-  return AddChoiceOption<pki::ChainPolicy>(
+  return TakeConfigurationSpelling(AddChoiceOption<pki::ChainPolicy>(
       app, "--policy", value,
       {{"complete-chain", pki::ChainPolicy::kCompleteChain},
        {"any-anchor", pki::ChainPolicy::kAnyAnchor}},
       "complete-chain: every CA up to a self-signed root must be in the "
       "truststore;\n"
-      "any-anchor: any CA in it ends a chain. Default: complete-chain");
+      "any-anchor: any CA in it ends a chain. Default: complete-chain"));
 }
 
 CLI::Option* AddTimeOption(CLI::App& app, absl::optional<absl::Time>* value,

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/options.h"
+#include "cli/spelling.h"
 #include "nlohmann/json.hpp"
 
 namespace sallyport::cli {
@@ -82,18 +83,18 @@ void AddRevocationOptions(CLI::App& app, RevocationOptions* options) {
                  "certificate revocation lists, PEM or DER; can be repeated")
       ->allow_extra_args(false)
       ->type_name(kFileType);
-  AddChoiceOption<pki::RevocationRule>(
+  TakeConfigurationSpelling(AddChoiceOption<pki::RevocationRule>(
       app, "--crl-rule", &options->rule,
       {{"soft-fail", pki::RevocationRule::kSoftFail},
        {"hard-fail", pki::RevocationRule::kHardFail}},
       "whether a certificate that no list covers counts as not "
-      "revoked\n(soft-fail) or as revoked. Default: soft-fail");
-  AddChoiceOption<pki::RevocationScope>(
+      "revoked\n(soft-fail) or as revoked. Default: soft-fail"));
+  TakeConfigurationSpelling(AddChoiceOption<pki::RevocationScope>(
       app, "--crl-scope", &options->scope,
       {{"chain", pki::RevocationScope::kChain},
        {"leaf", pki::RevocationScope::kLeaf}},
-      "whether every certificate but the anchor is looked up, or only "
-      "the\nclient's. Default: chain");
+      "whether every certificate is looked up, but a self-signed anchor, or "
+      "only\nthe client's. Default: chain"));
   app.add_option("--deny", options->deny,
                  "a deny list: the message DenyList of the "
                  "module's\nconfiguration, in JSON")

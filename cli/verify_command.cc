@@ -15,6 +15,7 @@
 #include "cli/input.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/spelling.h"
 
 namespace sallyport::cli {
 namespace {
@@ -179,13 +180,15 @@ void AddOptions(CLI::App& app, const std::shared_ptr<VerifyOptions>& options) {
   AddTimeOption(app, &options->time,
                 "verify as of this time. Default: now. With --batch: for "
                 "lines\nwithout a time");
-  AddChoiceOption<pki::ExtendedKeyUsageRule>(
-      app, "--eku", &options->policy.extended_key_usage,
-      {{"require", pki::ExtendedKeyUsageRule::kRequire},
-       {"warn", pki::ExtendedKeyUsageRule::kWarn},
-       {"ignore", pki::ExtendedKeyUsageRule::kIgnore}},
-      "what an extended key usage without client authentication "
-      "means.\nDefault: require");
+  TakeConfigurationSpelling(
+      AddChoiceOption<pki::ExtendedKeyUsageRule>(
+          app, "--eku", &options->policy.extended_key_usage,
+          {{"require", pki::ExtendedKeyUsageRule::kRequire},
+           {"warn", pki::ExtendedKeyUsageRule::kWarn},
+           {"ignore", pki::ExtendedKeyUsageRule::kIgnore}},
+          "what an extended key usage without client authentication "
+          "means.\nDefault: require"),
+      "EKU_");
   AddNumberOption(app, "--max-chain-length", &options->policy.max_chain_length,
                   1, limits::kMaxConfigurableChainLength,
                   absl::StrCat("certificates from the client's to the anchor, "
@@ -289,12 +292,14 @@ void AddExplainCommand(CLI::App& app, Command& selected) {
       "verify says.\n"
       "\n"
       "Give it what the domain has: --policy, --eku, --max-chain-length, "
-      "--pin-leaf, --crl, --deny;\n"
-      "of several truststores one at a time. A client that is trusted here "
-      "can still be refused by\n"
-      "a client rule or a path rule (NOT_ALLOWED), or for its Host (421): the "
-      "access log's detail\n"
-      "says so.\n"
+      "--pin-leaf, --crl with\n"
+      "--crl-rule and --crl-scope, --deny; of several truststores one at a "
+      "time. Values may be\n"
+      "spelt as in the module's configuration (ANY_ANCHOR, EKU_WARN, "
+      "HARD_FAIL). A client that is\n"
+      "trusted here can still be refused by a client rule or a path rule "
+      "(NOT_ALLOWED), or for its\n"
+      "Host (421): the access log's detail says so.\n"
       "\n");
 }
 
