@@ -135,10 +135,7 @@ ExitCode Export(const Client& client, const ClientOptions& options,
   }
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return Fail(status, context);
-  const std::array<uint8_t, 32> digest = hasher.Finish();
-  if (trailer.sha256() !=
-          HexLower(absl::string_view(
-              reinterpret_cast<const char*>(digest.data()), digest.size())) ||
+  if (trailer.sha256() != HexLower(pki::AsBytes(hasher.Finish())) ||
       trailer.size_bytes() != progress.bytes()) {
     return CannotDo(absl::DataLossError("what arrived is not complete"),
                     context);

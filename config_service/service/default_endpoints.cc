@@ -10,16 +10,13 @@
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
 #include "config_service/service/errors.h"
+#include "config_service/service/resources.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 
 namespace sallyport::service {
 namespace {
-
-absl::StatusOr<domain::Fleet> FleetOf(const store::Record& record) {
-  return store::Decode(domain::FleetName(store::IdOfKey(record.key)), record);
-}
 
 struct Suffix {
   domain::FleetName fleet;
@@ -28,22 +25,16 @@ struct Suffix {
 
 // Of the fleets that have default endpoints: the default one first.
 absl::StatusOr<std::vector<Suffix>> SuffixesOf(store::Store& store) {
+  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<domain::Fleet> fleets,
+                             ReadAll<domain::FleetName>(store));
   std::vector<Suffix> all;
-  store::ListRequest request;
-  request.prefix = store::CollectionPrefix<domain::FleetName>();
-  while (true) {
-    const absl::StatusOr<store::ListPage> page = store.List(request);
-    if (!page.ok()) return FromStore(page.status());
-    for (const store::Record& record : page->records) {
-      SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet, FleetOf(record));
-      const std::string& suffix = fleet.default_endpoint_suffix;
-      if (suffix.empty()) continue;
-      all.insert(fleet.name == domain::DefaultFleet() ? all.begin() : all.end(),
-                 Suffix{fleet.name, suffix});
-    }
-    if (!page->more) return all;
-    request.Continue(*page);
+  for (const domain::Fleet& fleet : fleets) {
+    const std::string& suffix = fleet.default_endpoint_suffix;
+    if (suffix.empty()) continue;
+    all.insert(fleet.name == domain::DefaultFleet() ? all.begin() : all.end(),
+               Suffix{fleet.name, suffix});
   }
+  return all;
 }
 
 // Calls `f` with each mapping of `api` and its domain, until it returns false.
@@ -120,7 +111,22 @@ absl::StatusOr<bool> HasDefaultEndpoint(store::Store& store,
 
 bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix) {
   const size_t dot = domain.find('.');
-  return dot != absl::string_view::npos && domain.substr(dot + 1) == suffix;
+  return dot != absl::string_view::npos && !suffix.empty() &&
+         domain.substr(dot + 1) == suffix;
+}
+
+absl::StatusOr<std::vector<domain::FleetName>> FleetsOfDomainsOf(
+    store::Store& store, const domain::ApiName& api) {
+  std::set<domain::FleetName> fleets;
+  SALLYPORT_RETURN_IF_ERROR(ForEachDomainOf(
+      store, api,
+      [&](const domain::ApiMappingName&, const domain::DomainName& domain) {
+        for (const domain::FleetName& fleet : domain.Fleets()) {
+          fleets.insert(fleet);
+        }
+        return true;
+      }));
+  return std::vector<domain::FleetName>(fleets.begin(), fleets.end());
 }
 
 absl::StatusOr<std::string> MutualTlsMappingOf(store::Store& store,

@@ -4,6 +4,7 @@
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_DEFAULT_ENDPOINTS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,11 +30,16 @@ absl::StatusOr<bool> HasDefaultEndpoint(store::Store& store,
                                         const domain::DomainName& on);
 
 // Whether `domain` ("*.SUFFIX", or one label before ".SUFFIX") is the name of
-// default endpoints with that suffix, which is not empty: on a fleet that has
-// them, the wildcard would be there twice, and a name would be served in the
-// place of an API's endpoint. SUFFIX itself, and names further below it, do no
-// harm.
+// default endpoints with that suffix; of an empty one there are none. On a
+// fleet that has them, the wildcard would be there twice, and a name would be
+// served in the place of an API's endpoint. SUFFIX itself, and names further
+// below it, do no harm.
 bool IsDefaultEndpoint(absl::string_view domain, absl::string_view suffix);
+
+// The fleets of the domains that have a mapping of `api`, in the order of their
+// names.
+absl::StatusOr<std::vector<domain::FleetName>> FleetsOfDomainsOf(
+    store::Store& store, const domain::ApiName& api);
 
 // A mapping of `api` whose domain has mutual TLS, by its name; empty: there is
 // none.

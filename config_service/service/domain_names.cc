@@ -267,9 +267,7 @@ class DomainNames::Checker {
       SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
                                  store::Decode(fleets[i], *record));
       const std::string& suffix = fleet.default_endpoint_suffix;
-      if (suffix.empty() || !IsDefaultEndpoint(after_.name.id(), suffix)) {
-        continue;
-      }
+      if (!IsDefaultEndpoint(after_.name.id(), suffix)) continue;
       violations.Add(
           after_.fleets.empty() ? "fleets" : domain::Element("fleets", i),
           Reason::kFieldsConflict,

@@ -16,6 +16,7 @@
 #include "config_service/service/server_certificates.h"
 #include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
 #include "config_service/store/records.h"
@@ -84,13 +85,13 @@ absl::Status Expiries::TouchAll(store::Revision at) {
     list.limit = store::kMaxPageRecords;
     list.at = at;
     list.what = store::ListRequest::What::kKeysOnly;
-    while (true) {
-      SALLYPORT_ASSIGN_OR_RETURN(const store::ListPage page,
-                                 context_.store->List(list));
-      for (const store::Record& record : page.records) Touch(record.key);
-      if (!page.more) break;
-      list.Continue(page);
-    }
+    SALLYPORT_RETURN_IF_ERROR(
+        store::ForEachRecord(*context_.store, list,
+                             [this](const store::Record& record) {
+                               Touch(record.key);
+                               return absl::OkStatus();
+                             })
+            .status());
   }
   return absl::OkStatus();
 }
@@ -182,24 +183,23 @@ absl::Status Expiries::Find(const std::string& resource,
                 issued->status != domain::Condition::Status::kFalse;
     }
     std::set<int64_t> shown = {certificate.active_version};
-    SALLYPORT_ASSIGN_OR_RETURN(
-        const std::vector<store::Record> references,
-        [&]() -> absl::StatusOr<std::vector<store::Record>> {
-          store::ListRequest list;
-          list.prefix = absl::StrCat("refs/", resource, "/versions/");
-          list.limit = store::kMaxPageRecords;
-          list.what = store::ListRequest::What::kKeysOnly;
-          SALLYPORT_ASSIGN_OR_RETURN(store::ListPage page,
-                                     context_.store->List(list));
-          return std::move(page.records);
-        }());
-    for (const store::Record& reference : references) {
-      absl::string_view rest = reference.key;
-      absl::ConsumePrefix(&rest, "refs/");
-      const auto version = domain::ServerCertificateVersionName::Parse(
-          rest.substr(0, rest.find("/by/")));
-      if (version.ok()) shown.insert(version->number());
-    }
+    store::ListRequest references;
+    references.prefix = absl::StrCat("refs/", resource, "/versions/");
+    references.limit = store::kMaxPageRecords;
+    references.what = store::ListRequest::What::kKeysOnly;
+    SALLYPORT_RETURN_IF_ERROR(
+        store::ForEachRecord(*context_.store, references,
+                             [&](const store::Record& reference) {
+                               absl::string_view rest = reference.key;
+                               absl::ConsumePrefix(&rest, "refs/");
+                               const auto version =
+                                   domain::ServerCertificateVersionName::Parse(
+                                       rest.substr(0, rest.find("/by/")));
+                               if (version.ok())
+                                 shown.insert(version->number());
+                               return absl::OkStatus();
+                             })
+            .status());
     for (const int64_t number : shown) {
       const auto version = ReadResource(
           *context_.store, domain::ServerCertificateVersionName(name, number));

@@ -25,23 +25,14 @@ enum class Which { kAll, kWithDefaultEndpoints };
 
 absl::Status AddFleets(store::Store& store, Which which,
                        std::set<FleetName>& out) {
-  store::ListRequest list;
-  list.prefix = store::CollectionPrefix<FleetName>();
-  list.limit = store::kMaxPageRecords;
-  while (true) {
-    absl::StatusOr<store::ListPage> page = store.List(list);
-    if (!page.ok()) return FromStore(page.status());
-    for (const store::Record& record : page->records) {
-      const FleetName name(store::IdOfKey(record.key));
-      SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
-                                 store::Decode(name, record));
-      if (which == Which::kAll || !fleet.default_endpoint_suffix.empty()) {
-        out.insert(name);
-      }
+  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<domain::Fleet> fleets,
+                             ReadAll<FleetName>(store));
+  for (const domain::Fleet& fleet : fleets) {
+    if (which == Which::kAll || !fleet.default_endpoint_suffix.empty()) {
+      out.insert(fleet.name);
     }
-    if (!page->more) return absl::OkStatus();
-    list.Continue(*page);
   }
+  return absl::OkStatus();
 }
 
 }  // namespace

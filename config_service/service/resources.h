@@ -24,6 +24,7 @@
 #include "config_service/service/mask.h"
 #include "config_service/service/paging.h"
 #include "config_service/service/transaction.h"
+#include "config_service/store/for_each_record.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/store.h"
 
@@ -215,6 +216,30 @@ absl::Status DeleteVersions(Transaction& transaction, store::Store& store,
     transaction.DeletePart(std::move(record.key));
   }
   return absl::OkStatus();
+}
+
+// ReadAll: all resources of a collection that is not below another, in the
+// order of their ids.
+template <typename Name>
+auto ReadAll(store::Store& store)
+    -> absl::StatusOr<std::vector<typename decltype(store::Decode(
+        std::declval<Name>(), std::declval<store::Record>()))::value_type>> {
+  std::vector<typename decltype(store::Decode(
+      std::declval<Name>(), std::declval<store::Record>()))::value_type>
+      out;
+  store::ListRequest list;
+  list.prefix = store::CollectionPrefix<Name>();
+  list.limit = store::kMaxPageRecords;
+  const absl::StatusOr<store::Revision> read = store::ForEachRecord(
+      store, list, [&](const store::Record& record) -> absl::Status {
+        SALLYPORT_ASSIGN_OR_RETURN(
+            auto resource,
+            store::Decode(Name(store::IdOfKey(record.key)), record));
+        out.push_back(std::move(resource));
+        return absl::OkStatus();
+      });
+  if (!read.ok()) return FromStore(read.status());
+  return out;
 }
 
 // AddStatus: the conditions in the resource's status record, if it has one, to

@@ -202,9 +202,7 @@ absl::StatusOr<StateTrailer> State::Export(
         return absl::OkStatus();
       });
   if (!revision.ok()) return FromStore(revision.status());
-  const std::array<uint8_t, 32> digest = hasher.Finish();
-  trailer.sha256 = HexLower(absl::string_view(
-      reinterpret_cast<const char*>(digest.data()), digest.size()));
+  trailer.sha256 = HexLower(pki::AsBytes(hasher.Finish()));
   return trailer;
 }
 
@@ -287,9 +285,7 @@ absl::Status State::Import::Append(absl::string_view bytes) {
 
 absl::StatusOr<ImportedState> State::Import::Finish(
     const StateTrailer& trailer) {
-  const std::array<uint8_t, 32> digest = hasher_.Finish();
-  const std::string sha256 = HexLower(absl::string_view(
-      reinterpret_cast<const char*>(digest.data()), digest.size()));
+  const std::string sha256 = HexLower(pki::AsBytes(hasher_.Finish()));
   if (sha256 != absl::AsciiStrToLower(trailer.sha256) ||
       trailer.size_bytes < 0 ||
       static_cast<uint64_t>(trailer.size_bytes) != bytes_) {

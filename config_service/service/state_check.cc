@@ -437,9 +437,7 @@ void Checker::CheckEndpoints(const domain::DomainName& domain_name) {
     const auto found = fleets_.find(fleet.ToString());
     if (found == fleets_.end()) continue;
     const std::string& suffix = found->second.default_endpoint_suffix;
-    if (suffix.empty() || !IsDefaultEndpoint(domain_name.name.id(), suffix)) {
-      continue;
-    }
+    if (!IsDefaultEndpoint(domain_name.name.id(), suffix)) continue;
     Wrong(domain_name.name.ToString(),
           absl::StrCat("is among the default endpoints of ", fleet.ToString()));
   }

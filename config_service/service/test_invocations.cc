@@ -23,6 +23,7 @@
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/truststore.h"
+#include "config_service/service/default_endpoints.h"
 #include "config_service/service/errors.h"
 #include "config_service/service/resources.h"
 #include "config_service/store/api_records.h"
@@ -413,42 +414,13 @@ absl::Status TestInvocations::LoadBackend(const Request& request,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<FleetName>> TestInvocations::FleetsOf(
-    const domain::ApiName& api) {
-  std::set<FleetName> fleets;
-  store::ListRequest list;
-  // Of all below it: mappings name stages.
-  list.prefix = store::ReferencesPrefix(api.ToString());
-  list.what = store::ListRequest::What::kKeysOnly;
-  std::set<domain::DomainNameName> domains;
-  while (true) {
-    const absl::StatusOr<store::ListPage> page = context_.store->List(list);
-    if (!page.ok()) return FromStore(page.status());
-    for (const store::Record& record : page->records) {
-      const auto mapping =
-          domain::ApiMappingName::Parse(store::ReferrerOfKey(record.key));
-      if (mapping.ok()) domains.insert(mapping->parent());
-    }
-    if (!page->more) break;
-    list.Continue(*page);
-  }
-  for (const domain::DomainNameName& name : domains) {
-    const auto got = context_.store->Get(store::KeyOf(name));
-    if (!got.ok()) return FromStore(got.status());
-    // It may be gone by now.
-    if (!got->record.has_value()) continue;
-    SALLYPORT_ASSIGN_OR_RETURN(const domain::DomainName domain_name,
-                               store::Decode(name, *got->record));
-    for (const FleetName& fleet : domain_name.Fleets()) fleets.insert(fleet);
-  }
-  return std::vector<FleetName>(fleets.begin(), fleets.end());
-}
-
 absl::Status TestInvocations::ChooseNode(const Request& request,
                                          NodeInvocation& invocation) {
-  // What the backend is shown is no business of other fleets' nodes.
-  SALLYPORT_ASSIGN_OR_RETURN(const std::vector<FleetName> serving,
-                             FleetsOf(invocation.api.name));
+  // What the backend is shown is no business of other fleets' nodes. None: no
+  // domain maps the API.
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<FleetName> serving,
+      FleetsOfDomainsOf(*context_.store, invocation.api.name));
   const auto serves = [&](const FleetName& fleet) {
     return serving.empty() ||
            std::find(serving.begin(), serving.end(), fleet) != serving.end();

@@ -91,9 +91,6 @@ class TestInvocations {
   // A connected node that may have what the route's backend is shown, and where
   // it listens.
   absl::Status ChooseNode(const Request& request, NodeInvocation& invocation);
-  // Fleets whose domains map the API; empty: none does.
-  absl::StatusOr<std::vector<domain::FleetName>> FleetsOf(
-      const domain::ApiName& api);
   absl::Status Audit(const Caller& caller, const Write& write,
                      const Request& request, const NodeInvocation& invocation);
 
