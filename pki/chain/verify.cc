@@ -338,21 +338,15 @@ constexpr unsigned kMaxSentRsaExponentBits = 17;
 // Of an RSA key (RFC 8017, A.1.1); more than any when it cannot be read.
 unsigned RsaExponentBits(const Certificate& certificate) {
   constexpr unsigned kUnknown = std::numeric_limits<unsigned>::max();
-  const absl::string_view der = certificate.spki_der();
-  CBS spki;
-  CBS_init(&spki, reinterpret_cast<const uint8_t*>(der.data()), der.size());
-  CBS info;
-  CBS algorithm;
+  const absl::optional<SpkiParts> spki = ReadSpki(certificate.spki_der());
+  if (!spki.has_value()) return kUnknown;
   CBS bits;
+  CBS_init(&bits, reinterpret_cast<const uint8_t*>(spki->key.data()),
+           spki->key.size());
   CBS key;
   CBS modulus;
   CBS exponent;
-  uint8_t unused = 0;
-  if (!CBS_get_asn1(&spki, &info, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&info, &algorithm, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&info, &bits, CBS_ASN1_BITSTRING) ||
-      !CBS_get_u8(&bits, &unused) ||
-      !CBS_get_asn1(&bits, &key, CBS_ASN1_SEQUENCE) ||
+  if (!CBS_get_asn1(&bits, &key, CBS_ASN1_SEQUENCE) ||
       !CBS_get_asn1(&key, &modulus, CBS_ASN1_INTEGER) ||
       !CBS_get_asn1(&key, &exponent, CBS_ASN1_INTEGER) ||
       CBS_len(&exponent) == 0 || CBS_len(&exponent) > 8) {

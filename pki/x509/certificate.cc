@@ -284,6 +284,23 @@ absl::optional<absl::Time> ToTime(const bssl::der::GeneralizedTime& time) {
   return absl::FromUnixSeconds(seconds);
 }
 
+absl::optional<SpkiParts> ReadSpki(absl::string_view spki_der) {
+  CBS spki;
+  CBS_init(&spki, reinterpret_cast<const uint8_t*>(spki_der.data()),
+           spki_der.size());
+  CBS info;
+  CBS algorithm;
+  CBS bits;
+  uint8_t unused = 0;
+  if (!CBS_get_asn1(&spki, &info, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1_element(&info, &algorithm, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&info, &bits, CBS_ASN1_BITSTRING) ||
+      !CBS_get_u8(&bits, &unused)) {
+    return absl::nullopt;
+  }
+  return SpkiParts{View(algorithm), View(bits)};
+}
+
 SignatureStrength StrengthOf(bssl::SignatureAlgorithm algorithm) {
   switch (algorithm) {
     case bssl::SignatureAlgorithm::kRsaPkcs1Sha256:

@@ -41,6 +41,14 @@ std::string NameText(absl::string_view name_der);
 // Certificate::SignatureAlgorithmName() prints it.
 std::string AlgorithmText(absl::string_view algorithm_der);
 
+// A SubjectPublicKeyInfo (RFC 5280, 4.1); views of it.
+struct SpkiParts {
+  absl::string_view algorithm;  // AlgorithmIdentifier (whole element)
+  absl::string_view key;        // what is in the BIT STRING
+};
+// Nothing when it cannot be read.
+absl::optional<SpkiParts> ReadSpki(absl::string_view spki_der);
+
 // The contents of an OBJECT IDENTIFIER in dots.
 std::string OidText(absl::string_view oid_contents);
 

@@ -81,21 +81,19 @@ std::string WithSignature(const bssl::ParsedCertificate& certificate,
   return std::string(reinterpret_cast<const char*>(der), length);
 }
 
-// Writes the point `bits` in its other form.
-bool AddOtherForm(const CBS& bits, const EC_GROUP* group, CBB* out) {
-  const absl::string_view point(reinterpret_cast<const char*>(CBS_data(&bits)),
-                                CBS_len(&bits));
+// Writes `point` in its other form.
+bool AddOtherForm(absl::string_view point, const EC_GROUP* group, CBB* out) {
   if (point.empty()) return false;
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(point.data());
   if (point[0] == POINT_CONVERSION_UNCOMPRESSED) {
     // x, after whether y is odd (SEC 1, 2.3.3): no arithmetic, which allocates.
     const size_t size = (point.size() - 1) / 2;
     return CBB_add_u8(out, POINT_CONVERSION_COMPRESSED | (point.back() & 1)) &&
-           CBB_add_bytes(out, CBS_data(&bits) + 1, size);
+           CBB_add_bytes(out, bytes + 1, size);
   }
   const bssl::UniquePtr<EC_POINT> value(EC_POINT_new(group));
   return value != nullptr &&
-         EC_POINT_oct2point(group, value.get(), CBS_data(&bits), CBS_len(&bits),
-                            nullptr) &&
+         EC_POINT_oct2point(group, value.get(), bytes, point.size(), nullptr) &&
          EC_POINT_point2cbb(out, group, value.get(),
                             POINT_CONVERSION_UNCOMPRESSED, nullptr);
 }
@@ -104,19 +102,8 @@ bool AddOtherForm(const CBS& bits, const EC_GROUP* group, CBB* out) {
 // nothing when it cannot be read, or memory ran out.
 std::optional<Sha256Digest> OtherKeyDigest(absl::string_view spki_der,
                                            const EC_GROUP* group) {
-  CBS spki;
-  CBS_init(&spki, reinterpret_cast<const uint8_t*>(spki_der.data()),
-           spki_der.size());
-  CBS info;
-  CBS algorithm;
-  CBS bits;
-  uint8_t unused = 0;
-  if (!CBS_get_asn1(&spki, &info, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1_element(&info, &algorithm, CBS_ASN1_SEQUENCE) ||
-      !CBS_get_asn1(&info, &bits, CBS_ASN1_BITSTRING) ||
-      !CBS_get_u8(&bits, &unused)) {
-    return std::nullopt;
-  }
+  const absl::optional<SpkiParts> spki = ReadSpki(spki_der);
+  if (!spki.has_value()) return std::nullopt;
   // That of P-384 takes 120 bytes.
   std::array<uint8_t, 160> buffer;
   bssl::ScopedCBB cbb;
@@ -125,9 +112,9 @@ std::optional<Sha256Digest> OtherKeyDigest(absl::string_view spki_der,
   size_t length = 0;
   if (!CBB_init_fixed(cbb.get(), buffer.data(), buffer.size()) ||
       !CBB_add_asn1(cbb.get(), &sequence, CBS_ASN1_SEQUENCE) ||
-      !CBB_add_bytes(&sequence, CBS_data(&algorithm), CBS_len(&algorithm)) ||
+      !AddBytes(&sequence, Input(spki->algorithm)) ||
       !CBB_add_asn1(&sequence, &key, CBS_ASN1_BITSTRING) ||
-      !CBB_add_u8(&key, 0) || !AddOtherForm(bits, group, &key) ||
+      !CBB_add_u8(&key, 0) || !AddOtherForm(spki->key, group, &key) ||
       !CBB_finish(cbb.get(), nullptr, &length)) {
     return std::nullopt;
   }
