@@ -104,12 +104,17 @@ std::string WithoutParameters(absl::string_view path) {
   return out;
 }
 
+// Nothing when it is none that begins with '/' then.
+std::optional<std::string> DecodedPath(absl::string_view path) {
+  auto decoded = PercentDecoded(path);
+  if (decoded.has_value() && !absl::StartsWith(*decoded, "/")) decoded.reset();
+  return decoded;
+}
+
 // nginx: decodes, then resolves and merges.
 std::optional<std::string> Nginx(absl::string_view path) {
-  const auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  const auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   return Resolved(*decoded);
 }
 
@@ -120,19 +125,15 @@ std::optional<std::string> Tomcat(absl::string_view path) {
 
 // One that decodes before it cuts.
 std::optional<std::string> LateParameters(absl::string_view path) {
-  const auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  const auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   return Resolved(WithoutParameters(*decoded));
 }
 
 // One that keeps to the RFC.
 std::optional<std::string> Strict(absl::string_view path) {
-  const auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  const auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   return ResolvedStrictly(*decoded);
 }
 
@@ -157,10 +158,8 @@ std::optional<std::string> Express(absl::string_view path) {
 
 // As nginx, where '\' is '/' and names end before dots and blanks.
 std::optional<std::string> Windows(absl::string_view path) {
-  auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   std::replace(decoded->begin(), decoded->end(), '\\', '/');
   Segments segments = absl::StrSplit(*decoded, '/');
   for (std::string& segment : segments) {
@@ -204,19 +203,15 @@ std::string Normalised(std::string text) {
 
 // One that normalises names when it has decoded them.
 std::optional<std::string> Normalising(absl::string_view path) {
-  const auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  const auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   return Resolved(WithoutParameters(Normalised(*decoded)));
 }
 
 // One that only drops what shows nothing.
 std::optional<std::string> Dropping(absl::string_view path) {
-  const auto decoded = PercentDecoded(path);
-  if (!decoded.has_value() || !absl::StartsWith(*decoded, "/")) {
-    return std::nullopt;
-  }
+  const auto decoded = DecodedPath(path);
+  if (!decoded.has_value()) return std::nullopt;
   return Resolved(absl::StrReplaceAll(*decoded, {{"\xe2\x80\x8b", ""}}));
 }
 
