@@ -2,17 +2,15 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "config_service/api/convert.h"
+#include "config_service/service/audit_log.h"
 
 namespace sallyport::api {
 
 namespace proto = sallyport::config::v1;
 
 void Convert(const domain::AuditEntry& from, proto::AuditEntry& to) {
-  to.set_name(absl::StrCat("auditEntries/", from.imported_from,
-                           from.imported_from.empty() ? "" : "-",
-                           from.revision));
+  to.set_name(service::AuditEntryName(from.imported_from, from.revision));
   to.set_imported_from(from.imported_from);
   to.set_revision(from.revision);
   SetTime(from.time, [&] { return to.mutable_time(); });

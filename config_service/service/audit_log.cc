@@ -40,11 +40,14 @@ FilterValue ValueOf(const domain::AuditEntry& entry, absl::string_view field) {
 
 }  // namespace
 
+std::string AuditEntryName(absl::string_view imported_from, int64_t revision) {
+  return absl::StrCat("auditEntries/", imported_from,
+                      imported_from.empty() ? "" : "-", revision);
+}
+
 absl::StatusOr<domain::AuditEntry> AuditLog::Get(
     int64_t revision, absl::string_view imported_from) {
-  const std::string name =
-      absl::StrCat("auditEntries/", imported_from,
-                   imported_from.empty() ? "" : "-", revision);
+  const std::string name = AuditEntryName(imported_from, revision);
   if (revision <= 0) return NotFound("audit entry", name);
   const auto is_it = [&](const domain::AuditEntry& entry) {
     return entry.revision == revision && entry.imported_from == imported_from;

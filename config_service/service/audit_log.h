@@ -4,6 +4,7 @@
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_AUDIT_LOG_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -31,6 +32,10 @@ class AuditLog {
  private:
   store::Store* const store_;
 };
+
+// Of an entry: "auditEntries/REVISION", or "auditEntries/LINEAGE-REVISION" of
+// one that was imported from the store with that lineage.
+std::string AuditEntryName(absl::string_view imported_from, int64_t revision);
 
 // Removes what is remembered of requests that are older than kRequestMemory.
 // Returns how many. To be called from time to time.

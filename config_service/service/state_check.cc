@@ -109,18 +109,25 @@ class Checker {
     }
   }
 
+  // Nothing when the record is no resource's of that kind.
+  template <typename Name>
+  std::optional<Name> ReadName(const ExportedRecord& record) {
+    std::optional<Name> name =
+        NameOf(record.key, static_cast<const Name*>(nullptr));
+    if (!name.has_value() || store::KeyOf(*name) != record.key) {
+      Wrong(Printable(record.key, kShownKey), "is the key of no resource");
+      name.reset();
+    }
+    return name;
+  }
   // Decodes and checks what all resources have in common; nothing when it
   // cannot be used. `T` and its name are found by `Name`.
   template <typename Name>
   auto Read(const ExportedRecord& record)
       -> std::optional<typename std::decay<decltype(*store::Decode(
           std::declval<Name>(), std::declval<store::Record>()))>::type> {
-    const std::optional<Name> name =
-        NameOf(record.key, static_cast<const Name*>(nullptr));
-    if (!name.has_value() || store::KeyOf(*name) != record.key) {
-      Wrong(Printable(record.key, kShownKey), "is the key of no resource");
-      return std::nullopt;
-    }
+    const std::optional<Name> name = ReadName<Name>(record);
+    if (!name.has_value()) return std::nullopt;
     auto decoded = store::Decode(*name, RecordOf(record));
     if (!decoded.ok()) {
       Wrong(name->ToString(), decoded.status().message());
@@ -172,6 +179,15 @@ class Checker {
     }
   }
 
+  // One of at most `limit` versions of its parent.
+  template <typename VersionName>
+  void AddVersion(const VersionName& name, size_t limit) {
+    const std::string parent = name.parent().ToString();
+    Needs(name.ToString(), parent);
+    Count(parent, "versions", limit);
+    last_version_[parent] = std::max(last_version_[parent], name.number());
+  }
+
   absl::Status AddTruststoreVersion(const ExportedRecord& record);
   absl::Status AddRevocationList(const ExportedRecord& record);
   absl::Status AddDeployment(const ExportedRecord& record);
@@ -216,11 +232,7 @@ absl::Status Checker::AddTruststoreVersion(const ExportedRecord& record) {
   const auto version = ReadPlain<domain::TruststoreVersionName>(record);
   if (!version.has_value()) return absl::OkStatus();
   const std::string name = version->name.ToString();
-  const std::string parent = version->name.parent().ToString();
-  Needs(name, parent);
-  Count(parent, "versions", kMaxVersionsOfTruststore);
-  last_version_[parent] =
-      std::max(last_version_[parent], version->name.number());
+  AddVersion(version->name, kMaxVersionsOfTruststore);
   Blobs(name, record, {store::BlobOf(*version)});
   absl::StatusOr<std::string> pem = ReadBlob(store_, store::BlobOf(*version));
   if (absl::IsNotFound(pem.status())) {
@@ -261,12 +273,8 @@ absl::Status Checker::AddRevocationList(const ExportedRecord& record) {
 
 absl::Status Checker::AddDeployment(const ExportedRecord& record) {
   using Name = domain::DeploymentName;
-  const std::optional<Name> name =
-      NameOf(record.key, static_cast<const Name*>(nullptr));
-  if (!name.has_value() || store::KeyOf(*name) != record.key) {
-    Wrong(Printable(record.key, kShownKey), "is the key of no resource");
-    return absl::OkStatus();
-  }
+  const std::optional<Name> name = ReadName<Name>(record);
+  if (!name.has_value()) return absl::OkStatus();
   const std::string resource = name->ToString();
   const store::Record stored = RecordOf(record);
   const auto digest = store::RoutesOf(*name, stored);
@@ -498,11 +506,7 @@ absl::Status Checker::Add(const ExportedRecord& record) {
   } else if (kind == "serverCertificates.versions") {
     if (auto version = Read<domain::ServerCertificateVersionName>(record)) {
       const std::string name = version->name.ToString();
-      const std::string parent = version->name.parent().ToString();
-      Needs(name, parent);
-      Count(parent, "versions", kMaxVersionsOfServerCertificate);
-      last_version_[parent] =
-          std::max(last_version_[parent], version->name.number());
+      AddVersion(version->name, kMaxVersionsOfServerCertificate);
       CheckKeyAndChain(name, version->certificate_chain_pem,
                        record.private_key_pem,
                        domain::CertificatePurpose::kServer);
