@@ -3,13 +3,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "pki/crypto/hpke.h"
 #include "pki/x509/pem.h"
 
 namespace sallyport::cli::online {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 1024;
-constexpr size_t kX25519Bytes = 32;
 // SubjectPublicKeyInfo and OneAsymmetricKey with id-X25519, up to the key: each
 // has but one encoding (RFC 8410, 4 and 7).
 constexpr absl::string_view kPublicHead(
@@ -25,7 +25,7 @@ std::string KeyOf(absl::string_view pem, absl::string_view label,
   const pki::PemError error =
       pki::ReadPem(pem, kMaxKeyBytes, [&](const pki::PemBlock& block) {
         if (++blocks == 1 && block.label == label &&
-            block.data.size() == head.size() + kX25519Bytes &&
+            block.data.size() == head.size() + pki::kX25519Bytes &&
             absl::StartsWith(block.data, head)) {
           found = std::string(block.data.substr(head.size()));
         }

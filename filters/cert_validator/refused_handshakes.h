@@ -25,8 +25,7 @@ namespace sallyport::cert_validator {
 // For warnings about a validator and a filter whose `rejection` differs.
 inline constexpr absl::string_view kBothStyles =
     "The filter's style decides; the validator needs it for HANDSHAKE only, "
-    "and "
-    "then both must have it";
+    "and then both must have it";
 
 // One for each domain in the process; For() gives everybody the same one.
 // Thread-safe.
