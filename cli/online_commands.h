@@ -15,7 +15,7 @@ struct OnlineCommand {
   const char* help;
 };
 
-constexpr std::array<OnlineCommand, 24> kOnlineCommands = {{
+constexpr std::array<OnlineCommand, 25> kOnlineCommands = {{
     {"get", "Show resources"},
     {"list", "List resources of a kind"},
     {"create", "Make a resource"},
@@ -29,6 +29,7 @@ constexpr std::array<OnlineCommand, 24> kOnlineCommands = {{
     {"read", "Print the PEM text of a truststore's version"},
     {"import", "Import a certificate and its key"},
     {"renew", "Have a server certificate's issuer make it anew"},
+    {"revoke", "Let a node in by none of the certificates that it has now"},
     {"generate", "Generate a client certificate and its key"},
     {"modify", "Add and remove entries of a certificate list"},
     {"test-invoke", "Send one request through a node"},

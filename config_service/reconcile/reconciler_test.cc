@@ -508,7 +508,8 @@ TEST_F(ReconcilerTest, ABadApiDoesNotHoldUpTheDefaultEndpointsOfOthers) {
   Settle();
   EXPECT_TRUE(has("bad.apis.test"));
   EXPECT_FALSE(has("backend.test"));
-  EXPECT_EQ(reconciler_->Stats().num_problems, 1u);
+  // The truststore that is not there, and the API.
+  EXPECT_EQ(reconciler_->Stats().num_problems, 2u);
   state_.MockApi("good", "second");
   Settle();
   EXPECT_TRUE(has("second"));
