@@ -69,6 +69,16 @@ const domain::BackendTls* TlsOf(const domain::Integration& integration) {
   return nullptr;
 }
 
+bool IsHttps(const domain::Integration& integration) {
+  const auto* const proxy =
+      std::get_if<domain::HttpProxyIntegration>(&integration);
+  const auto* const http = std::get_if<domain::HttpIntegration>(&integration);
+  const absl::string_view uri = proxy != nullptr  ? proxy->uri
+                                : http != nullptr ? http->uri
+                                                  : absl::string_view();
+  return absl::StartsWithIgnoreCase(uri, "https://");
+}
+
 absl::Duration TimeoutOf(const domain::Integration& integration) {
   if (const auto* proxy =
           std::get_if<domain::HttpProxyIntegration>(&integration)) {
@@ -527,6 +537,11 @@ std::string TestFailure(const NodeInvocation& invocation,
                         const NodeAnswer& answer) {
   const std::string& why = answer.tls_failure;
   const domain::Route& route = invocation.deployment.routes.front();
+  const std::string offered =
+      invocation.stage.client_certificate.empty()
+          ? "has no client certificate"
+          : absl::StrCat("offered ",
+                         invocation.stage.client_certificate.ToString());
   if (absl::StrContains(why, "TLS_error")) {
     // Names of BoringSSL's errors, as Envoy prints them.
     if (absl::StrContains(why, "CERTIFICATE_VERIFY_FAILED")) {
@@ -536,14 +551,8 @@ std::string TestFailure(const NodeInvocation& invocation,
           why);
     }
     if (absl::StrContains(why, "ALERT")) {
-      return absl::StrCat(
-          "TLS with the backend: it refused the node",
-          invocation.stage.client_certificate.empty()
-              ? ", which has no client certificate: "
-              : absl::StrCat(", which offered ",
-                             invocation.stage.client_certificate.ToString(),
-                             ": "),
-          why);
+      return absl::StrCat("TLS with the backend: it refused the node, which ",
+                          offered, ": ", why);
     }
     return absl::StrCat("TLS with the backend failed: ", why);
   }
@@ -561,6 +570,15 @@ std::string TestFailure(const NodeInvocation& invocation,
   if (absl::StrContains(answer.flags, "UT")) {
     return absl::StrCat("the backend did not answer in time (", answer.details,
                         ")");
+  }
+  // Some end the connection without an alert. By TLS 1.3 that is after the
+  // handshake as the node sees it.
+  const bool closed =
+      absl::StrContains(answer.details, "remote_connection_failure") ||
+      absl::StrContains(answer.details, "connection_termination");
+  if (closed && why.empty() && IsHttps(route.integration)) {
+    return absl::StrCat("the backend closed the connection (", answer.details,
+                        "); it may have refused the node, which ", offered);
   }
   if (absl::StrContains(answer.flags, "UF")) {
     return absl::StrCat("the backend cannot be reached (",

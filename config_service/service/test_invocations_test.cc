@@ -16,12 +16,10 @@
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/client_certificates.h"
-#include "config_service/service/testing/fake_rollouts.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "config_service/store/sealer.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
@@ -86,13 +84,10 @@ class FakeInvoker : public NodeInvoker {
   NodeAnswer answer;
 };
 
-class TestInvocationsTest : public testing::Test {
+class TestInvocationsTest : public UseCaseTest {
  protected:
   TestInvocationsTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_(NewSealer()),
-        context_{store_.get(), &clock_, &format_, sealer_.get(), &rollouts_},
+      : UseCaseTest(Nodes::kFake),
         apis_(context_),
         certificates_(context_),
         audit_(store_.get()),
@@ -125,11 +120,6 @@ class TestInvocationsTest : public testing::Test {
     AddNode("default", "edge-1", "ipv4:192.0.2.7:40001");
   }
 
-  static std::unique_ptr<store::Sealer> NewSealer() {
-    std::vector<Secret> keys;
-    keys.push_back(Secret(std::string(store::kSealingKeyBytes, 'k')));
-    return *store::Sealer::FromKeys(std::move(keys));
-  }
   void AddNode(const std::string& fleet, const std::string& id,
                const std::string& address, bool connected = true) {
     NodeView view;
@@ -171,19 +161,11 @@ class TestInvocationsTest : public testing::Test {
   }
   absl::Status Error() { return Invoke().status(); }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  FakeRollouts rollouts_;
   FakeInvoker invoker_;
-  Context context_;
   Apis apis_;
   ClientCertificates certificates_;
   AuditLog audit_;
   TestInvocations tests_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
   const ApiName orders_{"orders"};
   TestInvocations::Request request_;
 };
@@ -437,6 +419,28 @@ TEST_F(FailureTest, TellsWhichSideRefusesInTls) {
   EXPECT_TRUE(absl::StrContains(Failure(), "no client certificate"));
   invocation_.stage.client_certificate = ClientCertificateName("new");
   EXPECT_TRUE(absl::StrContains(Failure(), "offered clientCertificates/new"));
+}
+
+TEST_F(FailureTest, TellsOfBackendsThatCloseConnectionsOverTls) {
+  for (const char* const why :
+       {"remote_connection_failure", "connection_termination"}) {
+    answer_.flags = "UF";
+    answer_.details =
+        absl::StrCat("upstream_reset_before_response_started{", why, "}");
+    domain::HttpProxyIntegration proxy;
+    proxy.uri = "http://b.test/a";
+    invocation_.deployment.routes.front().integration = proxy;
+    invocation_.stage.client_certificate = ClientCertificateName("new");
+    EXPECT_FALSE(absl::StrContains(Failure(), "refused the node"));
+    proxy.uri = "https://b.test/a";
+    invocation_.deployment.routes.front().integration = proxy;
+    EXPECT_EQ(Failure(),
+              absl::StrCat("the backend closed the connection "
+                           "(upstream_reset_before_response_started{",
+                           why,
+                           "}); it may have refused the node, which offered "
+                           "clientCertificates/new"));
+  }
 }
 
 TEST_F(FailureTest, ReadsEnvoysFlags) {

@@ -361,8 +361,8 @@ class TruststoreTest(unittest.TestCase):
 
         def role_of(method):
             name = method.split("/")[1]
-            if method in ("Fleets/IssueNodeCertificate", "State/ExportState",
-                          "State/ImportState"):
+            if method in ("Fleets/IssueNodeCertificate", "Fleets/RevokeNode",
+                          "State/ExportState", "State/ImportState"):
                 return "admin"
             reads = ("Get", "List", "Read", "Diff", "Watch", "WaitFor")
             return "viewer" if name.startswith(reads) else "operator"
