@@ -13,12 +13,11 @@
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/limits.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -66,15 +65,9 @@ Route Proxy(const std::string& method, const std::string& path,
   return route;
 }
 
-class ApisTest : public testing::Test {
+class ApisTest : public UseCaseTest {
  protected:
-  ApisTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        context_{store_.get(), &clock_, &format_},
-        apis_(context_),
-        mappings_(context_),
-        audit_(store_.get()) {}
+  ApisTest() : apis_(context_), mappings_(context_), audit_(store_.get()) {}
 
   absl::StatusOr<ApiView> CreateApi(const std::string& id) {
     return apis_.CreateApi(caller_, write_, id, Api());
@@ -147,15 +140,9 @@ class ApisTest : public testing::Test {
 
   const ApiName orders_{"orders"};
   const DomainNameName domain_{"api.example.com"};
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  Context context_;
   Apis apis_;
   ApiMappings mappings_;
   AuditLog audit_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
 };
 
 // -------------------------------------------------------------------- APIs

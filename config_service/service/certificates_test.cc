@@ -12,10 +12,8 @@
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/server_certificates.h"
-#include "config_service/service/testing/fake_rollouts.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -45,12 +43,6 @@ std::vector<std::string> FieldsOf(const absl::Status& status) {
   return out;
 }
 
-std::unique_ptr<store::Sealer> NewSealer() {
-  std::vector<Secret> keys;
-  keys.push_back(Secret(std::string(store::kSealingKeyBytes, 'k')));
-  return *store::Sealer::FromKeys(std::move(keys));
-}
-
 pki::TestCertificate Ca(const std::string& name) {
   return pki::MakeTestCertificate(pki::TestCaSpec(name), pki::TestKey::P256(),
                                   nullptr);
@@ -73,13 +65,10 @@ ServerCertificates::Material MaterialOf(const pki::TestCertificate& leaf) {
   return out;
 }
 
-class CertificatesTest : public testing::Test {
+class CertificatesTest : public UseCaseTest {
  protected:
   CertificatesTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_(NewSealer()),
-        context_{store_.get(), &clock_, &format_, sealer_.get(), &rollouts_},
+      : UseCaseTest(Nodes::kFake),
         servers_(context_),
         clients_(context_),
         audit_(store_.get()) {}
@@ -138,17 +127,9 @@ class CertificatesTest : public testing::Test {
     return out;
   }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  FakeRollouts rollouts_;
-  Context context_;
   ServerCertificates servers_;
   ClientCertificates clients_;
   AuditLog audit_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
   const pki::TestCertificate ca_ = Ca("Issuer A");
 };
 

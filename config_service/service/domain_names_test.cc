@@ -15,12 +15,11 @@
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/server_certificates.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/service/truststores.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -75,18 +74,10 @@ pki::TestCertificate Leaf(const pki::TestCertificate& ca,
   return pki::MakeTestCertificate(spec, pki::TestKey::P256(), &ca);
 }
 
-class DomainNamesTest : public testing::Test {
+class DomainNamesTest : public UseCaseTest {
  protected:
   DomainNamesTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_([] {
-          std::vector<Secret> keys;
-          keys.emplace_back(std::string(store::kSealingKeyBytes, 'k'));
-          return store::Sealer::FromKeys(std::move(keys)).value();
-        }()),
-        context_{store_.get(), &clock_, &format_, sealer_.get()},
-        truststores_(context_),
+      : truststores_(context_),
         served_(store_.get()),
         certificates_(context_, &served_, /*ownership_required=*/false),
         domains_(context_, truststores_.bundles(), &served_, {}),
@@ -180,11 +171,6 @@ class DomainNamesTest : public testing::Test {
     return domain::FindCondition(view.domain_name.conditions, type);
   }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  Context context_;
   Truststores truststores_;
   ServedCertificates served_;
   ServerCertificates certificates_;
@@ -193,8 +179,6 @@ class DomainNamesTest : public testing::Test {
   Apis apis_;
   ApiMappings mappings_;
   AuditLog audit_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
   const pki::TestCertificate ca_ = Ca("Issuer A");
   const std::string api_ = "api.example.com";
 };

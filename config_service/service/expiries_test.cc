@@ -13,11 +13,10 @@
 #include "config_service/service/internal_issuer.h"
 #include "config_service/service/revocation_lists.h"
 #include "config_service/service/server_certificates.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/service/truststores.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -26,18 +25,10 @@ namespace {
 
 constexpr absl::Duration kDay = absl::Hours(24);
 
-class ExpiriesTest : public testing::Test {
+class ExpiriesTest : public UseCaseTest {
  protected:
   ExpiriesTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_([] {
-          std::vector<Secret> keys;
-          keys.emplace_back(std::string(store::kSealingKeyBytes, 'k'));
-          return store::Sealer::FromKeys(std::move(keys)).value();
-        }()),
-        context_{store_.get(), &clock_, &format_, sealer_.get()},
-        truststores_(context_),
+      : truststores_(context_),
         servers_(context_),
         clients_(context_),
         revocation_(context_),
@@ -120,18 +111,11 @@ class ExpiriesTest : public testing::Test {
     return absl::StrJoin(out, ", ");
   }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  Context context_;
   Truststores truststores_;
   ServerCertificates servers_;
   ClientCertificates clients_;
   RevocationLists revocation_;
   Expiries expiries_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
   uint64_t seen_ = 0;
   absl::Time next_;
 };

@@ -12,12 +12,10 @@
 #include "config_service/service/events.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/server_certificates.h"
-#include "config_service/service/testing/fake_rollouts.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/domain_records.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -35,12 +33,6 @@ Reason ReasonOf(const absl::Status& status) {
   return error.has_value() ? error->reason : Reason::kInternal;
 }
 
-std::unique_ptr<store::Sealer> NewSealer() {
-  std::vector<Secret> keys;
-  keys.push_back(Secret(std::string(store::kSealingKeyBytes, 'k')));
-  return *store::Sealer::FromKeys(std::move(keys));
-}
-
 NodeView Node(const std::string& fleet, const std::string& id, bool connected,
               int64_t acknowledged = 0) {
   NodeView view;
@@ -50,13 +42,10 @@ NodeView Node(const std::string& fleet, const std::string& id, bool connected,
   return view;
 }
 
-class FleetsTest : public testing::Test {
+class FleetsTest : public UseCaseTest {
  protected:
   FleetsTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_(NewSealer()),
-        context_{store_.get(), &clock_, &format_, sealer_.get(), &rollouts_},
+      : UseCaseTest(Nodes::kFake),
         fleets_(context_),
         certificates_(context_),
         events_(context_) {}
@@ -115,17 +104,9 @@ class FleetsTest : public testing::Test {
   }
   int64_t StoreRevision() { return store_->Get("x")->revision.value(); }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  FakeRollouts rollouts_;
-  Context context_;
   Fleets fleets_;
   ServerCertificates certificates_;
   Events events_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
   const pki::TestCertificate ca_ = pki::MakeTestCertificate(
       pki::TestCaSpec("Issuer"), pki::TestKey::P256(), nullptr);
 };

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "config_service/domain/limits.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
@@ -17,12 +18,6 @@ namespace sallyport::service {
 namespace {
 
 using domain::Reason;
-
-std::unique_ptr<store::Sealer> NewSealer() {
-  std::vector<Secret> keys;
-  keys.push_back(Secret(std::string(store::kSealingKeyBytes, 'k')));
-  return *store::Sealer::FromKeys(std::move(keys));
-}
 
 InternalIssuer::Settings For(absl::string_view domains) {
   InternalIssuer::Settings out;
@@ -48,7 +43,7 @@ class InternalIssuerTest : public testing::Test {
   InternalIssuerTest()
       : clock_(pki::TestNow()),
         store_(store::NewMemoryStore()),
-        sealer_(NewSealer()) {}
+        sealer_(NewTestSealer()) {}
 
   std::unique_ptr<InternalIssuer> Stored() {
     auto issuer = InternalIssuer::FromStore(*store_, *sealer_, clock_,

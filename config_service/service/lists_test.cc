@@ -15,10 +15,9 @@
 #include "config_service/service/certificate_lists.h"
 #include "config_service/service/limits.h"
 #include "config_service/service/revocation_lists.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -74,15 +73,9 @@ std::vector<CertificateListEntry> Sha256s(uint64_t from, uint64_t n) {
   return out;
 }
 
-class ListsTest : public testing::Test {
+class ListsTest : public UseCaseTest {
  protected:
-  ListsTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        context_{store_.get(), &clock_, &format_},
-        revocation_(context_),
-        lists_(context_),
-        audit_(store_.get()) {}
+  ListsTest() : revocation_(context_), lists_(context_), audit_(store_.get()) {}
 
   absl::StatusOr<RevocationListView> Upload(const std::string& id,
                                             std::string content) {
@@ -144,15 +137,9 @@ class ListsTest : public testing::Test {
   }
   int64_t StoreRevision() { return store_->Get("x")->revision.value(); }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  Context context_;
   RevocationLists revocation_;
   CertificateLists lists_;
   AuditLog audit_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Test/Test", false, "", {}};
 };
 
 using RevocationListsTest = ListsTest;

@@ -13,10 +13,9 @@
 #include "config_service/service/audit_log.h"
 #include "config_service/service/internal_issuer.h"
 #include "config_service/service/limits.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -59,24 +58,13 @@ class ChangingIssuer final : public CertificateIssuer {
   std::unique_ptr<CertificateIssuer> issuer_;
 };
 
-class IssuedCertificatesTest : public testing::Test {
+class IssuedCertificatesTest : public UseCaseTest {
  protected:
   IssuedCertificatesTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        sealer_([] {
-          std::vector<Secret> keys;
-          keys.emplace_back(std::string(store::kSealingKeyBytes, 'k'));
-          return store::Sealer::FromKeys(std::move(keys)).value();
-        }()),
-        context_{store_.get(), &clock_, &format_, sealer_.get()},
-        issuer_(MakeIssuer("example.com", 3650 * kDay)),
+      : issuer_(MakeIssuer("example.com", 3650 * kDay)),
         certificates_(context_, nullptr, false, {{&issuer_}, 33}),
         none_(context_),
         audit_(store_.get()) {
-    caller_.principal = "token:a";
-    caller_.role = Role::kOperator;
-    write_.method = "test";
     NewRenewals();
   }
 
@@ -138,18 +126,11 @@ class IssuedCertificatesTest : public testing::Test {
         ->record.has_value();
   }
 
-  FakeClock clock_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<store::Sealer> sealer_;
-  PlainAuditFormat format_;
-  Context context_;
   const pki::TestKey ca_key_ = pki::TestKey::P256();
   ChangingIssuer issuer_;
   ServerCertificates certificates_;
   ServerCertificates none_;
   AuditLog audit_;
-  Caller caller_;
-  Write write_;
   std::unique_ptr<Renewals> renewals_;
   std::vector<Renewals::Attempt> attempts_;
   absl::Time next_;

@@ -11,9 +11,8 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/source_states.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/service/truststores.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -68,13 +67,9 @@ class FakeObjects : public objects::ObjectReader {
 
 constexpr char kUri[] = "s3://trust/partners.pem";
 
-class SourcesTest : public testing::Test {
+class SourcesTest : public UseCaseTest {
  protected:
-  SourcesTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        context_{store_.get(), &clock_, &format_},
-        truststores_(context_, &objects_, &sources_) {}
+  SourcesTest() : truststores_(context_, &objects_, &sources_) {}
 
   absl::StatusOr<TruststoreView> Create(
       TruststoreSource::Watch watch = TruststoreSource::Watch::kOff,
@@ -108,15 +103,9 @@ class SourcesTest : public testing::Test {
   }
 
   const TruststoreName kName{"partners"};
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  Context context_;
   FakeObjects objects_;
   SourceStates sources_;
   Truststores truststores_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Truststores/Test", false, "", {}};
 };
 
 Reason ReasonOf(const absl::Status& status) {

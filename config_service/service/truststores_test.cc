@@ -14,9 +14,8 @@
 #include "config_service/domain/violations.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/limits.h"
-#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/service/testing/use_case_test.h"
 #include "config_service/store/keys.h"
-#include "config_service/store/memory.h"
 #include "gtest/gtest.h"
 #include "pki/testing/make_certificate.h"
 
@@ -44,14 +43,9 @@ std::string Root(const std::string& name,
 
 constexpr char kUuid[] = "123e4567-e89b-12d3-a456-426614174000";
 
-class TruststoresTest : public testing::Test {
+class TruststoresTest : public UseCaseTest {
  protected:
-  TruststoresTest()
-      : clock_(pki::TestNow()),
-        store_(store::NewMemoryStore()),
-        context_{store_.get(), &clock_, &format_},
-        truststores_(context_),
-        audit_(store_.get()) {}
+  TruststoresTest() : truststores_(context_), audit_(store_.get()) {}
 
   absl::StatusOr<TruststoreView> Create(const std::string& id,
                                         std::string pem) {
@@ -86,14 +80,8 @@ class TruststoresTest : public testing::Test {
   }
   int64_t StoreRevision() { return store_->Get("x")->revision.value(); }
 
-  FakeClock clock_;
-  PlainAuditFormat format_;
-  std::unique_ptr<store::Store> store_;
-  Context context_;
   Truststores truststores_;
   AuditLog audit_;
-  Caller caller_{"token:alice", "192.0.2.1", Role::kOperator};
-  Write write_{"Truststores/Test", false, "", {}};
 };
 
 TEST_F(TruststoresTest, CreatesOneWithItsFirstVersion) {
@@ -503,7 +491,7 @@ TEST_F(TruststoresTest, WritesWhoChangedWhat) {
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_EQ(entries[2].principal, "token:alice");
   EXPECT_EQ(entries[2].peer, "192.0.2.1");
-  EXPECT_EQ(entries[2].method, "Truststores/Test");
+  EXPECT_EQ(entries[2].method, "Test/Test");
   EXPECT_EQ(entries[2].changes[0].resource, "truststores/p");
   EXPECT_EQ(entries[2].changes[0].before_json, "");
   EXPECT_EQ(entries[0].principal, "certificate:spiffe://ops/bob");
