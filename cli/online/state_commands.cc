@@ -24,6 +24,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl.h"
 #include "google/protobuf/util/delimited_message_util.h"
 #include "pki/crypto/crypto.h"
+#include "pki/x509/certificate.h"
 #include "proto/sallyport/config/v1/state.grpc.pb.h"
 
 namespace sallyport::cli::online {
