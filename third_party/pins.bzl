@@ -40,3 +40,7 @@ AWS_TOOLS_DIR="aws-tools-5bedade59a51"
 
 # gRPC for Python, for tests: the same with third_party/python_grpc/requirements.txt.
 PYTHON_GRPC_DIR="python-grpc-64d09e2e6494"
+
+# AWS's runtime client for Lambda functions in Python, for tests: the same with
+# third_party/aws_lambda_ric/requirements.txt.
+AWS_LAMBDA_RIC_DIR="aws-lambda-ric-770267ee2178"

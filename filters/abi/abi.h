@@ -94,6 +94,10 @@ enum class Attribute : uint32_t {
   // request.id (string): for a TCP connection, what tcp_proxy gives it when it
   // begins.
   kRequestId = 9,
+  // request.protocol (string): "HTTP/1.1", "HTTP/2".
+  kRequestProtocol = 10,
+  // source.address (string): the client's, with the port.
+  kSourceAddress = 24,
   // connection.mtls (bool): the peer presented a certificate.
   kConnectionMtls = 29,
   // connection.tls_version (string): "TLSv1.3".
@@ -108,6 +112,34 @@ enum class Attribute : uint32_t {
 enum class HeadersStatus : uint32_t {
   kContinue = 0,
   kStopIteration = 1,
+  // As kStopIteration; the body and the trailers wait too. Envoy stops reading
+  // from the client at the buffer limit.
+  kStopAllIterationAndWatermark = 4,
+};
+
+// envoy_dynamic_module_type_http_body_type: the ones we read.
+enum class BodyType : uint32_t {
+  // What came with this call of the body hook.
+  kReceivedRequest = 0,
+  // What earlier calls had Envoy keep.
+  kBufferedRequest = 1,
+};
+
+// envoy_dynamic_module_type_http_callout_init_result.
+enum class CalloutStart : uint32_t {
+  kSuccess = 0,
+  kMissingRequiredHeaders = 1,
+  kClusterNotFound = 2,
+  kDuplicateCalloutId = 3,
+  // No healthy host, or one that cannot be reached now.
+  kCannotCreateRequest = 4,
+};
+
+// envoy_dynamic_module_type_http_callout_result.
+enum class CalloutResult : uint32_t {
+  kSuccess = 0,
+  kReset = 1,
+  kExceedResponseBufferLimit = 2,
 };
 
 // envoy_dynamic_module_type_http_filter_stream_reset_reason.
@@ -329,12 +361,16 @@ SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_stream_complete(
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_destroy(
     const void* filter);
 
-// Answers to calls that we never make; Envoy insists on the symbols.
+// Worker: the end of a callout, unless the filter is gone by then. A time-out
+// is kSuccess with a 504 that Envoy made itself. Null and 0 where there is
+// nothing.
 SALLYPORT_ABI_EXPORT void envoy_dynamic_module_on_http_filter_http_callout_done(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter,
-    uint64_t callout_id, uint32_t result, sallyport::abi::EnvoyHeader* headers,
-    size_t num_headers, sallyport::abi::EnvoyBuffer* body_chunks,
-    size_t num_body_chunks);
+    uint64_t callout_id, sallyport::abi::CalloutResult result,
+    sallyport::abi::EnvoyHeader* headers, size_t num_headers,
+    sallyport::abi::EnvoyBuffer* body_chunks, size_t num_body_chunks);
+
+// Answers to calls that we never make; Envoy insists on the symbols.
 SALLYPORT_ABI_EXPORT void
 envoy_dynamic_module_on_http_filter_http_stream_headers(
     sallyport::abi::HttpFilter* envoy_filter, const void* filter,
@@ -471,6 +507,10 @@ void envoy_dynamic_module_callback_http_send_response(
 bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
     sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleBuffer key,
     sallyport::abi::EnvoyBuffer* out_value);
+// Sets one of the stream, read-only: a key is set once.
+bool envoy_dynamic_module_callback_http_set_filter_state_bytes(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleBuffer key,
+    sallyport::abi::ModuleBuffer value);
 // A string in the stream's dynamic metadata, for access logs:
 // %DYNAMIC_METADATA(ns:key)%.
 void envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
@@ -484,6 +524,31 @@ bool envoy_dynamic_module_callback_http_filter_get_attribute_bool(
 bool envoy_dynamic_module_callback_http_filter_get_attribute_string(
     sallyport::abi::HttpFilter* filter, sallyport::abi::Attribute attribute,
     sallyport::abi::EnvoyBuffer* out_value);
+
+// Sends a request to the cluster of that name. `headers` has :method, :path and
+// host or :authority. http_callout_done is called with `out_callout_id` when it
+// ends, possibly before this returns; not when this returns anything but
+// kSuccess. A stream's end ends its callouts.
+sallyport::abi::CalloutStart
+envoy_dynamic_module_callback_http_filter_http_callout(
+    sallyport::abi::HttpFilter* filter, uint64_t* out_callout_id,
+    sallyport::abi::ModuleBuffer cluster, sallyport::abi::ModuleHeader* headers,
+    size_t num_headers, sallyport::abi::ModuleBuffer body,
+    uint64_t timeout_milliseconds);
+// Lets the request go on that a hook stopped. The next filters run before it
+// returns, and the filter may be destroyed.
+void envoy_dynamic_module_callback_http_filter_continue_decoding(
+    sallyport::abi::HttpFilter* filter);
+
+// A body, in pieces. kReceivedRequest only within the body hook.
+size_t envoy_dynamic_module_callback_http_get_body_size(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::BodyType type);
+size_t envoy_dynamic_module_callback_http_get_body_chunks_size(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::BodyType type);
+// Fills `out_chunks`, which has room for as many as get_body_chunks_size said.
+bool envoy_dynamic_module_callback_http_get_body_chunks(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::BodyType type,
+    sallyport::abi::EnvoyBuffer* out_chunks);
 
 // What per_route_config_new returned for the most specific part of the route
 // (route, virtual host, route configuration) that has one; null when none has,
@@ -678,7 +743,9 @@ static_assert(sizeof(HeaderMap) == 4 && sizeof(LogLevel) == 4 &&
               sizeof(BodyStatus) == 4 && sizeof(TrailersStatus) == 4 &&
               sizeof(ValidationStatus) == 4 && sizeof(ClientValidation) == 4 &&
               sizeof(NetworkStatus) == 4 && sizeof(ConnectionEvent) == 4 &&
-              sizeof(CloseType) == 4 && sizeof(ReadDisableStatus) == 4);
+              sizeof(CloseType) == 4 && sizeof(ReadDisableStatus) == 4 &&
+              sizeof(BodyType) == 4 && sizeof(CalloutStart) == 4 &&
+              sizeof(CalloutResult) == 4);
 
 }  // namespace sallyport::abi
 

@@ -17,6 +17,7 @@
 #include "filters/cert_validator/connection_record.h"
 #include "filters/cert_validator/read_client_rule.h"
 #include "filters/cert_validator/recent_map.h"
+#include "filters/cert_validator/request_record.h"
 #include "filters/forwarding/append_xfcc.h"
 #include "filters/mtls_http/stream_access.h"
 #include "filters/shim/buffers.h"
@@ -32,6 +33,7 @@ using cert_validator::CheckedChain;
 using cert_validator::Decision;
 using cert_validator::DomainTrust;
 using cert_validator::Need;
+using cert_validator::RequestRecordReader;
 using forwarding::Claim;
 using pki::Reason;
 using shim::Buffer;
@@ -133,7 +135,7 @@ forwarding::HeaderFilter ReadClaims(const v1::Forwarding& config,
 
 const RouteFilter* RouteOf(abi::HttpFilter* stream) {
   return static_cast<const RouteFilter*>(
-      envoy_dynamic_module_callback_get_most_specific_route_config(stream));
+      shim::RouteConfigOf(stream, kFilterName));
 }
 
 std::string FilterState(abi::HttpFilter* stream, absl::string_view key) {
@@ -182,7 +184,7 @@ struct Filter::Encoded {
   forwarding::Forwarded forwarded;
 };
 
-absl::StatusOr<std::unique_ptr<const RouteFilter>> RouteFilter::Create(
+absl::StatusOr<std::unique_ptr<RouteFilter>> RouteFilter::Create(
     const v1::MutualTlsRoute& config) {
   std::unique_ptr<RouteFilter> route(new RouteFilter);
   SALLYPORT_RETURN_IF_ERROR(
@@ -209,7 +211,7 @@ absl::StatusOr<std::unique_ptr<const RouteFilter>> RouteFilter::Create(
     route->claims_ = std::make_unique<const forwarding::HeaderFilter>(
         ReadClaims(config.forwarding(), by_path));
   }
-  return std::unique_ptr<const RouteFilter>(std::move(route));
+  return route;
 }
 
 Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
@@ -608,7 +610,8 @@ Filter::Identity Filter::Identify(abi::HttpFilter* stream, absl::Time now,
 
 Need Filter::NeedOn(const RouteFilter* route) const {
   if (rejection_ == v1::PASS) return Need::kChain;
-  return PlanOf(route).forwards || allow_ != nullptr || !paths_->empty() ||
+  return RequestRecordReader::Any() || PlanOf(route).forwards ||
+                 allow_ != nullptr || !paths_->empty() ||
                  (route != nullptr && route->allow_ != nullptr)
              ? Need::kTrustedChain
              : Need::kVerdict;
@@ -887,7 +890,7 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     }
     return result;
   }
-  if (!Add(stream, addition)) {
+  if (!Add(stream, addition) || !LeaveRecord(stream, result.identity)) {
     shim::Log(shim::LogLevel::kError,
               absl::StrCat("request for ", domain(),
                            ": refused, its headers cannot be written"));
@@ -1078,6 +1081,24 @@ void Filter::JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
           "forwarding.max_header_bytes: the backend could not be told whom it "
           "speaks for";
   }
+}
+
+bool Filter::LeaveRecord(abi::HttpFilter* stream,
+                         const Identity& identity) const {
+  if (!RequestRecordReader::Any()) return true;
+  const Decision& decision = identity.decision;
+  cert_validator::RequestRecord record;
+  record.reason = decision.reason;
+  record.domain = domain();
+  if (decision.checked != nullptr && decision.checked->leaf() != nullptr) {
+    record.leaf = decision.checked->leaf()->der();
+  } else if (decision.trusted()) {
+    // A reader came between the decision and this.
+    return false;
+  }
+  return envoy_dynamic_module_callback_http_set_filter_state_bytes(
+      stream, Buffer(cert_validator::kRequestKey),
+      Buffer(cert_validator::EncodeRequestRecord(record)));
 }
 
 bool Filter::Add(abi::HttpFilter* stream, const Addition& addition) const {

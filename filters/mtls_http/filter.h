@@ -41,6 +41,7 @@
 #include "filters/mtls_http/path_rules.h"
 #include "filters/mtls_http/resumed.h"
 #include "filters/shim/delayed_wake.h"
+#include "filters/shim/http_filter.h"
 #include "pki/chain/client_rule.h"
 #include "pki/chain/verify.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
@@ -102,12 +103,17 @@ struct ForwardingPlan {
   uint64_t id = 0;  // unique in the process for ever
 };
 
+// The filter's name in Envoy's configuration.
+inline constexpr char kFilterName[] = "sallyport.mtls";
+
 // A route's configuration (MutualTlsRoute). Immutable; thread-safe.
-class RouteFilter {
+class RouteFilter : public shim::HttpRouteConfig {
  public:
   // InvalidArgument: a message that starts with the field.
-  static absl::StatusOr<std::unique_ptr<const RouteFilter>> Create(
+  static absl::StatusOr<std::unique_ptr<RouteFilter>> Create(
       const filter::v1::MutualTlsRoute& config);
+
+  const char* filter_name() const override { return kFilterName; }
 
  private:
   friend class Filter;
@@ -279,6 +285,9 @@ class Filter {
                        const Inbound& inbound, bool passed_on) const;
   static void JoinInbound(const ForwardingPlan& plan, const Inbound& inbound,
                           Addition& addition);
+  // Tells the filters of the module that come after this one; false: they could
+  // not be told.
+  bool LeaveRecord(abi::HttpFilter* stream, const Identity& identity) const;
   // False: the backend would not be told who calls.
   bool Add(abi::HttpFilter* stream, const Addition& addition) const;
   void Tell(abi::HttpFilter* stream, const Identity& identity,

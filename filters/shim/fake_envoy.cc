@@ -407,11 +407,87 @@ bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
     sabi::HttpFilter* filter, sabi::ModuleBuffer key,
     sabi::EnvoyBuffer* out_value) {
   FakeStream& stream = FakeStream::From(filter);
+  const auto of_stream = stream.filter_state.find(Copy(key));
+  if (of_stream != stream.filter_state.end()) {
+    const absl::string_view text = stream.HandOut(of_stream->second);
+    *out_value = {text.data(), text.size()};
+    return true;
+  }
   if (stream.connection == nullptr) return false;
   const auto it = stream.connection->filter_state.find(Copy(key));
   if (it == stream.connection->filter_state.end()) return false;
   const absl::string_view text = stream.HandOut(it->second);
   *out_value = {text.data(), text.size()};
+  return true;
+}
+
+bool envoy_dynamic_module_callback_http_set_filter_state_bytes(
+    sabi::HttpFilter* filter, sabi::ModuleBuffer key,
+    sabi::ModuleBuffer value) {
+  FakeStream& stream = FakeStream::From(filter);
+  const std::string name = Copy(key);
+  sallyport::shim::Check(stream.filter_state.count(name) == 0,
+                         "filter state is set a second time");
+  stream.filter_state[name] = Copy(value);
+  stream.ScrambleHandedOut();
+  return true;
+}
+
+sabi::CalloutStart envoy_dynamic_module_callback_http_filter_http_callout(
+    sabi::HttpFilter* filter, uint64_t* out_callout_id,
+    sabi::ModuleBuffer cluster, sabi::ModuleHeader* headers, size_t num_headers,
+    sabi::ModuleBuffer body, uint64_t timeout_milliseconds) {
+  FakeStream& stream = FakeStream::From(filter);
+  if (stream.callout_start != sabi::CalloutStart::kSuccess) {
+    return stream.callout_start;
+  }
+  FakeStream::Callout callout;
+  callout.id = 100 + stream.callouts.size();
+  callout.cluster = Copy(cluster);
+  for (size_t i = 0; i < num_headers; ++i) {
+    callout.headers.emplace_back(
+        std::string(headers[i].key_ptr, headers[i].key_length),
+        std::string(headers[i].value_ptr, headers[i].value_length));
+  }
+  callout.body = Copy(body);
+  callout.timeout_ms = timeout_milliseconds;
+  stream.callouts.push_back(callout);
+  *out_callout_id = callout.id;
+  if (stream.on_callout) stream.on_callout(callout);
+  return sabi::CalloutStart::kSuccess;
+}
+
+void envoy_dynamic_module_callback_http_filter_continue_decoding(
+    sabi::HttpFilter* filter) {
+  ++FakeStream::From(filter).continued;
+}
+
+namespace {
+const std::string& BodyOf(FakeStream& stream, sabi::BodyType type) {
+  return type == sabi::BodyType::kReceivedRequest ? stream.received_body
+                                                  : stream.buffered_body;
+}
+}  // namespace
+
+size_t envoy_dynamic_module_callback_http_get_body_size(
+    sabi::HttpFilter* filter, sabi::BodyType type) {
+  return BodyOf(FakeStream::From(filter), type).size();
+}
+
+size_t envoy_dynamic_module_callback_http_get_body_chunks_size(
+    sabi::HttpFilter* filter, sabi::BodyType type) {
+  const size_t size = BodyOf(FakeStream::From(filter), type).size();
+  return size > 1 ? 2 : size;
+}
+
+bool envoy_dynamic_module_callback_http_get_body_chunks(
+    sabi::HttpFilter* filter, sabi::BodyType type, sabi::EnvoyBuffer* out) {
+  const std::string& body = BodyOf(FakeStream::From(filter), type);
+  if (body.empty()) return false;
+  // In two pieces, if it has as many bytes.
+  const size_t first = body.size() > 1 ? body.size() / 2 : 1;
+  out[0] = {body.data(), first};
+  if (body.size() > 1) out[1] = {body.data() + first, body.size() - first};
   return true;
 }
 
@@ -440,6 +516,14 @@ bool envoy_dynamic_module_callback_http_filter_get_attribute_string(
     sabi::HttpFilter* filter, sabi::Attribute attribute,
     sabi::EnvoyBuffer* out_value) {
   FakeStream& stream = FakeStream::From(filter);
+  if (attribute == sabi::Attribute::kSourceAddress ||
+      attribute == sabi::Attribute::kRequestProtocol) {
+    const absl::string_view known = stream.HandOut(
+        attribute == sabi::Attribute::kSourceAddress ? stream.source_address
+                                                     : stream.protocol);
+    *out_value = {known.data(), known.size()};
+    return !known.empty();
+  }
   if (attribute != sabi::Attribute::kConnectionSha256PeerCertificate ||
       stream.connection == nullptr || stream.connection->peer_sha256.empty()) {
     return false;

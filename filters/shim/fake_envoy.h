@@ -132,6 +132,15 @@ class FakeStream {
   using Headers = std::vector<std::pair<std::string, std::string>>;
   Headers request_headers;
   Headers request_trailers;
+  // What the body hook sees: what came with its call, and what earlier calls
+  // had Envoy keep.
+  std::string received_body;
+  std::string buffered_body;
+  // Filter state of the stream alone.
+  std::map<std::string, std::string> filter_state;
+  // source.address, request.protocol; empty: Envoy does not know.
+  std::string source_address = "192.0.2.7:40000";
+  std::string protocol = "HTTP/1.1";
 
   struct Response {
     uint32_t status = 0;
@@ -140,6 +149,20 @@ class FakeStream {
     std::string details;
   };
   absl::optional<Response> response;
+  // What was called out for, and what http_callout answers. `on_callout` runs
+  // within it.
+  struct Callout {
+    uint64_t id = 0;
+    std::string cluster;
+    Headers headers;
+    std::string body;
+    uint64_t timeout_ms = 0;
+  };
+  std::vector<Callout> callouts;
+  abi::CalloutStart callout_start = abi::CalloutStart::kSuccess;
+  std::function<void(const Callout&)> on_callout;
+  // Calls of continue_decoding.
+  int continued = 0;
   // Details of reset_stream.
   absl::optional<std::string> reset;
   // Whether send_go_away_and_close was called.

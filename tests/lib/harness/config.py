@@ -48,6 +48,7 @@ ACCESS_LOG = {
         '{"command":"FILTER_STATE","param":"sallyport.reason:PLAIN"}]})%'
     ),
     "detail": "%DYNAMIC_METADATA(sallyport:detail)%",
+    "authorizer": "%DYNAMIC_METADATA(sallyport.authorizer)%",
     # All of it, as an object.
     "metadata": "%DYNAMIC_METADATA(sallyport)%",
     "flags": "%RESPONSE_FLAGS%",
@@ -99,6 +100,8 @@ class Domain:
     routes: typing.Optional[list] = None
     # More fields of HttpConnectionManager.
     connection_manager: dict = dataclasses.field(default_factory=dict)
+    # HTTP filters between the module's and the router.
+    filters: list = dataclasses.field(default_factory=list)
 
 
 def any_of(value, carrier="struct"):
@@ -150,30 +153,43 @@ def secret(domain, config=None):
     }
 
 
-def http_filter(config):
-    """The module's HTTP filter. config: an Any."""
+def http_filter(config, name=HTTP_FILTER):
+    """An HTTP filter of the module. config: an Any."""
     return {
-        "name": HTTP_FILTER,
+        "name": name,
         "typed_config": {
             "@type": _FILTER_TYPE,
             "dynamic_module_config": _MODULE_CONFIG,
-            "filter_name": HTTP_FILTER,
+            "filter_name": name,
             "filter_config": config,
         },
     }
 
 
-def route(prefix="/", per_route=None, **match):
-    """A route to the backend. per_route: a MutualTlsRoute, or an Any with one.
-    match: more of RouteMatch."""
+def cluster(name, port):
+    """A cluster of one host of 127.0.0.1, without TLS."""
+    return {
+        "name": name,
+        "connect_timeout": "5s",
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}],
+        },
+    }
+
+
+def route(prefix="/", per_route=None, filter_name=HTTP_FILTER, **match):
+    """A route to the backend. per_route: a MutualTlsRoute, or that of another
+    filter, or an Any with one. match: more of RouteMatch."""
     made = {"match": {"prefix": prefix, **match}, "route": {"cluster": "backend"}}
     if per_route is not None:
         config = per_route if "@type" in per_route else any_of(per_route)
         made["typed_per_filter_config"] = {
-            HTTP_FILTER: {
+            filter_name: {
                 "@type": _ROUTE_TYPE,
                 "dynamic_module_config": _MODULE_CONFIG,
-                "per_route_config_name": HTTP_FILTER,
+                "per_route_config_name": filter_name,
                 "filter_config": config,
             }
         }
@@ -229,6 +245,7 @@ def _filter_chain(domain):
     filters = []
     if domain.with_filter:
         filters.append(http_filter(any_of({"domain": domain.name, **domain.mutual_tls})))
+    filters += domain.filters
     filters.append(
         {
             "name": "envoy.filters.http.router",
