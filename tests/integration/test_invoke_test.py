@@ -216,7 +216,7 @@ class TestInvoke(unittest.TestCase):
             # The backend does not know the new one yet.
             answer = self.invoke("--client-certificate", "new", code=1)
             self.assertEqual(answer["status"], 503)
-            self.assertIn("it refused the node, which offered clientCertificates/new",
+            self.assertIn("refused the node, which offered clientCertificates/new",
                           answer["failure"])
             self.assertEqual(answer["client_certificate_sha256"], new)
             self.assertEqual(self.visit(opened), (201, old))
@@ -230,7 +230,7 @@ class TestInvoke(unittest.TestCase):
             self.assertEqual([h["value"] for h in answer["headers"] if h["name"] == "set-cookie"],
                              ["a=1", "b=2"])
             log = "\n".join(answer["log"])
-            for part in (ROUTE, f"127.0.0.1:{self.backend.port}", new, "TLS: TLSv1.",
+            for part in (ROUTE, f"127.0.0.1:{self.backend.port}", new, "TLS: TLSv1.3",
                          "CN=backend.internal", "answer: 201"):
                 self.assertIn(part, log)
             # Without the override the old one, and visitors see nothing of it.

@@ -42,6 +42,9 @@ void SetTls(const domain::IntegrationUri& uri, const domain::BackendTls& tls,
   CommonTlsContext& common = *out.mutable_common_tls_context();
   common.mutable_tls_params()->set_tls_minimum_protocol_version(
       TlsParameters::TLSv1_2);
+  // Unset, Envoy speaks TLS 1.2 to backends at most.
+  common.mutable_tls_params()->set_tls_maximum_protocol_version(
+      TlsParameters::TLSv1_3);
   if (!client_certificate.empty()) {
     const std::string secret =
         absl::StrCat(scope, ClientCertificateSecret(client_certificate));
