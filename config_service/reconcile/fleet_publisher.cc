@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "config_service/xds/translate/names.h"
+#include "config_service/xds/translate/withdrawn.h"
 
 namespace sallyport::reconcile {
 namespace {
@@ -36,12 +37,13 @@ std::string DomainOf(const ResourceKey& key) {
 FleetPublisher::FleetPublisher(std::string fleet, FleetChange first,
                                xds::Cache* cache, const xds::Ledger* ledger,
                                const Clock* clock, absl::Duration max_wait,
-                               Log log, Held held)
+                               absl::Duration withdrawn_for, Log log, Held held)
     : fleet_name_(std::move(fleet)),
       cache_(cache),
       ledger_(ledger),
       clock_(clock),
       max_wait_(max_wait),
+      withdrawn_for_(withdrawn_for),
       log_(std::move(log)),
       on_held_(std::move(held)) {
   PublishFirst(std::move(first));
@@ -127,6 +129,7 @@ absl::Time FleetPublisher::busy_since() const {
 
 void FleetPublisher::Run() {
   while (true) {
+    ForgetWithdrawn();
     Round round;
     std::set<std::string> released;
     {
@@ -134,7 +137,11 @@ void FleetPublisher::Run() {
       round_since_ = absl::InfiniteFuture();
       while (!stopping_ && !pending_.has_value()) {
         if (held_.empty()) {
-          wake_.Wait(&mu_);
+          if (withdrawn_.empty()) {
+            wake_.Wait(&mu_);
+          } else if (wake_.WaitWithTimeout(&mu_, withdrawn_for_)) {
+            break;
+          }
         } else if (wake_.WaitWithTimeout(&mu_, kTryHeldAgain) &&
                    !pending_.has_value()) {
           pending_.emplace();
@@ -142,6 +149,7 @@ void FleetPublisher::Run() {
         }
       }
       if (stopping_) return;
+      if (!pending_.has_value()) continue;
       round_since_ = std::min(pending_since_, clock_->Now());
       pending_since_ = absl::InfiniteFuture();
       round.change = *std::move(pending_);
@@ -213,8 +221,46 @@ void FleetPublisher::Publish(Publication publication) {
   shown_revision_ = publication.store_revision;
 }
 
+void FleetPublisher::SetFleet(domain::Fleet fleet) {
+  if (!fleet.default_endpoint_suffix.empty()) {
+    default_endpoints_domain_ = domain::DefaultEndpointWildcard(fleet);
+  }
+  fleet_ = std::move(fleet);
+}
+
+ResourcePtr FleetPublisher::Withdrawn(const ResourceKey& key) {
+  if (key.type != ResourceType::kRouteConfiguration) return nullptr;
+  const std::shared_ptr<xds::Fleet> shown = cache_->FindFleet(fleet_name_);
+  if (shown == nullptr || shown->Find(key.type, key.name) == nullptr) {
+    return nullptr;
+  }
+  const std::string domain = key.name == xds::kDefaultEndpoints
+                                 ? default_endpoints_domain_
+                                 : DomainOf(key);
+  if (domain.empty() || absl::EndsWith(domain, xds::TestInvocationDomain(""))) {
+    return nullptr;
+  }
+  return Make(xds::TranslateWithdrawn(key.name, domain));
+}
+
+void FleetPublisher::ForgetWithdrawn() {
+  const absl::Time now = clock_->Now();
+  Publication publication;
+  for (auto at = withdrawn_.begin(); at != withdrawn_.end();) {
+    if (at->second > now) {
+      ++at;
+      continue;
+    }
+    publication.remove.push_back(at->first);
+    withdrawn_.erase(at++);
+  }
+  if (publication.remove.empty()) return;
+  publication.store_revision = shown_revision_;
+  Publish(std::move(publication));
+}
+
 void FleetPublisher::PublishFirst(FleetChange first) {
-  if (first.fleet.has_value()) fleet_ = *std::move(first.fleet);
+  if (first.fleet.has_value()) SetFleet(*std::move(first.fleet));
   default_endpoints_ = first.default_endpoints.value_or(false);
   for (const auto& [domain, served] : first.domains) {
     if (served) domains_.insert(domain);
@@ -246,6 +292,8 @@ void FleetPublisher::PublishFirst(FleetChange first) {
 
 void FleetPublisher::PublishRound(Round round) {
   FleetChange& change = round.change;
+  // What comes back is no longer withdrawn.
+  for (const auto& [key, put] : change.put) withdrawn_.erase(key);
   const std::shared_ptr<xds::Fleet> shown = cache_->FindFleet(fleet_name_);
   const auto is_shown = [&shown](const ResourcePtr& resource) {
     const ResourcePtr now =
@@ -363,7 +411,7 @@ void FleetPublisher::PublishRound(Round round) {
       }
     }
     if (change.fleet.has_value()) {
-      fleet_ = *change.fleet;
+      SetFleet(*change.fleet);
       if (ResourcePtr runtime = Runtime(); runtime != nullptr) {
         chains.put.push_back(std::move(runtime));
       }
@@ -420,8 +468,13 @@ void FleetPublisher::PublishRound(Round round) {
     }
     AddCarriers(emptied, rest);
     for (const ResourceKey& key : change.remove) {
-      rest.remove.push_back(key);
       references_.erase(key);
+      if (ResourcePtr withdrawn = Withdrawn(key); withdrawn != nullptr) {
+        rest.put.push_back(std::move(withdrawn));
+        withdrawn_[key] = clock_->Now() + withdrawn_for_;
+      } else {
+        rest.remove.push_back(key);
+      }
     }
     rest.store_revision = change.revision;
     Publish(std::move(rest));

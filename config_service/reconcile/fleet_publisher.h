@@ -4,7 +4,10 @@
 //   1. What others need: clusters, secrets, and the carriers that name them.
 //      Nothing is taken away.
 //   2. Once the connected nodes have that: chains, routes, and the matcher.
-//   3. Once they have that: what nothing needs any more is taken away.
+//   3. Once they have that: what nothing needs any more is taken away. Nodes
+//      keep chains until their connections are drained, and their routes with
+//      them: in place of these they get some that serve nobody
+//      (TranslateWithdrawn()).
 //
 // Each step is one publication (xds/cache). A change that needs only one step
 // is one publication and waits for nobody: a new truststore version, say. While
@@ -41,6 +44,10 @@ namespace sallyport::reconcile {
 // that is slower gets the rest nevertheless; what it lacks it refuses to serve
 // until it has it.
 constexpr absl::Duration kMaxStepWait = absl::Seconds(5);
+// How long at least nodes are told that what was taken away is not served any
+// more: longer than an Envoy drains its connections unless it is told otherwise
+// (--drain-time-s, ten minutes).
+constexpr absl::Duration kWithdrawnFor = absl::Minutes(15);
 // How long after it was held back a change is tried again, if nothing else
 // happens.
 constexpr absl::Duration kTryHeldAgain = absl::Seconds(60);
@@ -87,7 +94,8 @@ class FleetPublisher {
   // All outlive it. `first` is the whole, and published before this returns.
   FleetPublisher(std::string fleet, FleetChange first, xds::Cache* cache,
                  const xds::Ledger* ledger, const Clock* clock,
-                 absl::Duration max_wait, Log log, Held held);
+                 absl::Duration max_wait, absl::Duration withdrawn_for, Log log,
+                 Held held);
   FleetPublisher(const FleetPublisher&) = delete;
   FleetPublisher& operator=(const FleetPublisher&) = delete;
   // Stops, wherever it is.
@@ -128,6 +136,11 @@ class FleetPublisher {
 
   void Run();
   void Publish(xds::Publication publication);
+  void SetFleet(domain::Fleet fleet);
+  // What is shown in place of `key`, which is taken away; null: nothing.
+  xds::ResourcePtr Withdrawn(const xds::ResourceKey& key);
+  // Takes away what has been withdrawn for long enough.
+  void ForgetWithdrawn();
   void PublishFirst(FleetChange first);
   void PublishRound(Round round);
   // Puts what the carriers in `touched` are now into `publication`, or takes
@@ -159,12 +172,15 @@ class FleetPublisher {
   const xds::Ledger* const ledger_;
   const Clock* const clock_;
   const absl::Duration max_wait_;
+  const absl::Duration withdrawn_for_;
   const Log log_;
   const Held on_held_;
 
   // The worker's own.
   domain::Fleet fleet_;
   bool default_endpoints_ = false;
+  // Of the last that there were.
+  std::string default_endpoints_domain_;
   std::set<std::string> domains_;
   Carriers carriers_;
   xds::Sequence sequence_ = 0;
@@ -172,6 +188,8 @@ class FleetPublisher {
   uint64_t shown_revision_ = 0;
   // What each resource of the fleet names.
   std::map<xds::ResourceKey, std::vector<xds::ResourceKey>> references_;
+  // Routes that serve nobody any more, and until when they are shown.
+  std::map<xds::ResourceKey, absl::Time> withdrawn_;
   // What was held back, because of these. Tried again when they change, and
   // from time to time.
   FleetChange held_;

@@ -272,7 +272,7 @@ std::vector<std::string> Reconciler::Deliver(
     }
     publisher = std::make_unique<FleetPublisher>(
         name, std::move(one.second), cache_, ledger_, clock_,
-        options_.max_step_wait, log_,
+        options_.max_step_wait, options_.withdrawn_for, log_,
         [this](const std::string& domain, const std::string& message) {
           Held(domain, message);
         });

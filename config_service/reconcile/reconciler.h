@@ -65,6 +65,7 @@ class Reconciler {
  public:
   struct Options {
     absl::Duration max_step_wait = kMaxStepWait;
+    absl::Duration withdrawn_for = kWithdrawnFor;
     // Which addresses backends may have. A domain with another is not shown.
     domain::BackendPolicy backends;
   };

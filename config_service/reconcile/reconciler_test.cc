@@ -50,13 +50,15 @@ class ReconcilerTest : public testing::Test {
     return keys;
   }
 
-  void Start() {
-    auto started =
-        Reconciler::Start(store_.get(), sealer_.get(), &cache_, &ledger_,
-                          &Clock::System(), {}, [this](absl::string_view line) {
-                            absl::MutexLock lock(&mu_);
-                            log_.emplace_back(line);
-                          });
+  void Start(absl::Duration withdrawn_for = kWithdrawnFor) {
+    Reconciler::Options options;
+    options.withdrawn_for = withdrawn_for;
+    auto started = Reconciler::Start(store_.get(), sealer_.get(), &cache_,
+                                     &ledger_, &Clock::System(), options,
+                                     [this](absl::string_view line) {
+                                       absl::MutexLock lock(&mu_);
+                                       log_.emplace_back(line);
+                                     });
     ASSERT_TRUE(started.ok()) << started.status();
     reconciler_ = *std::move(started);
   }
@@ -84,6 +86,14 @@ class ReconcilerTest : public testing::Test {
   bool Serves(const std::string& domain, const std::string& fleet = "default") {
     return Mentions(Find(ResourceType::kListener, "https", fleet),
                     "domains/" + domain);
+  }
+  // Until the routes `name`, which are withdrawn, are taken away.
+  void AwaitForgotten(const std::string& name) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (Find(ResourceType::kRouteConfiguration, name) != nullptr) {
+      ASSERT_LT(absl::Now(), deadline) << name << " stays";
+      absl::SleepFor(absl::Milliseconds(1));
+    }
   }
   // Whether a carrier makes Envoy ask for the secret.
   bool Carried(const std::string& secret,
@@ -187,6 +197,64 @@ TEST_F(ReconcilerTest, ADomainComesWithAllItNeedsAndGoesWithIt) {
   EXPECT_EQ(cache_.FindFleet("default")->num_resources(ResourceType::kListener),
             1u);
   EXPECT_FALSE(reconciler_->Domain("api.example.com").has_value());
+}
+
+TEST_F(ReconcilerTest, WhatIsDeletedIsWithdrawnOnceNobodyNewComes) {
+  Start();
+  Simple();
+  state_.Put(State::Domain("b.example.com", "web", {"partners"}));
+  Settle();
+  // When the routes of a domain serve nobody, the port has it no more.
+  std::vector<std::string> wrong;
+  bool withdrawn = false;
+  cache_.OnPublished([&](const std::shared_ptr<xds::Fleet>& fleet) {
+    absl::MutexLock lock(&mu_);
+    const ResourcePtr routes = fleet->Find(ResourceType::kRouteConfiguration,
+                                           "domains/api.example.com");
+    const bool now = Mentions(routes, "withdrawn");
+    withdrawn = withdrawn || now;
+    const bool served = Mentions(fleet->Find(ResourceType::kListener, "https"),
+                                 "domains/api.example.com");
+    if (now && served) wrong.push_back("withdrawn while it is served");
+    if (routes == nullptr) wrong.push_back("no routes");
+  });
+  const std::string name = "domains/api.example.com";
+  for (int i = 0; i < 3; ++i) {
+    state_.Delete("domainNames.apiMappings/api.example.com/all");
+    state_.Delete("domainNames/api.example.com");
+    Settle();
+    const ResourcePtr routes = Find(ResourceType::kRouteConfiguration, name);
+    EXPECT_TRUE(Mentions(routes, "withdrawn"));
+    // Nothing of what it was.
+    EXPECT_FALSE(Mentions(routes, "one"));
+    EXPECT_EQ(Find(ResourceType::kFilterChain, name), nullptr);
+    EXPECT_FALSE(HasSecret("bindings/api.example.com"));
+    EXPECT_FALSE(Mentions(
+        Find(ResourceType::kRouteConfiguration, "domains/b.example.com"),
+        "withdrawn"));
+    state_.Put(State::Domain("api.example.com", "web", {"partners"}));
+    state_.Map("api.example.com", "orders");
+    Settle();
+    EXPECT_TRUE(Mentions(Find(ResourceType::kRouteConfiguration, name), "one"));
+    EXPECT_TRUE(Serves("api.example.com"));
+  }
+  cache_.OnPublished(nullptr);
+  EXPECT_TRUE(withdrawn);
+  EXPECT_TRUE(wrong.empty()) << wrong.size() << ", first: " << wrong.front();
+}
+
+TEST_F(ReconcilerTest, WhatIsWithdrawnIsForgottenAfterAWhile) {
+  Start(absl::Milliseconds(20));
+  Simple();
+  state_.Put(State::Domain("b.example.com", "web", {"partners"}));
+  Settle();
+  state_.Delete("domainNames.apiMappings/api.example.com/all");
+  state_.Delete("domainNames/api.example.com");
+  Settle();
+  AwaitForgotten("domains/api.example.com");
+  EXPECT_TRUE(Serves("b.example.com"));
+  EXPECT_NE(Find(ResourceType::kRouteConfiguration, "domains/b.example.com"),
+            nullptr);
 }
 
 TEST_F(ReconcilerTest, ARestartPublishesTheSameVersions) {
@@ -462,6 +530,11 @@ TEST_F(ReconcilerTest, DefaultEndpointsFollowTheApis) {
   EXPECT_EQ(Find(ResourceType::kFilterChain, "default-endpoints", "edge"),
             nullptr);
   EXPECT_FALSE(HasSecret("server-certificates/web", "edge"));
+  const ResourcePtr left =
+      Find(ResourceType::kRouteConfiguration, "default-endpoints", "edge");
+  EXPECT_TRUE(Mentions(left, "withdrawn"));
+  EXPECT_TRUE(Mentions(left, "*.apis.test"));
+  EXPECT_FALSE(Mentions(left, "orders"));
 }
 
 TEST_F(ReconcilerTest, AnAccessLogIsSwitchedWithoutANewPortOrChain) {
@@ -618,7 +691,7 @@ TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
     state_.CertificateList(absl::StrFormat("l%02d", i), State::ListKind::kAllow,
                            {std::string(64, 'a')});
   }
-  Start();
+  Start(absl::Milliseconds(10));
   int checks = 0;
   std::vector<std::string> wrong;
   cache_.OnPublished([&](const std::shared_ptr<xds::Fleet>& fleet) {
@@ -726,6 +799,9 @@ TEST_F(ReconcilerTest, RandomChangesNeverShowAPartOfADomain) {
   EXPECT_TRUE(wrong.empty()) << wrong.size() << ", first: " << wrong.front();
 
   // What is published is what a restart publishes.
+  for (int i = 0; i < kDomains; ++i) {
+    if (!Serves(domain_of(i))) AwaitForgotten("domains/" + domain_of(i));
+  }
   const auto versions = [&] {
     std::set<std::string> all;
     const auto fleet = cache_.FindFleet("default");

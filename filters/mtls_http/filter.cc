@@ -214,6 +214,19 @@ absl::StatusOr<std::unique_ptr<RouteFilter>> RouteFilter::Create(
   return route;
 }
 
+absl::StatusOr<std::unique_ptr<RouteFilter>> RouteFilter::Withdrawn(
+    absl::string_view domain) {
+  const absl::StatusOr<std::string> read = shim::ReadDomain(domain);
+  if (!read.ok()) {
+    return absl::Status(read.status().code(),
+                        absl::StrCat("domain: ", read.status().message()));
+  }
+  std::unique_ptr<RouteFilter> route(new RouteFilter);
+  route->withdrawal_ =
+      std::make_unique<const cert_validator::Withdrawal>(*read);
+  return route;
+}
+
 Filter::Filter(const v1::MutualTls& config, std::shared_ptr<DomainTrust> domain)
     : domain_(std::move(domain)),
       claims_(ReadClaims(config.forwarding(), !config.paths().empty())) {}
@@ -522,10 +535,13 @@ bool Filter::ServesHost(absl::string_view authority) const {
   // A domain of its own, with a trust of its own, is more specific than a
   // wildcard: its requests do not come in by ours.
   return domain().front() != '*' ||
-         !DomainTrust::IsServed(shim::HostOf(authority));
+         !DomainTrust::IsServed(shim::HostOf(authority)) ||
+         cert_validator::Withdrawal::Is(shim::HostOf(authority));
 }
 
-std::string Filter::MisdirectedBy(absl::string_view authority) const {
+std::string Filter::MisdirectedBy(absl::string_view authority,
+                                  bool is_withdrawn) const {
+  if (is_withdrawn) return absl::StrCat(domain(), " is not served any more");
   const std::string host =
       absl::StrCat("Host \"", Printable(authority, kMaxToldHost), "\"");
   if (!shim::DomainCovers(domain(), authority)) {
@@ -791,8 +807,10 @@ Filter::Result Filter::OnRequestHeaders(abi::HttpFilter* stream,
     result.identity = Identify(stream, now, route);
   }
   const Decision& decision = result.identity.decision;
-  if (!inbound.is_for_domain) {
-    const std::string detail = MisdirectedBy(GetHeader(stream, kAuthority));
+  const bool is_withdrawn = route != nullptr && route->withdrawal_ != nullptr;
+  if (!inbound.is_for_domain || is_withdrawn) {
+    const std::string detail =
+        MisdirectedBy(GetHeader(stream, kAuthority), is_withdrawn);
     if (shim::LogEnabled(shim::LogLevel::kDebug)) {
       shim::Log(
           shim::LogLevel::kDebug,

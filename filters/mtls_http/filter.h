@@ -6,7 +6,8 @@
 //      that names another Host (but a trusted proxy's), is removed, and again
 //      in the trailers; if there was one, the route is chosen again, which
 //      Envoy chose with it;
-//   2. the Host: another one than the domain's gets 421;
+//   2. the Host: another one than the domain's gets 421, and so does every one
+//      once the domain is withdrawn;
 //   3. the verdict: an untrusted client is answered in the domain's rejection
 //      style, one without a certificate too where one is required;
 //   4. the client rules: 403 for a trusted client that no rule lets in;
@@ -36,6 +37,7 @@
 #include "filters/cert_validator/rule_names.h"
 #include "filters/cert_validator/trust_state.h"
 #include "filters/cert_validator/trust_watch.h"
+#include "filters/cert_validator/withdrawal.h"
 #include "filters/forwarding/forwarding.h"
 #include "filters/mtls_http/answers.h"
 #include "filters/mtls_http/path_rules.h"
@@ -52,7 +54,8 @@ namespace sallyport::mtls_http {
 // Envoy's configuration.
 //   decisions{domain,verdict,reason}: requests for the domain; verdict is
 //     "allowed", "denied", or "passed" (not trusted, style PASS).
-//   misdirected{domain}: requests with another Host.
+//   misdirected{domain}: requests with another Host, or for a domain that is
+//     withdrawn.
 //   forwarding_truncated{domain}: requests whose forwarding headers did not fit
 //     max_header_bytes.
 //   inbound_xfcc_refused{domain}: requests of a trusted proxy that were refused
@@ -106,12 +109,20 @@ struct ForwardingPlan {
 // The filter's name in Envoy's configuration.
 inline constexpr char kFilterName[] = "sallyport.mtls";
 
+// The per_route_config_name of a route whose domain is withdrawn
+// (MutualTlsRoute in config.proto says what that means); its configuration is
+// the domain as a StringValue.
+inline constexpr char kWithdrawnRoute[] = "sallyport.withdrawn";
+
 // A route's configuration (MutualTlsRoute). Immutable; thread-safe.
 class RouteFilter : public shim::HttpRouteConfig {
  public:
   // InvalidArgument: a message that starts with the field.
   static absl::StatusOr<std::unique_ptr<RouteFilter>> Create(
       const filter::v1::MutualTlsRoute& config);
+  // Of a domain that is not served any more, by its name (kWithdrawnRoute).
+  static absl::StatusOr<std::unique_ptr<RouteFilter>> Withdrawn(
+      absl::string_view domain);
 
   const char* filter_name() const override { return kFilterName; }
 
@@ -126,6 +137,8 @@ class RouteFilter : public shim::HttpRouteConfig {
   std::unique_ptr<const ForwardingPlan> forwarding_;  // null: the domain's
   // remove_headers of it.
   std::unique_ptr<const forwarding::HeaderFilter> claims_;
+  // Null: the domain is served.
+  std::unique_ptr<const cert_validator::Withdrawal> withdrawal_;
 };
 
 // Immutable; thread-safe.
@@ -246,7 +259,8 @@ class Filter {
   // Whether a request for `authority` belongs to this filter chain.
   bool ServesHost(absl::string_view authority) const;
   // Why it does not, for the operator.
-  std::string MisdirectedBy(absl::string_view authority) const;
+  std::string MisdirectedBy(absl::string_view authority,
+                            bool is_withdrawn) const;
   forwarding::Claim ClaimOf(absl::string_view name,
                             const RouteFilter* route) const;
   const ForwardingPlan& PlanOf(const RouteFilter* route) const;

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
 #include "filters/abi/abi.h"
@@ -89,8 +90,23 @@ absl::StatusOr<std::unique_ptr<shim::HttpRouteConfig>> LoadRoute(
   return std::unique_ptr<shim::HttpRouteConfig>(std::move(route));
 }
 
+absl::StatusOr<std::unique_ptr<shim::HttpConfig>> LoadWithdrawn(
+    abi::HttpFilterConfig*, absl::string_view) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "filter_name: \"", kWithdrawnRoute, "\" is for routes only"));
+}
+
+absl::StatusOr<std::unique_ptr<shim::HttpRouteConfig>> LoadWithdrawnRoute(
+    absl::string_view domain) {
+  SALLYPORT_ASSIGN_OR_RETURN(std::unique_ptr<RouteFilter> route,
+                             RouteFilter::Withdrawn(domain));
+  return std::unique_ptr<shim::HttpRouteConfig>(std::move(route));
+}
+
 const bool registered =
-    shim::RegisterHttpFilter({kFilterName, Load, LoadRoute});
+    shim::RegisterHttpFilter({kFilterName, Load, LoadRoute}) &&
+    shim::RegisterHttpFilter(
+        {kWithdrawnRoute, LoadWithdrawn, LoadWithdrawnRoute});
 
 }  // namespace
 }  // namespace sallyport::mtls_http

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -368,6 +369,47 @@ TEST_F(MtlsHooks, LetNoWildcardServeADomainOfItsOwn) {
     EXPECT_EQ(Answer(filter, connection, "other.example.com"), "");
   }
   EXPECT_EQ(Answer(filter, connection, "api.example.com"), "");
+}
+
+TEST_F(MtlsHooks, LetAWildcardServeADomainThatIsWithdrawn) {
+  auto wildcard = Trusting(root_);
+  wildcard.set_domain("*.example.com");
+  const LoadedValidator validator(wildcard);
+  auto config = Config();
+  config.set_domain("*.example.com");
+  LoadedFilter filter(config);
+  // The chain of the deleted domain is there until it is drained.
+  const LoadedValidator own_validator(Trusting(root_));
+  LoadedFilter own(Config());
+  FakeConnection connection, own_connection;
+  validator.Handshake(connection, client_);
+  own_validator.Handshake(own_connection, client_);
+  EXPECT_EQ(Answer(filter, connection, "api.example.com"),
+            "sallyport_misdirected");
+  EXPECT_EQ(Answer(own, own_connection), "");
+
+  {
+    const void* const route = LoadWithdrawn("API.example.com");
+    ASSERT_NE(route, nullptr);
+    const absl::Cleanup end = [route] {
+      envoy_dynamic_module_on_http_filter_per_route_config_destroy(route);
+    };
+    EXPECT_EQ(Answer(filter, connection, "api.example.com"), "");
+    // Who came for it gets nothing any more, whatever the Host.
+    for (const char* host : {"api.example.com", "other.example.com"}) {
+      FakeStream stream(&own.envoy, &own_connection);
+      stream.request_headers = Headers(host);
+      stream.route_config = route;
+      EXPECT_FALSE(Request(own, stream)) << host;
+      EXPECT_EQ(stream.response->status, 421u);
+      EXPECT_EQ(stream.metadata["sallyport:detail"],
+                "api.example.com is not served any more");
+    }
+  }
+  // It is back.
+  EXPECT_EQ(Answer(filter, connection, "api.example.com"),
+            "sallyport_misdirected");
+  EXPECT_EQ(Answer(own, own_connection), "");
 }
 
 // Two filter chains of one domain that trust different clients.

@@ -99,6 +99,12 @@ class LoadedRoute {
   const void* route_;
 };
 
+// That of a route of a domain that is withdrawn.
+inline const void* LoadWithdrawn(absl::string_view domain) {
+  return envoy_dynamic_module_on_http_filter_per_route_config_new(
+      Envoy("sallyport.withdrawn"), Envoy(domain));
+}
+
 inline std::string Digest(absl::string_view der) {
   return HexLower(pki::AsBytes(pki::Sha256(der)));
 }

@@ -295,6 +295,9 @@ TEST_F(Rejection, RefusesABadRouteNamingTheField) {
   LogCapture log;
   EXPECT_EQ(LoadedRoute({}, "other").get(), nullptr);
   EXPECT_EQ(log.Count("per_route_config_name: "), 1) << log.Text();
+  EXPECT_EQ(LoadWithdrawn("not a domain"), nullptr);
+  EXPECT_EQ(log.Count("refused: domain: "), 1) << log.Text();
+  EXPECT_EQ(LoadWithdrawn(""), nullptr);
   EXPECT_EQ(envoy_dynamic_module_on_http_filter_per_route_config_new(
                 Envoy("sallyport.mtls"), Envoy("{\"alow\": {}}")),
             nullptr);

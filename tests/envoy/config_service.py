@@ -203,11 +203,11 @@ class ConfigServiceTest(gateway.unittest.TestCase):
                 for node in self.envoys:
                     print("--- a node\n" + node.log()[-4000:])
 
-    def start_node(self, name, fleet="default", issued=None, timeout=30.0):
+    def start_node(self, name, fleet="default", issued=None, timeout=30.0, **options):
         config = bootstrap(self.server.port, name, fleet)
         if issued:
             config = with_tls(config, issued)
-        started = envoy.Envoy(config, self.folder / name)
+        started = envoy.Envoy(config, self.folder / name, **options)
         self.addCleanup(started.stop)
         started.start(timeout)
         self.envoys.append(started)

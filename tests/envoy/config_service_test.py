@@ -128,6 +128,100 @@ class Domains(config_service.ConfigServiceTest):
         self.assertEqual(set(seen["z.example.com"]), {None, "CN=*.example.com"})
 
 
+# Longer than any test: what happens does not wait for it.
+DRAIN_SECONDS = 600
+MISDIRECTED = (421, '{"message":"Misdirected Request"}')
+
+
+class Withdrawn(config_service.ConfigServiceTest):
+    """What was deleted answers nobody, though Envoy drains it for long."""
+
+    def start_draining_nodes(self):
+        return [self.start_node(name, drain_seconds=DRAIN_SECONDS)
+                for name in ("node-1", "node-2")]
+
+    def open(self, node, identity, domain, server):
+        connection = self.connect(node, identity, domain, server)
+        self.addCleanup(connection.close)
+        return connection
+
+    def on(self, connection, host=None):
+        response = connection.request("/x", host=host)
+        return response.status, response.body.decode()
+
+    def expect_on(self, connection, answer, host=None):
+        """Workers hear of a change a moment after it was acknowledged."""
+        try:
+            wait.until(lambda: self.on(connection, host) == answer, "x", 3)
+        except TimeoutError:
+            self.assertEqual(self.on(connection, host), answer)
+
+    def test_a_deleted_name_falls_to_its_wildcard_at_once(self):
+        self.simple()
+        self.server.certificate("wild", self.wild)
+        self.server.ask("api", id="wide", body="wide")
+        self.server.ask("truststore", id="guests", pem=self.people.stranger.pem())
+        self.server.ask("domain", name="*.example.com", certificate="wild", truststores=["guests"])
+        self.server.ask("map", domain="*.example.com", api="wide")
+        nodes = self.start_draining_nodes()
+        self.settle()
+        partner, guest = self.people.partner, self.people.stranger
+        wide = [self.open(node, guest, "z.example.com", self.wild) for node in nodes]
+        own = [self.open(node, partner, "a.example.com", self.web) for node in nodes]
+        for _ in range(2):
+            for connection in wide:
+                self.expect_on(connection, (200, "wide"))
+                self.expect_on(connection, MISDIRECTED, "a.example.com")
+            for connection in own:
+                self.expect_on(connection, OK)
+
+            self.server.unmap_and_delete("a.example.com")
+            self.settle()
+            for node, connection in zip(nodes, wide):
+                self.expect_on(connection, (200, "wide"), "a.example.com")
+                self.expect(node, guest, (200, "wide"), "a.example.com", self.wild)
+                # By the trust of the wildcard, not by its own of before.
+                self.expect(node, partner, FORBIDDEN, "a.example.com", self.wild)
+            for connection in own:
+                self.expect_on(connection, MISDIRECTED)
+
+            # It comes back, while its first chain is still there.
+            self.serve("a.example.com")
+            self.settle()
+            for node in nodes:
+                self.expect(node, partner, OK)
+        for node in nodes:
+            self.assertGreater(
+                node.stats().get("listener_manager.total_filter_chains_draining", 0), 0)
+
+    def test_default_endpoints_that_are_switched_off_answer_nobody(self):
+        self.server.certificate("web", self.web)
+        self.server.certificate("wild", self.wild)
+        self.partners(self.people.partner)
+        self.server.ask("api", id="orders", body="one")
+        self.server.ask(
+            "fleet", id="default", suffix="example.com", suffix_certificate="wild")
+        nodes = self.start_draining_nodes()
+        self.settle()
+        on_api = [self.open(node, None, "orders.example.com", self.wild) for node in nodes]
+        for connection in on_api:
+            wait.until(lambda: self.on(connection)[0] in (200, 403), "an answer", 5)
+        # A domain below the suffix comes and goes.
+        self.serve("a.example.com")
+        self.settle()
+        for connection in on_api:
+            self.expect_on(connection, MISDIRECTED, "a.example.com")
+        self.server.unmap_and_delete("a.example.com")
+        self.settle()
+        for connection in on_api:
+            self.expect_on(connection, FORBIDDEN, "a.example.com")
+        self.server.ask("fleet", id="default")
+        self.settle()
+        for node, connection in zip(nodes, on_api):
+            self.expect_on(connection, MISDIRECTED)
+            self.expect(node, None, "refused", "orders.example.com", self.wild)
+
+
 class Trust(config_service.ConfigServiceTest):
     def test_an_update_reaches_open_connections_of_both_nodes_within_a_second(self):
         domains = ("a.example.com", "b.example.com", "c.example.com")

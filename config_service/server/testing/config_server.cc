@@ -11,7 +11,8 @@
 //   {"domain": {"name", "certificate", "truststores": [...], "fleets": [...],
 //               "rejection": "FORBIDDEN"|"BAD_REQUEST"}}
 //   {"map": {"domain", "api", "allow_lists": [...]}}
-//   {"fleet": {"id"}}     its nodes listen on any free port of 127.0.0.1
+//   {"fleet": {"id", "suffix", "suffix_certificate"}}
+//                        its nodes listen on any free port of 127.0.0.1
 //   {"delete": {"key"}}                          all of these: {"revision"}
 //   {"wait": {"revision", "fleet", "seconds"}}
 //                        -> {"complete", "connected", "pending", "refusals"}
@@ -124,6 +125,11 @@ class Commands {
         fleet.access_log.output = domain::AccessLog::Output::kOff;
       }
       fleet.access_log.min_status = with.value("min_status", 0U);
+      fleet.default_endpoint_suffix = with.value("suffix", "");
+      if (!fleet.default_endpoint_suffix.empty()) {
+        fleet.default_endpoint_certificate = domain::ServerCertificateName(
+            with.at("suffix_certificate").get<std::string>());
+      }
       state_->Fleet(fleet);
     } else if (verb == "delete") {
       state_->Delete(with.at("key"));

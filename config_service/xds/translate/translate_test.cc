@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/secret.h"
+#include "config_service/xds/translate/withdrawn.h"
 #include "gtest/gtest.h"
 
 namespace sallyport::xds {
@@ -443,6 +444,11 @@ TEST(Translate, Carriers) {
   std::vector<Translated> carriers = TranslateListeners(input);
   carriers.pop_back();  // the port
   Golden("carriers", carriers);
+}
+
+TEST(Translate, WhatIsNotServedAnyMore) {
+  Golden("withdrawn",
+         {TranslateWithdrawn("domains/a.example.com", "a.example.com")});
 }
 
 TEST(Translate, ATestInvocation) {

@@ -38,6 +38,7 @@ class Envoy:
         concurrency=1,
         log_level="info",
         outlive=False,
+        drain_seconds=1,
     ):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,7 @@ class Envoy:
         self.concurrency = concurrency
         self.log_level = log_level
         self.outlive = outlive
+        self.drain_seconds = drain_seconds
         self.log_path = self.directory / "envoy.log"
         self.access_log_path = self.directory / "access.log"
         self.process = None
@@ -79,7 +81,7 @@ class Envoy:
                     "--disable-hot-restart",
                     "--admin-address-path", str(address_file.absolute()),
                     "--file-flush-interval-msec", "20",
-                    "--drain-time-s", "1",
+                    "--drain-time-s", str(self.drain_seconds),
                     "--log-level", self.log_level,
                 ],
                 cwd=self.directory,
