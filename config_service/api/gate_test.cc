@@ -17,6 +17,7 @@
 #include "config_service/api/limits.h"
 #include "config_service/api/open_calls.h"
 #include "config_service/api/truststores.h"
+#include "config_service/api/upload_pace.h"
 #include "config_service/domain/violations.h"
 #include "config_service/store/memory.h"
 #include "google/rpc/error_details.pb.h"
@@ -309,6 +310,12 @@ class OpenUpload {
     writer_->WritesDone();
     return ReplyOf(writer_->Finish());
   }
+  // False: the call is over.
+  bool Send(size_t bytes) {
+    proto::UploadTruststoreVersionRequest message;
+    message.set_chunk(std::string(bytes, '#'));
+    return writer_->Write(message);
+  }
   // Whatever it ends with by itself.
   grpc::Status Wait() { return writer_->Finish(); }
 
@@ -357,6 +364,44 @@ TEST_F(GateTest, EndsACallWhoseClientSendsNothing) {
   EXPECT_EQ(upload.Wait().error_code(), grpc::StatusCode::CANCELLED);
   AwaitCount(CallKind::kUpload, 0);
   AwaitEnded(1);
+}
+
+TEST_F(GateTest, EndsAnUploadThatComesInDrips) {
+  OpenCallLimits limits;
+  limits.client_timeout = absl::Milliseconds(500);
+  StartWithTokens(limits);
+  ASSERT_EQ(Create("p", "Bearer to").code, grpc::StatusCode::OK);
+  for (const size_t bytes : {0, 1}) {
+    OpenUpload upload(*stub_, "to");
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (upload.Send(bytes)) {
+      ASSERT_LT(absl::Now(), deadline);
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    const Reply reply = ReplyOf(upload.Wait());
+    EXPECT_EQ(reply.reason, "UPLOAD_INVALID");
+    EXPECT_TRUE(absl::StrContains(reply.message, "too slowly"))
+        << reply.message;
+    AwaitCount(CallKind::kUpload, 0);
+  }
+}
+
+TEST(UploadPace, WaitsLongerForWhoSendsMore) {
+  const auto rate = static_cast<size_t>(kMinUploadBytesPerSecond);
+  UploadPace pace(absl::Seconds(60));
+  // A minute for nothing.
+  EXPECT_TRUE(pace.Took(absl::Seconds(60), 0));
+  EXPECT_FALSE(pace.Took(absl::Milliseconds(1), 0));
+  EXPECT_TRUE(absl::StrContains(pace.status().message(),
+                                "0 bytes in 1m0.001s; all of it has 1m"))
+      << pace.status();
+  // Each second for what it is worth.
+  UploadPace steady(absl::Seconds(60));
+  for (int i = 0; i < 10000; ++i) {
+    ASSERT_TRUE(steady.Took(absl::Seconds(1), rate));
+  }
+  EXPECT_TRUE(steady.Took(absl::Seconds(60), 0));
+  EXPECT_FALSE(steady.Took(absl::Seconds(1), rate - 1));
 }
 
 TEST_F(GateTest, EndsACallWhoseClientReadsNothing) {

@@ -53,6 +53,10 @@ struct ThreadsCall {
     if (call != nullptr) call->owner->Remove(*call);
     call.reset();
   }
+  absl::Duration ClientTimeout() const {
+    return call == nullptr ? kClientTimeout
+                           : call->owner->limits_.client_timeout;
+  }
   static ThreadsCall& Get() {
     thread_local ThreadsCall state;
     return state;
@@ -221,6 +225,12 @@ ClientWait::~ClientWait() {
   const auto& call = ThreadsCall::Get().call;
   if (call == nullptr) return;
   call->owner->SetDeadline(*call, absl::InfiniteFuture());
+}
+
+// Of upload_pace.h.
+absl::Duration ClientTimeoutOfCall();
+absl::Duration ClientTimeoutOfCall() {
+  return ThreadsCall::Get().ClientTimeout();
 }
 
 }  // namespace sallyport::api

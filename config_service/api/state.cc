@@ -10,6 +10,7 @@
 #include "config_service/api/handlers.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/open_calls.h"
+#include "config_service/api/upload_pace.h"
 #include "config_service/domain/violations.h"
 #include "proto/sallyport/config/v1/state.grpc.pb.h"
 
@@ -135,7 +136,8 @@ class StateService final : public proto::State::Service, private Handlers {
     SALLYPORT_ASSIGN_OR_RETURN(
         const std::unique_ptr<service::State::Import> import,
         state_->Begin(caller, WriteOf(method, start), std::move(request)));
-    while (ReadInTime(reader, &message)) {
+    UploadPace pace;
+    while (pace.Read(reader, &message)) {
       switch (message.message_case()) {
         case proto::ImportStateRequest::kChunk:
           if (message.chunk().size() > kMaxChunkBytes) {
@@ -147,7 +149,7 @@ class StateService final : public proto::State::Service, private Handlers {
         case proto::ImportStateRequest::kTrailer: {
           const service::StateTrailer trailer{message.trailer().sha256(),
                                               message.trailer().size_bytes()};
-          if (ReadInTime(reader, &message)) {
+          if (pace.Read(reader, &message)) {
             return UploadInvalid("there is a message after the trailer");
           }
           SALLYPORT_ASSIGN_OR_RETURN(const service::ImportedState imported,
@@ -167,6 +169,7 @@ class StateService final : public proto::State::Service, private Handlers {
           return UploadInvalid("a message has neither a piece nor a trailer");
       }
     }
+    if (!pace.status().ok()) return pace.status();
     return UploadInvalid("the import has no trailer: it is not complete");
   }
 

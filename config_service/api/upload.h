@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "config_service/api/limits.h"
-#include "config_service/api/open_calls.h"
+#include "config_service/api/upload_pace.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/caller.h"
 #include "config_service/store/store.h"
@@ -42,7 +42,8 @@ absl::StatusOr<UploadedContent> ReadContent(grpc::ServerReader<Message>& reader,
   UploadedContent content;
   std::string sha256;
   Message message;
-  while (ReadInTime(reader, &message)) {
+  UploadPace pace;
+  while (pace.Read(reader, &message)) {
     if (!sha256.empty()) {
       return UploadInvalid("there is a message after the SHA-256");
     }
@@ -67,6 +68,7 @@ absl::StatusOr<UploadedContent> ReadContent(grpc::ServerReader<Message>& reader,
         return UploadInvalid("a message is neither a piece nor the SHA-256");
     }
   }
+  if (!pace.status().ok()) return pace.status();
   // A connection that breaks ends the messages too.
   if (sha256.empty()) {
     return UploadInvalid("the upload ended without the SHA-256 of its content");

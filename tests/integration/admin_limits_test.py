@@ -6,6 +6,7 @@ import pathlib
 import socket
 import struct
 import tempfile
+import threading
 import time
 import unittest
 
@@ -28,6 +29,11 @@ LIST = PREFIX + "Truststores/ListTruststores"
 WATCH = PREFIX + "Fleets/WatchEvents"
 READ = PREFIX + "Truststores/ReadTruststoreVersion"
 UPLOAD = PREFIX + "Truststores/UploadTruststoreVersion"
+IMPORT = PREFIX + "State/ImportState"
+# ImportStateRequest {start: {header: {format_version: 1}, replace: true}}, and
+# {chunk: "x"}
+IMPORT_BEGINS = b"\x0a\x06\x0a\x02\x08\x01\x18\x01"
+IMPORT_GOES_ON = b"\x12\x01x"
 HEALTH = "/grpc.health.v1.Health/Check"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 # ServerReflectionRequest {list_services: "*"}
@@ -86,7 +92,8 @@ class LimitsTest(unittest.TestCase):
         credentials = folder / "credentials"
         credentials.write_text("".join(
             "token %s %s %s\n" % (name, role, hashlib.sha256(name.encode()).hexdigest())
-            for name, role in (("one", "operator"), ("two", "operator"))
+            for name, role in (
+                ("one", "operator"), ("two", "operator"), ("root", "admin"), ("other", "admin"))
         ), encoding="ascii")
         self.folder = folder
         self.daemon = Daemon(
@@ -231,6 +238,57 @@ class LimitsTest(unittest.TestCase):
         self.assertEqual(sum(s.done() for s in streams), 1)
         self.assert_others_are_served()
         wait.until(lambda: all(s.done() for s in streams), "they are ended", CLIENT_TIMEOUT + 10)
+
+    def begin_import(self, token, messages):
+        imported = self.channel().stream_unary(IMPORT, as_they_are, as_they_are)
+        return imported.future(messages, metadata=self.by(token))
+
+    def second_import_is_refused(self):
+        second = self.begin_import("other", iter([IMPORT_BEGINS]))
+        # There is one at a time; this one would end for want of a trailer.
+        return "another import is under way" in (second.exception(20).details() or "")
+
+    def hold_import(self, messages):
+        """An import that has the only place, once it has it."""
+        held = [self.begin_import("root", messages())]
+
+        def has_place():
+            if held[0].done():
+                # Whoever looked whether it was taken had it.
+                held[0] = self.begin_import("root", messages())
+            return self.second_import_is_refused() and not held[0].done()
+
+        wait.until(has_place, "its place is taken", 10)
+        return held[0]
+
+    def test_an_import_that_drips_gives_up_its_place(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def drips():
+            yield IMPORT_BEGINS
+            while not over.wait(0.2):
+                yield IMPORT_GOES_ON
+
+        began = time.monotonic()
+        slow = self.hold_import(drips)
+        wait.until(slow.done, "it is ended", CLIENT_TIMEOUT + 10)
+        self.assertGreaterEqual(time.monotonic() - began, CLIENT_TIMEOUT)
+        self.assertEqual(slow.code().name, "INVALID_ARGUMENT")
+        self.assertIn("the upload comes too slowly", slow.details())
+        wait.until(lambda: not self.second_import_is_refused(), "there is a place again", 10)
+
+    def test_an_import_that_stands_still_gives_up_its_place(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def stalls():
+            yield IMPORT_BEGINS
+            over.wait()
+
+        stalled = self.hold_import(stalls)
+        wait.until(stalled.done, "it is ended", CLIENT_TIMEOUT + 10)
+        wait.until(lambda: not self.second_import_is_refused(), "there is a place again", 10)
 
     def test_reflection_without_credentials_takes_the_api_from_nobody(self):
         channels = [self.channel() for _ in range(4)]
