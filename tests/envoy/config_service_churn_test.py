@@ -235,12 +235,16 @@ class Churn(config_service.ConfigServiceTest):
             return answer in allowed
         status, certificate = answer
         if certificate is None and REFUSED in allowed:
-            # An open connection of a domain that was taken away meanwhile: it is
-            # as it was until it is drained, or refused.
+            # An open connection of a domain that was taken away meanwhile: it
+            # is as it was until the domain is withdrawn, or refused.
             return True
-        self.requests[status if status == 403 else 200] += 1
+        self.requests[status if status in (403, 421) else 200] += 1
         if REFUSED in allowed and status == 403:
             # A domain that comes back while Envoy still drains what it was.
+            return True
+        if REFUSED in allowed and status == 421:
+            # The request of a connection that came when the domain was there
+            # still: nobody is served by it any more.
             return True
         served = [a for a in allowed if a != REFUSED]
         return status in {a[0] for a in served} and (
