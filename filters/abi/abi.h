@@ -502,6 +502,15 @@ void envoy_dynamic_module_callback_http_send_response(
     sallyport::abi::ModuleHeader* headers, size_t num_headers,
     sallyport::abi::ModuleBuffer body, sallyport::abi::ModuleBuffer details);
 
+// A response, in place of the next filters': `headers` with :status, then the
+// body. The stream may be gone when the call that ends it returns.
+void envoy_dynamic_module_callback_http_send_response_headers(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleHeader* headers,
+    size_t num_headers, bool end_of_stream);
+void envoy_dynamic_module_callback_http_send_response_data(
+    sallyport::abi::HttpFilter* filter, sallyport::abi::ModuleBuffer data,
+    bool end_of_stream);
+
 // A string of the stream's filter state, in which that of its connection is
 // visible. False: there is none.
 bool envoy_dynamic_module_callback_http_get_filter_state_bytes(

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "filters/abi/drain_body.h"
 #include "filters/shim/buffers.h"
 
 namespace sallyport::shim {
@@ -403,6 +404,35 @@ void envoy_dynamic_module_callback_http_send_response(
   stream.response = response;
 }
 
+void envoy_dynamic_module_callback_http_send_response_headers(
+    sabi::HttpFilter* filter, sabi::ModuleHeader* headers, size_t num_headers,
+    bool end_of_stream) {
+  FakeStream& stream = FakeStream::From(filter);
+  sallyport::shim::Check(!stream.response.has_value(), "two responses");
+  FakeStream::Response response;
+  for (size_t i = 0; i < num_headers; ++i) {
+    const std::string name(headers[i].key_ptr, headers[i].key_length);
+    const std::string value(headers[i].value_ptr, headers[i].value_length);
+    if (name == ":status") {
+      response.status = static_cast<uint32_t>(std::stoul(value));
+    } else {
+      response.headers.emplace_back(name, value);
+    }
+  }
+  sallyport::shim::Check(response.status != 0, "a response without :status");
+  stream.response = response;
+  stream.response_ended = end_of_stream;
+}
+
+void envoy_dynamic_module_callback_http_send_response_data(
+    sabi::HttpFilter* filter, sabi::ModuleBuffer data, bool end_of_stream) {
+  FakeStream& stream = FakeStream::From(filter);
+  sallyport::shim::Check(stream.response.has_value() && !stream.response_ended,
+                         "data of no response");
+  stream.response->body += Copy(data);
+  stream.response_ended = end_of_stream;
+}
+
 bool envoy_dynamic_module_callback_http_get_filter_state_bytes(
     sabi::HttpFilter* filter, sabi::ModuleBuffer key,
     sabi::EnvoyBuffer* out_value) {
@@ -463,11 +493,19 @@ void envoy_dynamic_module_callback_http_filter_continue_decoding(
 }
 
 namespace {
-const std::string& BodyOf(FakeStream& stream, sabi::BodyType type) {
+std::string& BodyOf(FakeStream& stream, sabi::BodyType type) {
   return type == sabi::BodyType::kReceivedRequest ? stream.received_body
                                                   : stream.buffered_body;
 }
 }  // namespace
+
+bool envoy_dynamic_module_callback_http_drain_body(sabi::HttpFilter* filter,
+                                                   sabi::BodyType type,
+                                                   size_t num_bytes) {
+  std::string& body = BodyOf(FakeStream::From(filter), type);
+  body.erase(0, num_bytes);
+  return true;
+}
 
 size_t envoy_dynamic_module_callback_http_get_body_size(
     sabi::HttpFilter* filter, sabi::BodyType type) {

@@ -149,6 +149,8 @@ class FakeStream {
     std::string details;
   };
   absl::optional<Response> response;
+  // Of a response that was sent in pieces: the last one was.
+  bool response_ended = false;
   // What was called out for, and what http_callout answers. `on_callout` runs
   // within it.
   struct Callout {

@@ -32,6 +32,16 @@ class DocumentationTest(unittest.TestCase):
             for name in set(names) - {"UNKNOWN", "NONE", "RSA"}:
                 self.assertIn(f"`{name}`", documented, f"{name} of {source}")
 
+    def test_every_reason_of_authorizers_is_explained(self):
+        documented = read("docs/authorizers.md").split("## Reasons")[1]
+        names = set()
+        for source in ("authorizer", "proxy", "function"):
+            code = read("filters/lambda/%s.cc" % source)
+            names |= set(re.findall(r'"([A-Z][A-Z_]{5,})"', code))
+        names -= {"ANSWER"}
+        self.assertGreater(len(names), 20)
+        self.assertEqual([n for n in sorted(names) if "`%s`" % n not in documented], [])
+
     def test_the_threat_model_names_tests_that_exist(self):
         text = read("docs/threat-model.md")
         named = re.findall(r"`([\w/]+\.(?:py|cc))(?::([\w.]+))?`", text)
