@@ -21,6 +21,7 @@
 #include "filters/shim/fake_envoy.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "proto/sallyport/filter/v1/authorizer.pb.h"
 #include "proto/sallyport/filter/v1/config.pb.h"
 #include "tests/fuzz/fuzz_check.h"
 
@@ -192,6 +193,54 @@ void TestRoute(absl::string_view bytes) {
   }
 }
 
+// An authorizer or an integration: nothing goes on, and nobody is called, for a
+// request that no sallyport.mtls has let in.
+template <typename Config, typename Route>
+void TestFunctions(const char* name, absl::string_view bytes) {
+  Config config;
+  if (shim::ReadConfig(bytes, config).ok() &&
+      config.function().lambda().has_credentials()) {
+    return;  // they are in files
+  }
+  shim::FakeHttpFilterConfig envoy;
+  const void* filter = nullptr;
+  {
+    const shim::LogCapture log;
+    filter = envoy_dynamic_module_on_http_filter_config_new(
+        envoy.config(), Envoy(name), Envoy(bytes));
+    CheckLog(log, bytes, filter != nullptr);
+  }
+  if (filter != nullptr) {
+    envoy.frozen = true;
+    const shim::LogCapture log;
+    shim::FakeConnection connection;
+    shim::FakeStream stream(&envoy, &connection);
+    stream.request_headers = {
+        {":method", "GET"}, {":path", "/a"}, {":authority", "api.example.com"}};
+    const void* instance =
+        envoy_dynamic_module_on_http_filter_new(filter, stream.filter());
+    envoy_dynamic_module_on_http_filter_request_headers(stream.filter(),
+                                                        instance, true);
+    Require(stream.response.has_value() && stream.response->status == 500,
+            "it gets 500");
+    Require(stream.callouts.empty(), "nobody is called");
+    envoy_dynamic_module_on_http_filter_destroy(instance);
+    envoy_dynamic_module_on_http_filter_config_destroy(filter);
+  }
+  Route route_config;
+  if (shim::ReadConfig(bytes, route_config).ok() &&
+      absl::StrContains(route_config.ShortDebugString(), "credentials")) {
+    return;
+  }
+  const shim::LogCapture log;
+  const void* route = envoy_dynamic_module_on_http_filter_per_route_config_new(
+      Envoy(name), Envoy(bytes));
+  CheckLog(log, bytes, route != nullptr);
+  if (route != nullptr) {
+    envoy_dynamic_module_on_http_filter_per_route_config_destroy(route);
+  }
+}
+
 void TestTcp(absl::string_view bytes) {
   shim::FakeNetworkFilterConfig envoy;
   const shim::LogCapture log;
@@ -213,5 +262,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sallyport::TestFilter(bytes);
   sallyport::TestRoute(bytes);
   sallyport::TestTcp(bytes);
+  sallyport::TestFunctions<sallyport::filter::v1::Authorizer,
+                           sallyport::filter::v1::AuthorizerRoute>(
+      "sallyport.authorizer", bytes);
+  sallyport::TestFunctions<sallyport::filter::v1::LambdaProxy,
+                           sallyport::filter::v1::LambdaProxyRoute>(
+      "sallyport.lambda", bytes);
   return 0;
 }

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "filters/abi/abi.h"
 #include "filters/cert_validator/checked_chain.h"
+#include "filters/cert_validator/request_record.h"
 #include "filters/cert_validator/test_support.h"
 #include "filters/mtls_http/hooks_test_support.h"
 #include "filters/shim/clock.h"
@@ -882,6 +883,40 @@ TEST_F(MtlsHooks, RefuseTheRequestOnAnException) {
   EXPECT_EQ(stream.response->body, "{\"message\":\"Forbidden\"}");
   EXPECT_EQ(stream.response->details, "sallyport_denied{INTERNAL_ERROR}");
   EXPECT_EQ(log.Count("http_filter_request_headers", abi::LogLevel::kError), 1);
+}
+
+TEST_F(MtlsHooks, TellLaterFiltersWhoTheClientIsWhileOneReadsIt) {
+  const LoadedValidator validator(Trusting(root_));
+  LoadedFilter filter(Config());
+  FakeConnection connection;
+  validator.Handshake(connection, client_);
+  FakeConnection resumed = Resumed(Certificates().client);
+  FakeStream silent(&filter.envoy, &connection);
+  silent.request_headers = Headers();
+  EXPECT_TRUE(Request(filter, silent));
+  EXPECT_TRUE(silent.filter_state.empty());
+
+  const cert_validator::RequestRecordReader reader;
+  for (FakeConnection* client : {&connection, &resumed}) {
+    FakeStream stream(&filter.envoy, client);
+    stream.request_headers =
+        Headers("api.example.com",
+                {{"x-forwarded-client-cert", Xfcc(Certificates().client)}});
+    EXPECT_TRUE(Request(filter, stream));
+    cert_validator::RequestRecord record;
+    const std::string bytes = stream.filter_state.at("sallyport.request");
+    ASSERT_TRUE(cert_validator::DecodeRequestRecord(bytes, record));
+    EXPECT_EQ(record.reason, pki::Reason::kTrusted);
+    EXPECT_EQ(record.domain, "api.example.com");
+    EXPECT_EQ(record.leaf, client_);
+  }
+  // What does not go on leaves nothing.
+  FakeConnection stranger;
+  validator.Handshake(stranger, stranger_);
+  FakeStream refused(&filter.envoy, &stranger);
+  refused.request_headers = Headers();
+  EXPECT_FALSE(Request(filter, refused));
+  EXPECT_TRUE(refused.filter_state.empty());
 }
 
 TEST_F(MtlsHooks, RefuseTheRequestWhenItsHeadersCannotBeCleaned) {
