@@ -39,6 +39,7 @@ constexpr std::array<OnlineCommand, 25> kOnlineCommands = {{
     {"proxy-cert", "Have a node's certificate issued"},
     {"bootstrap", "Print the Envoy bootstrap of a node"},
     {"token", "Make a token for the API"},
+    {"access-key", "Make an access key for the AWS-compatible API"},
     {"export-state", "Write everything to a file: a backup"},
     {"import-state", "Put such a file in the place of what there is"},
 }};

@@ -125,7 +125,7 @@ complete_for() {
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyportctl
     printf "%s\n" "${COMPREPLY[@]}"' "$ctl" "$@" | sort | tr '\n' ' '
 }
-is "$(complete_for sallyportctl '')" '--help --version -h activate apply bootstrap call completion create crl delete diff explain export-state generate get import import-state list modify proxy-cert read renew revoke rollback test-invoke token truststore update upload verify version wait watch ' 'completion of commands'
+is "$(complete_for sallyportctl '')" '--help --version -h access-key activate apply bootstrap call completion create crl delete diff explain export-state generate get import import-state list modify proxy-cert read renew revoke rollback test-invoke token truststore update upload verify version wait watch ' 'completion of commands'
 is "$(complete_for sallyportctl ver)" 'verify version ' 'completion of a prefix'
 is "$(complete_for sallyportctl truststore '')" '--help -h check ' 'completion of a nested command'
 is "$(complete_for sallyportctl verify --policy '')" 'any-anchor complete-chain ' 'completion of a choice'

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/online/access_key_commands.h"
 #include "cli/online/apply.h"
 #include "cli/online/node_commands.h"
 #include "cli/online/resource_commands.h"
@@ -36,6 +37,7 @@ void AddCommands(CLI::App& app, ClientOptions& options, Command& selected) {
   AddNodeCommands(app, options, selected);
   AddStateCommands(app, options, selected);
   AddTestInvokeCommand(app, options, selected);
+  AddAccessKeyCommands(app, options, selected);
   app.footer(kFooter);
   Polish(app);
 }

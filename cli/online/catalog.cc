@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "google/api/field_behavior.pb.h"
 #include "google/api/resource.pb.h"
+#include "proto/sallyport/config/v1/access_key.pb.h"
 #include "proto/sallyport/config/v1/api.pb.h"
 #include "proto/sallyport/config/v1/api_mapping.pb.h"
 #include "proto/sallyport/config/v1/audit.pb.h"
@@ -75,6 +76,7 @@ std::vector<Row> Rows() {
        {"status", "server_certificate", "security_policy", "conditions",
         "description"}},
       {proto::ApiMapping::descriptor(), {"base_path", "stage"}},
+      {proto::AccessKey::descriptor(), {"owner", "role", "create_time"}},
       {proto::AuditEntry::descriptor(),
        {"time", "principal", "method", "changes"}},
       {proto::ListTruststoreCertificatesResponse::Entry::descriptor(),
@@ -157,10 +159,11 @@ std::string Forms() {
 std::vector<const ServiceDescriptor*> Services() {
   std::vector<const ServiceDescriptor*> out;
   for (const Descriptor* message :
-       {proto::Api::descriptor(), proto::ApiMapping::descriptor(),
-        proto::AuditEntry::descriptor(), proto::ClientCertificate::descriptor(),
-        proto::DomainName::descriptor(), proto::Fleet::descriptor(),
-        proto::Issuer::descriptor(), proto::RevocationList::descriptor(),
+       {proto::AccessKey::descriptor(), proto::Api::descriptor(),
+        proto::ApiMapping::descriptor(), proto::AuditEntry::descriptor(),
+        proto::ClientCertificate::descriptor(), proto::DomainName::descriptor(),
+        proto::Fleet::descriptor(), proto::Issuer::descriptor(),
+        proto::RevocationList::descriptor(),
         proto::ServerCertificate::descriptor(),
         proto::ExportStateRequest::descriptor(),
         proto::Truststore::descriptor()}) {

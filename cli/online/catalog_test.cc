@@ -41,7 +41,7 @@ TEST(Catalog, HasEveryResourceOfTheApi) {
       EXPECT_EQ(rows.count(message), 1u) << message->full_name();
     }
   }
-  EXPECT_EQ(resources, 17);
+  EXPECT_EQ(resources, 18);
 }
 
 TEST(Catalog, FindsTheMethodsOfEachResource) {

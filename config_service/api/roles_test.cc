@@ -9,6 +9,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "gtest/gtest.h"
+#include "proto/sallyport/config/v1/access_key.pb.h"
 #include "proto/sallyport/config/v1/api.pb.h"
 #include "proto/sallyport/config/v1/api_mapping.pb.h"
 #include "proto/sallyport/config/v1/audit.pb.h"
@@ -28,6 +29,7 @@ namespace {
 std::vector<std::string> AllMethods() {
   namespace proto = sallyport::config::v1;
   const google::protobuf::FileDescriptor* files[] = {
+      proto::AccessKey::descriptor()->file(),
       proto::Api::descriptor()->file(),
       proto::ApiMapping::descriptor()->file(),
       proto::AuditEntry::descriptor()->file(),

@@ -40,8 +40,9 @@ constexpr char kDomainStatuses[] = "status/domainNames/";
 constexpr size_t kForgottenAtOnce = 1000;
 // What stays over an import: what happened here, and what is one installation's
 // own.
-const char* const kKeptPrefixes[] = {"audit/", "requests/", "system/",
-                                     "installation/", kDomainStatuses,
+const char* const kKeptPrefixes[] = {"accessKeys/", "audit/", "requests/",
+                                     "system/", "installation/",
+                                     kDomainStatuses,
                                      // What was revoked stays revoked.
                                      "fleets.nodes/"};
 // What a record takes in memory beside its bytes, about.

@@ -32,6 +32,8 @@ struct RuleRow {
   ExportRule rule;
 };
 constexpr RuleRow kRules[] = {
+    // Whoever may sign requests here may not where the export is imported.
+    {"accessKeys/", ExportRule::kNotExported},
     {"apis/", ExportRule::kResource},
     {"apis.deployments/", ExportRule::kResource},
     {"apis.routes/", ExportRule::kResource},

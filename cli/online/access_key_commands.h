@@ -1,0 +1,18 @@
+// access-key create: keys that sign requests to the AWS-compatible API.
+
+#ifndef SALLYPORT_CLI_ONLINE_ACCESS_KEY_COMMANDS_H_
+#define SALLYPORT_CLI_ONLINE_ACCESS_KEY_COMMANDS_H_
+
+#include "CLI/CLI.hpp"
+#include "cli/context.h"
+#include "cli/online/client.h"
+
+namespace sallyport::cli::online {
+
+// What is parsed is left in `selected`; `options` outlives it.
+void AddAccessKeyCommands(CLI::App& app, ClientOptions& options,
+                          Command& selected);
+
+}  // namespace sallyport::cli::online
+
+#endif  // SALLYPORT_CLI_ONLINE_ACCESS_KEY_COMMANDS_H_
