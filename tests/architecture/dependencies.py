@@ -73,6 +73,11 @@ ROOMS = {
         "config_service/domain", "config_service/filter_messages", "config_service/store",
         "config_service/service",
     ),
+    # As api: no implementations, and no store but through the use cases.
+    "config_service/aws": (
+        "base", "pki", "config_service/domain", "config_service/service",
+        "config_service/sigv4",
+    ),
     "config_service/reconcile": (
         "base", "pki", "config_service/domain", "config_service/store",
         "config_service/service", "config_service/xds",

@@ -1,0 +1,978 @@
+#include "config_service/aws/facade.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "config_service/aws/limits.h"
+#include "config_service/aws/operations.h"
+#include "config_service/domain/violations.h"
+#include "config_service/objects/object_reader.h"
+#include "config_service/service/apis.h"
+#include "config_service/service/audit_log.h"
+#include "config_service/service/internal_issuer.h"
+#include "config_service/service/testing/fake_rollouts.h"
+#include "config_service/service/testing/plain_audit_format.h"
+#include "config_service/sigv4/sigv4.h"
+#include "config_service/store/memory.h"
+#include "config_service/store/sealer.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "pki/testing/make_certificate.h"
+
+namespace sallyport::aws {
+namespace {
+
+using service::Role;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::Pair;
+
+constexpr char kHost[] = "api.example.com";
+constexpr char kUri[] = "s3://partners-trust-store/trusted_partners.pem";
+
+pki::TestCertificate Ca(const std::string& name) {
+  return pki::MakeTestCertificate(pki::TestCaSpec(name), pki::TestKey::P256(),
+                                  nullptr);
+}
+
+pki::TestCertificate Leaf(const pki::TestCertificate& ca,
+                          const std::vector<std::string>& hosts) {
+  pki::TestCertificateSpec spec = pki::TestLeafSpec(hosts[0]);
+  spec.subject.clear();
+  spec.alt_names = "critical";
+  for (const std::string& host : hosts) {
+    absl::StrAppend(&spec.alt_names, ",DNS:", host);
+  }
+  spec.extended_key_usage = "serverAuth";
+  return pki::MakeTestCertificate(spec, pki::TestKey::P256(), &ca);
+}
+
+// Objects in memory, with S3's versions "v1", "v2"...
+class FakeObjects : public objects::ObjectReader {
+ public:
+  void Put(const std::string& uri, std::string content) {
+    versions_[uri].push_back(std::move(content));
+  }
+  absl::StatusOr<objects::Object> Read(
+      const objects::ReadRequest& request) override {
+    ++reads;
+    const auto found = versions_.find(request.uri);
+    if (found == versions_.end()) {
+      return absl::NotFoundError("there is no such key");
+    }
+    for (size_t i = found->second.size(); i > 0; --i) {
+      const std::string version = absl::StrCat("v", i);
+      if (!request.version.empty() && request.version != version) continue;
+      objects::Object object;
+      object.version = version;
+      object.etag = absl::StrCat("\"", version, "\"");
+      object.content = found->second[i - 1];
+      return object;
+    }
+    return absl::NotFoundError("there is no such version");
+  }
+  int reads = 0;
+
+ private:
+  std::map<std::string, std::vector<std::string>> versions_;
+};
+
+struct Reply {
+  int status;
+  Json body;
+  HttpResponse raw;
+  std::string code() const {
+    for (const auto& [name, value] : raw.headers) {
+      if (name == "x-amzn-ErrorType") return value;
+    }
+    return "";
+  }
+  std::string message() const { return body.value("message", ""); }
+};
+
+class FacadeTest : public testing::Test {
+ protected:
+  FacadeTest()
+      : clock_(pki::TestNow()),
+        store_(store::NewMemoryStore()),
+        sealer_([] {
+          std::vector<Secret> keys;
+          keys.emplace_back(std::string(store::kSealingKeyBytes, 'k'));
+          return store::Sealer::FromKeys(std::move(keys)).value();
+        }()),
+        context_{store_.get(), &clock_, &format_, sealer_.get(), &rollouts_},
+        issuer_(service::InternalIssuer::FromStore(
+                    *store_, *sealer_, clock_,
+                    {domain::AllowedNames::Parse("example.com").value(),
+                     absl::Hours(24 * 90)})
+                    .value()),
+        truststores_(context_, &objects_),
+        served_(store_.get()),
+        certificates_(context_, &served_, false, Issuing()),
+        client_certificates_(context_),
+        domains_(context_, truststores_.bundles(), &served_, {}),
+        keys_(context_),
+        apis_(context_),
+        mappings_(context_),
+        audit_(store_.get()) {
+    UseCases cases;
+    cases.access_keys = &keys_;
+    cases.api_mappings = &mappings_;
+    cases.client_certificates = &client_certificates_;
+    cases.domain_names = &domains_;
+    cases.server_certificates = &certificates_;
+    cases.truststores = &truststores_;
+    FacadeOptions options;
+    options.unsigned_loopback = true;
+    options.count = [this](const std::string&) { return count_; };
+    options.observe = [this](const CallRecord& record) {
+      records_.push_back(record);
+    };
+    facade_.emplace(context_, cases, options);
+  }
+
+  service::Issuing Issuing() {
+    service::Issuing out;
+    out.issuers.push_back(issuer_.get());
+    return out;
+  }
+
+  Reply Send(HttpRequest request) {
+    Reply out;
+    out.raw = facade_->Handle(request);
+    out.status = out.raw.status;
+    out.body = Json::parse(out.raw.body, nullptr, /*allow_exceptions=*/false);
+    return out;
+  }
+  HttpRequest Plain(const std::string& method, const std::string& target,
+                    const Json& body = Json()) {
+    HttpRequest out;
+    out.method = method;
+    out.target = target;
+    out.headers = {{"Host", "127.0.0.1:9442"}};
+    out.peer = "127.0.0.1:5000";
+    if (!body.is_null()) out.body = body.dump();
+    return out;
+  }
+  Reply Call(const std::string& method, const std::string& target,
+             const Json& body = Json()) {
+    return Send(Plain(method, target, body));
+  }
+  Reply Acm(const std::string& operation, const Json& body) {
+    HttpRequest request = Plain("POST", "/", body);
+    request.headers.emplace_back("X-Amz-Target",
+                                 "CertificateManager." + operation);
+    return Send(std::move(request));
+  }
+  Json ImportBody(const pki::TestCertificate& leaf) {
+    return {{"Certificate", absl::Base64Escape(leaf.pem)},
+            {"PrivateKey", absl::Base64Escape(leaf.key.Pem())}};
+  }
+  std::string Import(const std::vector<std::string>& hosts) {
+    const Reply reply = Acm("ImportCertificate", ImportBody(Leaf(ca_, hosts)));
+    EXPECT_EQ(reply.status, 200) << reply.raw.body;
+    return reply.body.value("CertificateArn", "");
+  }
+  Json DomainBody(const std::string& arn) {
+    return {{"domainName", kHost},
+            {"regionalCertificateArn", arn},
+            {"endpointConfiguration", {{"types", {"REGIONAL"}}}},
+            {"securityPolicy", "TLS_1_2"},
+            {"mutualTlsAuthentication", {{"truststoreUri", kUri}}}};
+  }
+  Reply CreateDomain() {
+    objects_.Put(kUri, partner_.pem);
+    return Call("POST", "/domainnames", DomainBody(Import({kHost})));
+  }
+  Reply Patch(const std::string& target, const std::string& path,
+              const std::string& value, const std::string& op = "replace") {
+    Json operation = {{"op", op}, {"path", path}};
+    if (op != "remove") operation["value"] = value;
+    return Call("PATCH", target,
+                {{"patchOperations", Json::array({operation})}});
+  }
+  Reply PatchDomain(const std::string& path, const std::string& value,
+                    const std::string& op = "replace") {
+    return Patch(absl::StrCat("/domainnames/", kHost), path, value, op);
+  }
+
+  // An API with a stage, by the use cases.
+  void AddApi(const std::string& id, const std::string& stage) {
+    domain::Api api;
+    api.display_name = id;
+    ASSERT_TRUE(apis_.CreateApi(caller_, write_, id, api).ok());
+    ASSERT_TRUE(apis_
+                    .CreateStage(caller_, write_, domain::ApiName(id), stage,
+                                 domain::Stage())
+                    .ok());
+  }
+
+  FakeClock clock_;
+  service::PlainAuditFormat format_;
+  service::FakeRollouts rollouts_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Sealer> sealer_;
+  service::Context context_;
+  std::unique_ptr<service::CertificateIssuer> issuer_;
+  FakeObjects objects_;
+  service::Truststores truststores_;
+  service::ServedCertificates served_;
+  service::ServerCertificates certificates_;
+  service::ClientCertificates client_certificates_;
+  service::DomainNames domains_;
+  service::AccessKeys keys_;
+  service::Apis apis_;
+  service::ApiMappings mappings_;
+  service::AuditLog audit_;
+  absl::Status count_;
+  std::vector<CallRecord> records_;
+  std::optional<Facade> facade_;
+  const service::Caller caller_{"token:alice", "192.0.2.1", Role::kAdmin};
+  const service::Write write_{"Test", false, "", {}};
+  const pki::TestCertificate ca_ = Ca("server CA");
+  const pki::TestCertificate partner_ = Ca("partner");
+};
+
+// ---------------------------------------------------------------- the frame
+
+TEST_F(FacadeTest, HandlesWhatTheTableSaysAndNothingElse) {
+  for (const Operation& operation : Operations()) {
+    EXPECT_EQ(facade_->Handles(operation), operation.supported())
+        << operation.name;
+  }
+}
+
+TEST_F(FacadeTest, NamesOperationsThatAreNotSupported) {
+  const Reply reply = Call("POST", "/vpclinks", Json::object());
+  EXPECT_EQ(reply.status, 501);
+  EXPECT_EQ(reply.code(), "NotImplementedException");
+  EXPECT_THAT(reply.message(), HasSubstr("CreateVpcLink"));
+  const Reply acm = Acm("ExportCertificate", Json::object());
+  EXPECT_EQ(acm.status, 501);
+  EXPECT_EQ(acm.body["__type"], "NotImplementedException");
+}
+
+TEST_F(FacadeTest, SaysThatAnOperationIsUnknown) {
+  for (const Reply& reply :
+       {Call("GET", "/nothing"), Call("GET", "/"), Call("TRACE", "/restapis"),
+        Acm("Nothing", Json::object()), Call("GET", "/v2/nothing")}) {
+    EXPECT_EQ(reply.status, 404);
+    EXPECT_EQ(reply.code(), "UnknownOperationException");
+  }
+}
+
+TEST_F(FacadeTest, RefusesBodiesThatAreNoObject) {
+  for (const char* body : {"x", "[]", "1", "\"a\"", "{", "{\"a\":1}x"}) {
+    HttpRequest request = Plain("POST", "/domainnames");
+    request.body = body;
+    const Reply reply = Send(request);
+    EXPECT_EQ(reply.status, 400) << body;
+    EXPECT_EQ(reply.code(), "SerializationException") << body;
+  }
+  HttpRequest request = Plain("POST", "/domainnames");
+  request.body =
+      "{\"a\":" + std::string(10000, '[') + std::string(10000, ']') + "}";
+  EXPECT_EQ(Send(request).code(), "SerializationException");
+}
+
+TEST_F(FacadeTest, HasALimitForBodies) {
+  HttpRequest request = Plain("POST", "/domainnames");
+  request.body = std::string(kMaxBodyBytes + 1, ' ');
+  EXPECT_EQ(Send(request).status, 413);
+  request.body = "{}" + std::string(kMaxBodyBytes - 2, ' ');
+  EXPECT_EQ(Send(request).code(), "BadRequestException");
+}
+
+TEST_F(FacadeTest, GivesEachAnswerAnIdAndRecordsIt) {
+  const Reply reply = Call("GET", "/domainnames");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.raw.headers, Contains(Pair("Cache-Control", "no-store")));
+  ASSERT_EQ(records_.size(), 1u);
+  EXPECT_EQ(records_[0].operation, "apigateway/GetDomainNames");
+  EXPECT_EQ(records_[0].principal, "loopback");
+  EXPECT_EQ(records_[0].status, 200);
+  EXPECT_THAT(reply.raw.headers,
+              Contains(Pair("x-amzn-RequestId", records_[0].request)));
+}
+
+TEST_F(FacadeTest, SlowsDownWhoAsksTooOften) {
+  count_ = domain::MakeError(domain::Reason::kRateLimited, "too many calls",
+                             {{"retry_after_seconds", "2"}});
+  const Reply reply = Call("GET", "/domainnames");
+  EXPECT_EQ(reply.status, 429);
+  EXPECT_EQ(reply.code(), "TooManyRequestsException");
+  EXPECT_THAT(reply.raw.headers, Contains(Pair("Retry-After", "2")));
+}
+
+TEST_F(FacadeTest, TakesUnsignedRequestsFromToolsOnThisMachineAlone) {
+  EXPECT_EQ(Call("GET", "/domainnames").status, 200);
+  struct Case {
+    const char* what;
+    const char* name;
+    const char* value;
+  };
+  for (const Case& c :
+       {Case{"a page of another name that leads here", "Host", "evil.test"},
+        Case{"a proxy before us", "Host", "api.corp.example"}}) {
+    HttpRequest request = Plain("GET", "/domainnames");
+    request.headers = {{c.name, c.value}};
+    const Reply reply = Send(request);
+    EXPECT_EQ(reply.status, 403) << c.what;
+    EXPECT_EQ(reply.code(), "AccessDeniedException") << c.what;
+  }
+  for (const char* name : {"Origin", "Sec-Fetch-Site"}) {
+    HttpRequest request = Plain("GET", "/domainnames");
+    request.headers.emplace_back(name, "null");
+    EXPECT_EQ(Send(request).status, 403) << name;
+  }
+  HttpRequest request = Plain("GET", "/domainnames");
+  request.peer = "192.0.2.1:5000";
+  EXPECT_EQ(Send(request).code(), "MissingAuthenticationTokenException");
+  // Who signs, however badly, is not taken for nobody.
+  request = Plain("GET", "/domainnames");
+  request.headers.emplace_back("Authorization", "Bearer x");
+  EXPECT_EQ(Send(request).code(), "IncompleteSignatureException");
+}
+
+TEST_F(FacadeTest, LetsEachKeyDoWhatItsRoleMay) {
+  for (const auto& [role, may_read, may_write] :
+       {std::make_tuple("viewer", true, false),
+        std::make_tuple("operator", true, true)}) {
+    domain::AccessKey wanted;
+    wanted.owner = "ci";
+    wanted.role = role;
+    const auto key = keys_.Issue(caller_, write_, wanted);
+    ASSERT_TRUE(key.ok());
+    const auto send = [&](const std::string& method, const std::string& target,
+                          const std::string& body, const char* digest) {
+      sigv4::Credentials credentials;
+      credentials.access_key_id = key->key.name.id();
+      credentials.secret_access_key = key->secret.Clone();
+      sigv4::Request to_sign;
+      to_sign.method = method;
+      to_sign.path = target;
+      to_sign.headers = {{"host", "sallyport.example:9442"}};
+      to_sign.payload_sha256 = digest;
+      const std::string authorization = sigv4::Authorize(
+          credentials, "us-east-1", "apigateway", clock_.Now(), to_sign);
+      HttpRequest request = Plain(method, target);
+      request.headers.assign(to_sign.headers.begin(), to_sign.headers.end());
+      request.headers.emplace_back("Authorization", authorization);
+      request.peer = "192.0.2.7:5000";
+      request.body = body;
+      return Send(std::move(request));
+    };
+    // SHA-256 of nothing, and of {}.
+    const Reply read = send(
+        "GET", "/domainnames", "",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    EXPECT_EQ(read.status == 200, may_read) << role;
+    const Reply write = send(
+        "POST", "/clientcertificates", "{}",
+        "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+    EXPECT_EQ(write.status == 201, may_write) << role << write.raw.body;
+    if (!may_write) {
+      EXPECT_EQ(write.code(), "AccessDeniedException");
+    }
+    EXPECT_EQ(records_.back().principal, "access-key:ci");
+  }
+}
+
+// --------------------------------------------------------------------- ACM
+
+TEST_F(FacadeTest, ImportsACertificateAndDescribesIt) {
+  const std::string arn = Import({kHost, "www.example.com"});
+  EXPECT_THAT(arn, MatchesRegex("arn:aws:acm:us-east-1:123456789012:"
+                                "certificate/[0-9a-f-]{36}"));
+  const Reply described = Acm("DescribeCertificate", {{"CertificateArn", arn}});
+  ASSERT_EQ(described.status, 200) << described.raw.body;
+  const Json& certificate = described.body["Certificate"];
+  EXPECT_EQ(certificate["CertificateArn"], arn);
+  EXPECT_EQ(certificate["DomainName"], kHost);
+  EXPECT_EQ(certificate["SubjectAlternativeNames"],
+            Json::array({kHost, "www.example.com"}));
+  EXPECT_EQ(certificate["Type"], "IMPORTED");
+  EXPECT_EQ(certificate["Status"], "ISSUED");
+  EXPECT_EQ(certificate["RenewalEligibility"], "INELIGIBLE");
+  EXPECT_EQ(certificate["KeyAlgorithm"], "EC_prime256v1");
+  EXPECT_EQ(certificate["SignatureAlgorithm"], "SHA256WITHECDSA");
+  EXPECT_EQ(certificate["InUseBy"], Json::array());
+  EXPECT_EQ(certificate["ImportedAt"], absl::ToUnixSeconds(clock_.Now()));
+  const Reply got = Acm("GetCertificate", {{"CertificateArn", arn}});
+  EXPECT_THAT(got.body["Certificate"].get<std::string>(),
+              HasSubstr("BEGIN CERTIFICATE"));
+  EXPECT_FALSE(got.body.contains("CertificateChain"));
+}
+
+TEST_F(FacadeTest, KeepsTheKeyOfAnImportToItself) {
+  const auto leaf = Leaf(ca_, {kHost});
+  HttpRequest request = Plain("POST", "/", ImportBody(leaf));
+  request.headers.emplace_back("X-Amz-Target",
+                               "CertificateManager.ImportCertificate");
+  const HttpResponse response = facade_->Handle(request);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_TRUE(request.body.empty());
+  EXPECT_THAT(response.body, Not(HasSubstr("PRIVATE")));
+}
+
+TEST_F(FacadeTest, ImportsAgainByArn) {
+  const std::string arn = Import({kHost});
+  Json body = ImportBody(Leaf(ca_, {kHost, "new.example.com"}));
+  body["CertificateArn"] = arn;
+  const Reply again = Acm("ImportCertificate", body);
+  ASSERT_EQ(again.status, 200) << again.raw.body;
+  EXPECT_EQ(again.body["CertificateArn"], arn);
+  EXPECT_EQ(Acm("DescribeCertificate", {{"CertificateArn", arn}})
+                .body["Certificate"]["SubjectAlternativeNames"]
+                .size(),
+            2u);
+  body["Tags"] = Json::array({{{"Key", "a"}, {"Value", "b"}}});
+  EXPECT_EQ(Acm("ImportCertificate", body).code(), "ValidationException");
+}
+
+TEST_F(FacadeTest, RefusesImportsWithWordsOfTheRequest) {
+  const auto leaf = Leaf(ca_, {kHost});
+  Json body = ImportBody(leaf);
+  body["PrivateKey"] = absl::Base64Escape(Leaf(ca_, {"b.test"}).key.Pem());
+  Reply reply = Acm("ImportCertificate", body);
+  // One test key for all: take one of another kind of fault.
+  body["PrivateKey"] = absl::Base64Escape("no key");
+  reply = Acm("ImportCertificate", body);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.code(), "ValidationException");
+  EXPECT_THAT(reply.message(), HasSubstr("PrivateKey"));
+  body = ImportBody(leaf);
+  body["Certificate"] = "***";
+  reply = Acm("ImportCertificate", body);
+  EXPECT_THAT(reply.message(), HasSubstr("Certificate is not base64"));
+  reply = Acm("ImportCertificate", Json::object());
+  EXPECT_THAT(reply.message(), HasSubstr("PrivateKey is missing"));
+}
+
+TEST_F(FacadeTest, TellsArnsThatAreNoneFromThoseOfNothing) {
+  Reply reply = Acm("DescribeCertificate", {{"CertificateArn", "web"}});
+  EXPECT_EQ(reply.code(), "InvalidArnException");
+  reply = Acm("DescribeCertificate",
+              {{"CertificateArn",
+                "arn:aws:acm:us-east-1:123456789012:certificate/none"}});
+  EXPECT_EQ(reply.code(), "ResourceNotFoundException");
+  EXPECT_EQ(reply.status, 400);
+}
+
+TEST_F(FacadeTest, ListsCertificatesPageByPage) {
+  std::vector<std::string> arns;
+  for (int i = 0; i < 3; ++i) {
+    arns.push_back(Import({absl::StrCat("h", i, ".example.com")}));
+  }
+  std::vector<std::string> found;
+  Json body = {{"MaxItems", 2}};
+  for (int page = 0; page < 2; ++page) {
+    const Reply reply = Acm("ListCertificates", body);
+    ASSERT_EQ(reply.status, 200) << reply.raw.body;
+    for (const Json& item : reply.body["CertificateSummaryList"]) {
+      found.push_back(item["CertificateArn"]);
+      EXPECT_EQ(item["InUse"], false);
+    }
+    EXPECT_EQ(reply.body.contains("NextToken"), page == 0);
+    body["NextToken"] = reply.body.value("NextToken", "");
+  }
+  EXPECT_THAT(found, testing::UnorderedElementsAreArray(arns));
+  EXPECT_EQ(
+      Acm("ListCertificates", {{"Includes", {{"keyTypes", {"RSA_2048"}}}}})
+          .body["CertificateSummaryList"]
+          .size(),
+      0u);
+  EXPECT_EQ(Acm("ListCertificates", {{"MaxItems", 0}}).code(),
+            "ValidationException");
+  EXPECT_THAT(Acm("ListCertificates", {{"SortBy", "CREATED_AT"}}).message(),
+              HasSubstr("SortBy is not supported"));
+}
+
+TEST_F(FacadeTest, RequestsACertificateFromTheIssuer) {
+  const Json body = {{"DomainName", kHost},
+                     {"ValidationMethod", "DNS"},
+                     {"KeyAlgorithm", "EC_prime256v1"},
+                     {"IdempotencyToken", "t1"}};
+  const Reply reply = Acm("RequestCertificate", body);
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  const std::string arn = reply.body["CertificateArn"];
+  // The same token, the same answer.
+  EXPECT_EQ(Acm("RequestCertificate", body).body["CertificateArn"], arn);
+  const Json certificate =
+      Acm("DescribeCertificate", {{"CertificateArn", arn}}).body["Certificate"];
+  EXPECT_EQ(certificate["Type"], "PRIVATE");
+  EXPECT_EQ(certificate["RenewalEligibility"], "ELIGIBLE");
+  EXPECT_EQ(certificate["DomainValidationOptions"][0]["ValidationStatus"],
+            "SUCCESS");
+  EXPECT_EQ(Acm("RenewCertificate", {{"CertificateArn", arn}}).status, 200);
+  // After an hour the token may mean another one.
+  clock_.Advance(absl::Hours(2));
+  service::ForgetRequests(*store_, clock_.Now()).IgnoreError();
+  const Reply later = Acm("RequestCertificate", body);
+  ASSERT_EQ(later.status, 200) << later.raw.body;
+  EXPECT_NE(later.body["CertificateArn"], arn);
+}
+
+TEST_F(FacadeTest, RefusesRequestsThatTheIssuerRefusesAndOptionsItHasNot) {
+  EXPECT_THAT(
+      Acm("RequestCertificate", {{"DomainName", "other.test"}}).message(),
+      HasSubstr("SubjectAlternativeNames"));
+  for (const auto& [name, value] :
+       std::map<std::string, Json>{{"ValidationMethod", "EMAIL"},
+                                   {"CertificateAuthorityArn", "arn:x"},
+                                   {"KeyAlgorithm", "RSA_1024"},
+                                   {"Nothing", 1}}) {
+    Json body = {{"DomainName", kHost}};
+    body[name] = value;
+    const Reply reply = Acm("RequestCertificate", body);
+    EXPECT_EQ(reply.code(), "ValidationException") << name;
+    EXPECT_THAT(reply.message(), HasSubstr(name));
+  }
+}
+
+TEST_F(FacadeTest, TagsCertificates) {
+  const std::string arn = Import({kHost});
+  const auto tag = [](const char* key, const char* value) {
+    return Json{{"Key", key}, {"Value", value}};
+  };
+  EXPECT_EQ(Acm("AddTagsToCertificate",
+                {{"CertificateArn", arn},
+                 {"Tags", Json::array({tag("team", "a"), tag("env", "b")})}})
+                .status,
+            200);
+  EXPECT_EQ(
+      Acm("RemoveTagsFromCertificate",
+          {{"CertificateArn", arn},
+           {"Tags", Json::array({tag("team", "other"), tag("env", "b")})}})
+          .status,
+      200);
+  EXPECT_EQ(
+      Acm("ListTagsForCertificate", {{"CertificateArn", arn}}).body["Tags"],
+      Json::array({tag("team", "a")}));
+}
+
+TEST_F(FacadeTest, KeepsCertificatesThatAreInUse) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  const std::string arn = Call("GET", absl::StrCat("/domainnames/", kHost))
+                              .body["regionalCertificateArn"];
+  EXPECT_EQ(Acm("DeleteCertificate", {{"CertificateArn", arn}}).code(),
+            "ResourceInUseException");
+  EXPECT_EQ(Acm("DescribeCertificate", {{"CertificateArn", arn}})
+                .body["Certificate"]["InUseBy"],
+            Json::array({absl::StrCat(
+                "arn:aws:apigateway:us-east-1::/domainnames/", kHost)}));
+  EXPECT_EQ(Call("DELETE", absl::StrCat("/domainnames/", kHost)).status, 202);
+  EXPECT_EQ(Acm("DeleteCertificate", {{"CertificateArn", arn}}).status, 200);
+  EXPECT_EQ(Acm("DeleteCertificate", {{"CertificateArn", arn}}).code(),
+            "ResourceNotFoundException");
+}
+
+// ------------------------------------------------------------ domain names
+
+TEST_F(FacadeTest, CreatesADomainAsTheDocumentsDo) {
+  const Reply reply = CreateDomain();
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  const Json& out = reply.body;
+  EXPECT_EQ(out["domainName"], kHost);
+  EXPECT_THAT(out["regionalDomainName"].get<std::string>(),
+              MatchesRegex("d-[a-z2-7]{10}\\.execute-api\\.us-east-1\\..*"));
+  EXPECT_EQ(out["regionalHostedZoneId"], kDefaultHostedZone);
+  EXPECT_EQ(out["certificateUploadDate"], absl::ToUnixSeconds(clock_.Now()));
+  EXPECT_EQ(out["securityPolicy"], "TLS_1_2");
+  EXPECT_EQ(out["endpointConfiguration"]["types"], Json::array({"REGIONAL"}));
+  EXPECT_EQ(out["mutualTlsAuthentication"]["truststoreUri"], kUri);
+  EXPECT_EQ(out["mutualTlsAuthentication"]["truststoreVersion"], "v1");
+  EXPECT_FALSE(out["mutualTlsAuthentication"].contains("truststoreWarnings"));
+  // The same again is a conflict, and reads nothing.
+  const int reads = objects_.reads;
+  const Reply again =
+      Call("POST", "/domainnames", DomainBody(out["regionalCertificateArn"]));
+  EXPECT_EQ(again.status, 409);
+  EXPECT_EQ(again.code(), "ConflictException");
+  EXPECT_EQ(objects_.reads, reads);
+}
+
+TEST_F(FacadeTest, HasTheStatusOfTheRollout) {
+  rollouts_.rollout.num_connected = 1;
+  rollouts_.rollout.complete = false;
+  EXPECT_EQ(CreateDomain().body["domainNameStatus"], "UPDATING");
+  rollouts_.rollout.complete = true;
+  EXPECT_EQ(Call("GET", absl::StrCat("/domainnames/", kHost))
+                .body["domainNameStatus"],
+            "AVAILABLE");
+}
+
+TEST_F(FacadeTest, AcceptsABundleThatGivesNoTrustWithItsWarnings) {
+  pki::TestCertificateSpec spec = pki::TestCaSpec("expired");
+  spec.not_after = pki::TestNow() - absl::Hours(1);
+  objects_.Put(
+      kUri, pki::MakeTestCertificate(spec, pki::TestKey::P256(), nullptr).pem);
+  const Reply reply = Call("POST", "/domainnames", DomainBody(Import({kHost})));
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  const Json& warnings =
+      reply.body["mutualTlsAuthentication"]["truststoreWarnings"];
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0].get<std::string>(), HasSubstr("CN=expired"));
+}
+
+TEST_F(FacadeTest, LeavesNothingOfADomainThatIsRefused) {
+  objects_.Put(kUri, partner_.pem);
+  Json body = DomainBody(Import({"other.example.com"}));
+  Reply reply = Call("POST", "/domainnames", body);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_THAT(reply.message(), HasSubstr("regionalCertificateArn"));
+  EXPECT_TRUE(truststores_.List({})->items.empty());
+  // A bundle that cannot be read.
+  body["mutualTlsAuthentication"]["truststoreUri"] = "s3://none/none.pem";
+  reply = Call("POST", "/domainnames", body);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_THAT(reply.message(), HasSubstr("s3://none/none.pem"));
+  EXPECT_TRUE(truststores_.List({})->items.empty());
+}
+
+TEST_F(FacadeTest, RefusesOptionsOfDomainsThatAreNotSupported) {
+  objects_.Put(kUri, partner_.pem);
+  const std::string arn = Import({kHost});
+  for (const auto& [name, value] : std::map<std::string, Json>{
+           {"certificateBody", "x"},
+           {"regionalCertificateName", "x"},
+           {"policy", "{}"},
+           {"routingMode", "ROUTING_RULE_ONLY"},
+           {"securityPolicy", "TLS_1_1"},
+           {"endpointAccessMode", "STRICT"},
+           {"endpointConfiguration",
+            {{"types", {"REGIONAL"}}, {"ipAddressType", "dualstack"}}},
+           {"nothing", true}}) {
+    Json body = DomainBody(arn);
+    body[name] = value;
+    const Reply reply = Call("POST", "/domainnames", body);
+    EXPECT_EQ(reply.status, 400) << name;
+    EXPECT_EQ(reply.code(), "BadRequestException") << name;
+    EXPECT_THAT(reply.message(), HasSubstr(name));
+  }
+  EXPECT_EQ(Call("GET", "/domainnames").body["item"].size(), 0u);
+}
+
+TEST_F(FacadeTest, MovesToAnotherVersionOfTheTruststore) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  objects_.Put(kUri, Ca("second").pem);
+  Reply reply = PatchDomain("/mutualTlsAuthentication/truststoreVersion", "v2");
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"]["truststoreVersion"], "v2");
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"]["truststoreUri"], kUri);
+  // One truststore, of which the domain names the second version.
+  EXPECT_EQ(truststores_.List({})->items.size(), 1u);
+  const auto view = domains_.Get(domain::DomainNameName(kHost));
+  EXPECT_EQ(view->domain_name.mutual_tls->truststores[0].version.number(), 2);
+  reply = PatchDomain("/mutualTlsAuthentication/truststoreVersion", "v9");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(domains_.Get(domain::DomainNameName(kHost))
+                ->domain_name.mutual_tls->truststores[0]
+                .version.number(),
+            2);
+}
+
+TEST_F(FacadeTest, ReadsTheNewestVersionOfAnotherObject) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  objects_.Put("s3://other/bundle.pem", Ca("other").pem);
+  const Reply reply = PatchDomain("/mutualTlsAuthentication/truststoreUri",
+                                  "s3://other/bundle.pem");
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"]["truststoreUri"],
+            "s3://other/bundle.pem");
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"]["truststoreVersion"], "v1");
+}
+
+TEST_F(FacadeTest, TurnsMutualTlsOffAndOnAgain) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  Reply reply = PatchDomain("/mutualTlsAuthentication/truststoreUri", "");
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_FALSE(reply.body.contains("mutualTlsAuthentication"));
+  reply = PatchDomain("/mutualTlsAuthentication/truststoreVersion", "v1");
+  EXPECT_EQ(reply.status, 400);
+  reply = PatchDomain("/mutualTlsAuthentication/truststoreUri", kUri);
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"]["truststoreUri"], kUri);
+  EXPECT_EQ(PatchDomain("/mutualTlsAuthentication", "", "remove").status, 200);
+}
+
+TEST_F(FacadeTest, ChangesAllOfAPatchOrNothing) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  objects_.Put(kUri, Ca("second").pem);
+  const Json operations =
+      Json::array({{{"op", "replace"},
+                    {"path", "/mutualTlsAuthentication/truststoreVersion"},
+                    {"value", "v2"}},
+                   {{"op", "replace"},
+                    {"path", "/regionalCertificateArn"},
+                    {"value", Import({"other.example.com"})}}});
+  const Reply reply = Call("PATCH", absl::StrCat("/domainnames/", kHost),
+                           {{"patchOperations", operations}});
+  EXPECT_EQ(reply.status, 400);
+  const Json after = Call("GET", absl::StrCat("/domainnames/", kHost)).body;
+  EXPECT_EQ(after["mutualTlsAuthentication"]["truststoreVersion"], "v1");
+  // The version that was read for it is gone.
+  const auto own = OwnTruststore(domain::DomainNameName(kHost));
+  EXPECT_EQ(truststores_.ListVersions(own, {})->items.size(), 1u);
+}
+
+TEST_F(FacadeTest, PatchesTheOtherPaths) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  EXPECT_EQ(PatchDomain("/securityPolicy", "SecurityPolicy_TLS13_1_3_2025_09")
+                .body["securityPolicy"],
+            "SecurityPolicy_TLS13_1_3_2025_09");
+  const std::string arn = Import({kHost, "b.example.com"});
+  EXPECT_EQ(PatchDomain("/regionalCertificateArn", arn)
+                .body["regionalCertificateArn"],
+            arn);
+  const std::string proof = Import({"*.example.com", kHost, "b.example.com"});
+  EXPECT_EQ(PatchDomain("/ownershipVerificationCertificateArn", proof)
+                .body["ownershipVerificationCertificateArn"],
+            proof);
+  EXPECT_FALSE(PatchDomain("/ownershipVerificationCertificateArn", "", "remove")
+                   .body.contains("ownershipVerificationCertificateArn"));
+  EXPECT_EQ(
+      PatchDomain("/endpointConfiguration/types/REGIONAL", "REGIONAL").status,
+      200);
+  // Mutual TLS needs a regional domain.
+  EXPECT_EQ(PatchDomain("/endpointConfiguration/types/0", "EDGE").status, 400);
+}
+
+TEST_F(FacadeTest, RefusesPatchesThatItCannotDo) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  const Json before = Call("GET", absl::StrCat("/domainnames/", kHost)).body;
+  for (const auto& [path, value] : std::map<std::string, std::string>{
+           {"/domainName", "b.example.com"},
+           {"/nothing", "x"},
+           {"/", ""},
+           {"/regionalCertificateName", "x"},
+           {"/certificateArn",
+            "arn:aws:acm:us-east-1:123456789012:certificate/"
+            "a"},
+           {"/securityPolicy", "SSL"},
+           {"/endpointConfiguration/types/EDGE", "REGIONAL"},
+           {"/endpointConfiguration/types/0/1", "REGIONAL"},
+           {"/endpointConfiguration/vpcEndpointIds", "x"},
+           {"/mutualTlsAuthentication/truststoreUri", "http://a/b"},
+           {"/mutualTlsAuthentication/other", "x"},
+           {"/routingMode", "ROUTING_RULE_ONLY"}}) {
+    const Reply reply = PatchDomain(path, value);
+    EXPECT_EQ(reply.status, 400) << path;
+    EXPECT_EQ(reply.code(), "BadRequestException") << path;
+  }
+  EXPECT_EQ(Call("GET", absl::StrCat("/domainnames/", kHost)).body, before);
+}
+
+TEST_F(FacadeTest, NamesTruststoresOfTheServiceByTheirNames) {
+  service::Truststores::CreateRequest request;
+  request.id = "partners";
+  request.pem = partner_.pem;
+  ASSERT_TRUE(truststores_.Create(caller_, write_, request).ok());
+  Json body = DomainBody(Import({kHost}));
+  body["mutualTlsAuthentication"] = {{"truststoreUri", "truststores/partners"},
+                                     {"truststoreVersion", "1"}};
+  const Reply reply = Call("POST", "/domainnames", body);
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  EXPECT_EQ(reply.body["mutualTlsAuthentication"],
+            body["mutualTlsAuthentication"]);
+  // It stays when the domain goes.
+  EXPECT_EQ(Call("DELETE", absl::StrCat("/domainnames/", kHost)).status, 202);
+  EXPECT_EQ(truststores_.List({})->items.size(), 1u);
+}
+
+TEST_F(FacadeTest, LeavesDomainsWithSeveralTruststoresToTheirOwner) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  service::Truststores::CreateRequest request;
+  request.id = "second";
+  request.pem = Ca("second").pem;
+  ASSERT_TRUE(truststores_.Create(caller_, write_, request).ok());
+  service::DomainNames::UpdateRequest update;
+  update.domain_name = domains_.Get(domain::DomainNameName(kHost))->domain_name;
+  update.domain_name.mutual_tls->truststores.push_back(
+      {domain::TruststoreName("second"), {}, {}});
+  update.mask = {"mutual_tls.truststores"};
+  ASSERT_TRUE(domains_.Update(caller_, write_, update).ok());
+  EXPECT_EQ(
+      PatchDomain("/mutualTlsAuthentication/truststoreVersion", "v1").status,
+      400);
+  EXPECT_EQ(domains_.Get(domain::DomainNameName(kHost))
+                ->domain_name.mutual_tls->truststores.size(),
+            2u);
+  EXPECT_EQ(PatchDomain("/mutualTlsAuthentication/truststoreUri", "").status,
+            200);
+}
+
+TEST_F(FacadeTest, DeletesADomainWithItsMappingsAndItsTruststore) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  AddApi("shop", "DEV");
+  ASSERT_EQ(
+      Call("POST", absl::StrCat("/domainnames/", kHost, "/basepathmappings"),
+           {{"restApiId", "shop"}, {"stage", "DEV"}})
+          .status,
+      201);
+  EXPECT_EQ(truststores_.List({})->items.size(), 1u);
+  EXPECT_EQ(Call("DELETE", absl::StrCat("/domainnames/", kHost)).status, 202);
+  EXPECT_EQ(Call("GET", absl::StrCat("/domainnames/", kHost)).code(),
+            "NotFoundException");
+  EXPECT_TRUE(truststores_.List({})->items.empty());
+  EXPECT_EQ(Call("DELETE", absl::StrCat("/domainnames/", kHost)).status, 404);
+}
+
+TEST_F(FacadeTest, ListsDomainsPageByPage) {
+  for (const char* host : {"a.example.com", "b.example.com", "c.example.com"}) {
+    Json body = DomainBody(Import({host}));
+    body["domainName"] = host;
+    body.erase("mutualTlsAuthentication");
+    ASSERT_EQ(Call("POST", "/domainnames", body).status, 201);
+  }
+  const Reply first = Call("GET", "/domainnames?limit=2");
+  ASSERT_EQ(first.status, 200) << first.raw.body;
+  EXPECT_EQ(first.body["item"].size(), 2u);
+  const Reply second =
+      Call("GET", absl::StrCat("/domainnames?limit=2&position=",
+                               first.body["position"].get<std::string>()));
+  ASSERT_EQ(second.status, 200) << second.raw.body;
+  EXPECT_EQ(second.body["item"].size(), 1u);
+  EXPECT_FALSE(second.body.contains("position"));
+  for (const char* query : {"limit=0", "limit=501", "limit=x", "position=x",
+                            "other=1", "resourceOwner=OTHER_ACCOUNTS"}) {
+    EXPECT_EQ(Call("GET", absl::StrCat("/domainnames?", query)).status, 400)
+        << query;
+  }
+}
+
+TEST_F(FacadeTest, RefusesNamesThatAreNoDomains) {
+  for (const char* name :
+       {"localhost", "a%2Fb.example.com", "a_b.example.com", "..", "%2a"}) {
+    EXPECT_EQ(Call("GET", absl::StrCat("/domainnames/", name)).status, 400)
+        << name;
+  }
+  // Whatever the case, it is the same domain.
+  ASSERT_EQ(CreateDomain().status, 201);
+  EXPECT_EQ(Call("GET", "/domainnames/API.Example.COM").status, 200);
+}
+
+TEST_F(FacadeTest, WritesTheOperationIntoTheAuditLog) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  const auto entries = audit_.List({});
+  ASSERT_TRUE(entries.ok());
+  std::vector<std::string> methods;
+  for (const auto& entry : entries->items) methods.push_back(entry.method);
+  EXPECT_THAT(methods, Contains("aws.apigateway/CreateDomainName"));
+  EXPECT_THAT(methods, Contains("aws.acm/ImportCertificate"));
+}
+
+TEST(OwnTruststore, IsAnIdWhateverTheDomain) {
+  for (const std::string& domain :
+       {std::string("a.b"), std::string("*.example.com"),
+        std::string(63, 'a') + "." + std::string(63, 'b') + ".example.com",
+        std::string(47, 'a') + "-b.example.com"}) {
+    const auto name = OwnTruststore(domain::DomainNameName(domain));
+    EXPECT_TRUE(domain::TruststoreName::Parse(name.ToString()).ok()) << name;
+  }
+  EXPECT_NE(OwnTruststore(domain::DomainNameName("a-b.example.com")),
+            OwnTruststore(domain::DomainNameName("a.b.example.com")));
+}
+
+// ------------------------------------------------------ base path mappings
+
+TEST_F(FacadeTest, MapsBasePaths) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  AddApi("customer", "DEV");
+  AddApi("orders", "prod");
+  const std::string base =
+      absl::StrCat("/domainnames/", kHost, "/basepathmappings");
+  Reply reply =
+      Call("POST", base,
+           {{"basePath", "c360"}, {"restApiId", "customer"}, {"stage", "DEV"}});
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  EXPECT_EQ(reply.body, (Json{{"basePath", "c360"},
+                              {"restApiId", "customer"},
+                              {"stage", "DEV"}}));
+  EXPECT_EQ(
+      Call("POST", base,
+           {{"basePath", "c360"}, {"restApiId", "orders"}, {"stage", "prod"}})
+          .code(),
+      "ConflictException");
+  reply = Call("POST", base, {{"restApiId", "orders"}, {"stage", "prod"}});
+  EXPECT_EQ(reply.body["basePath"], "(none)");
+  EXPECT_EQ(Call("GET", base + "/%28none%29").body["restApiId"], "orders");
+  EXPECT_EQ(Call("GET", base).body["item"].size(), 2u);
+  EXPECT_EQ(Patch(base + "/c360", "/basePath", "v2").body["basePath"], "v2");
+  EXPECT_EQ(Call("GET", base + "/c360").code(), "NotFoundException");
+  reply = Call(
+      "PATCH", base + "/v2",
+      {{"patchOperations",
+        Json::array(
+            {{{"op", "replace"}, {"path", "/restapiId"}, {"value", "orders"}},
+             {{"op", "replace"}, {"path", "/stage"}, {"value", "prod"}}})}});
+  EXPECT_EQ(reply.body["restApiId"], "orders") << reply.raw.body;
+  EXPECT_EQ(Call("DELETE", base + "/v2").status, 202);
+  EXPECT_EQ(Call("DELETE", base + "/v2").status, 404);
+}
+
+TEST_F(FacadeTest, RefusesMappingsThatCannotBe) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  AddApi("customer", "DEV");
+  const std::string base =
+      absl::StrCat("/domainnames/", kHost, "/basepathmappings");
+  EXPECT_EQ(
+      Call("POST", base, {{"restApiId", "none"}, {"stage", "DEV"}}).status,
+      400);
+  EXPECT_THAT(Call("POST", base, {{"restApiId", "customer"}}).message(),
+              HasSubstr("stage"));
+  EXPECT_EQ(
+      Call("POST", base, {{"restApiId", "../x"}, {"stage", "DEV"}}).status,
+      400);
+  EXPECT_EQ(Call("POST", "/domainnames/none.example.com/basepathmappings",
+                 {{"restApiId", "customer"}, {"stage", "DEV"}})
+                .status,
+            404);
+  ASSERT_EQ(
+      Call("POST", base, {{"restApiId", "customer"}, {"stage", "DEV"}}).status,
+      201);
+  EXPECT_EQ(Patch(base + "/%28none%29", "/basePath", "", "remove").status, 400);
+  EXPECT_EQ(Patch(base + "/%28none%29", "/other", "x").status, 400);
+}
+
+// ----------------------------------------------------- client certificates
+
+TEST_F(FacadeTest, GeneratesClientCertificates) {
+  Reply reply =
+      Call("POST", "/clientcertificates",
+           {{"description", "for the shop"}, {"tags", {{"team", "a"}}}});
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  const std::string id = reply.body["clientCertificateId"];
+  EXPECT_THAT(reply.body["pemEncodedCertificate"].get<std::string>(),
+              HasSubstr("BEGIN CERTIFICATE"));
+  EXPECT_THAT(reply.raw.body, Not(HasSubstr("PRIVATE")));
+  EXPECT_EQ(reply.body["description"], "for the shop");
+  EXPECT_EQ(reply.body["tags"], (Json{{"team", "a"}}));
+  const auto day = absl::Hours(24);
+  EXPECT_NEAR(
+      reply.body["expirationDate"].get<double>(),
+      static_cast<double>(absl::ToUnixSeconds(clock_.Now() + 365 * day)), 600);
+  const std::string target = absl::StrCat("/clientcertificates/", id);
+  EXPECT_EQ(Call("GET", target).body["clientCertificateId"], id);
+  EXPECT_EQ(Patch(target, "/description", "new").body["description"], "new");
+  EXPECT_EQ(Patch(target, "/tags", "x").status, 400);
+  EXPECT_EQ(Call("GET", "/clientcertificates").body["item"].size(), 1u);
+  EXPECT_EQ(Call("DELETE", target).status, 202);
+  EXPECT_EQ(Call("GET", target).code(), "NotFoundException");
+  EXPECT_EQ(Call("GET", "/clientcertificates/%2e%2e").status, 400);
+}
+
+}  // namespace
+}  // namespace sallyport::aws
