@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "config_service/api/access_keys.h"
 #include "config_service/api/apis.h"
 #include "config_service/api/audit_format.h"
 #include "config_service/api/audit_log.h"
@@ -27,6 +28,8 @@
 #include "config_service/api/open_calls.h"
 #include "config_service/api/state.h"
 #include "config_service/api/truststores.h"
+#include "config_service/aws/facade.h"
+#include "config_service/aws/limits.h"
 #include "config_service/domain/violations.h"
 #include "config_service/objects/objects.h"
 #include "config_service/server/expiry_watch.h"
@@ -37,9 +40,11 @@
 #include "config_service/server/renewer.h"
 #include "config_service/server/source_poller.h"
 #include "config_service/server/xds_port.h"
+#include "config_service/service/access_keys.h"
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
+#include "config_service/service/call_limiter.h"
 #include "config_service/service/certificate_lists.h"
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/domain_names.h"
@@ -122,6 +127,39 @@ class CallObserver : public api::Observer {
   Metrics* const metrics_;
 };
 
+// A call of the AWS-compatible API as one of ours, for the log and metrics.
+api::CallRecord RecordOf(const aws::CallRecord& from) {
+  api::CallRecord to;
+  to.method = absl::StrCat("aws.", from.operation);
+  to.principal = from.principal;
+  to.peer = from.peer;
+  to.request = from.request;
+  to.duration = from.duration;
+  to.reason = from.code;
+  to.details = from.details;
+  struct Row {
+    int status;
+    grpc::StatusCode code;
+  };
+  constexpr Row kRows[] = {
+      {400, grpc::StatusCode::INVALID_ARGUMENT},
+      {403, grpc::StatusCode::PERMISSION_DENIED},
+      {404, grpc::StatusCode::NOT_FOUND},
+      {409, grpc::StatusCode::FAILED_PRECONDITION},
+      {413, grpc::StatusCode::RESOURCE_EXHAUSTED},
+      {429, grpc::StatusCode::RESOURCE_EXHAUSTED},
+      {501, grpc::StatusCode::UNIMPLEMENTED},
+      {503, grpc::StatusCode::UNAVAILABLE},
+  };
+  constexpr int kFirstError = 400;
+  to.code = from.status < kFirstError ? grpc::StatusCode::OK
+                                      : grpc::StatusCode::INTERNAL;
+  for (const Row& row : kRows) {
+    if (row.status == from.status) to.code = row.code;
+  }
+  return to;
+}
+
 // An error of the client status service as one of the API's.
 absl::Status WithReason(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) {
@@ -158,6 +196,7 @@ class DaemonImpl : public Daemon {
         client_certificates_(context_),
         domain_names_(context_, truststores_.bundles(), &served_certificates_,
                       DomainNameSettingsOf(settings_)),
+        access_keys_(context_),
         api_mappings_(context_),
         apis_(context_),
         test_invocations_(context_, xds_.invoker()),
@@ -167,6 +206,7 @@ class DaemonImpl : public Daemon {
         expiries_(context_, truststores_.bundles()),
         events_(context_, &expiries_),
         audit_log_(store_.get()) {
+    services_.push_back(api::NewAccessKeysService(&access_keys_, &gate_));
     services_.push_back(api::NewTruststoresService(&truststores_, &gate_));
     services_.push_back(
         api::NewServerCertificatesService(&server_certificates_, &gate_));
@@ -286,6 +326,22 @@ class DaemonImpl : public Daemon {
                           renewer_->MetricsText(),
                           ExpiryMetrics(expiries_, Clock::System().Now()));
     };
+    facade_.emplace(context_, UseCasesOf(), FacadeOptionsOf());
+    handlers.max_body_bytes = aws::kMaxBodyBytes;
+    handlers.other = [this](HttpCall call) {
+      aws::HttpRequest request;
+      request.method = std::move(call.method);
+      request.target = std::move(call.target);
+      request.headers = std::move(call.headers);
+      request.body = std::move(call.body);
+      request.peer = std::move(call.peer);
+      aws::HttpResponse response = facade_->Handle(request);
+      HttpAnswer answer;
+      answer.status = response.status;
+      answer.headers = std::move(response.headers);
+      answer.body = std::move(response.body);
+      return answer;
+    };
     renewer_.emplace(context_, &server_certificates_);
     SALLYPORT_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(settings_.http.host, settings_.http.port,
@@ -328,6 +384,30 @@ class DaemonImpl : public Daemon {
     out.sealer = sealer_.get();
     out.rollouts = xds_.rollouts();
     out.backends = &settings_.backends;
+    return out;
+  }
+
+  aws::UseCases UseCasesOf() {
+    aws::UseCases out;
+    out.access_keys = &access_keys_;
+    out.api_mappings = &api_mappings_;
+    out.client_certificates = &client_certificates_;
+    out.domain_names = &domain_names_;
+    out.server_certificates = &server_certificates_;
+    out.truststores = &truststores_;
+    return out;
+  }
+
+  aws::FacadeOptions FacadeOptionsOf() {
+    aws::FacadeOptions out;
+    out.installation = settings_.aws;
+    out.unsigned_loopback = settings_.options.aws_unsigned_loopback;
+    out.count = [this](const std::string& principal) {
+      return aws_limiter_.Count(principal);
+    };
+    out.observe = [this](const aws::CallRecord& record) {
+      observer_.OnCall(RecordOf(record));
+    };
     return out;
   }
 
@@ -405,6 +485,7 @@ class DaemonImpl : public Daemon {
   service::ServerCertificates server_certificates_;
   service::ClientCertificates client_certificates_;
   service::DomainNames domain_names_;
+  service::AccessKeys access_keys_;
   service::ApiMappings api_mappings_;
   service::Apis apis_;
   service::TestInvocations test_invocations_;
@@ -420,6 +501,10 @@ class DaemonImpl : public Daemon {
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
+  service::CallLimiter aws_limiter_{
+      {api::kCallBurst, api::kCallsPerSecond, api::kMaxCountedPrincipals},
+      &Clock::System()};
+  std::optional<aws::Facade> facade_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};
   absl::Notification stop_cleaning_;

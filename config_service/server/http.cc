@@ -8,12 +8,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <list>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "third_party/httplib/httplib.h"
@@ -21,19 +25,30 @@
 namespace sallyport::server {
 namespace {
 
+constexpr char kAnyPath[] = "/.*";
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr char kPrometheus[] = "text/plain; version=0.0.4; charset=utf-8";
 constexpr int kOk = 200;
 constexpr int kUnauthorized = 401;
+constexpr int kLengthRequired = 411;
+constexpr int kTooLongPath = 414;
+constexpr int kUnsupportedMedia = 415;
 constexpr int kUnavailable = 503;
-constexpr size_t kMaxBodyBytes = 1024;
 
-// A connection has one request, which is sent, answered and read within this
-// time as a whole, however it is dripped.
+// Of cpp-httplib, beside those that were sent.
+constexpr const char* kOwnHeaders[] = {"REMOTE_ADDR", "REMOTE_PORT",
+                                       "LOCAL_ADDR", "LOCAL_PORT"};
+constexpr absl::string_view kBusy = "too many requests at one time\n";
+
+// A connection has one request. It is sent within this time as a whole, however
+// it is dripped, and its answer is read within this time.
 constexpr absl::Duration kTimeout = absl::Seconds(10);
+// Bytes of the request line and all headers; each line has httplib's limit.
+constexpr size_t kMaxHeadBytes = size_t{64} << 10;
 
 // A socket whose reads and writes end at one deadline. httplib's own has a
-// timeout for each of them, which starts anew with each byte.
+// timeout for each of them, which starts anew with each byte, and takes any
+// number of headers.
 class TimedStream final : public httplib::Stream {
  public:
   TimedStream(int socket, absl::Time deadline)
@@ -49,6 +64,8 @@ class TimedStream final : public httplib::Stream {
       if (got <= 0) return got;
       begin_ = 0;
       end_ = static_cast<size_t>(got);
+      num_read_ += end_;
+      if (in_head_ && num_read_ > kMaxHeadBytes) return -1;
     }
     const size_t taken = std::min(size, end_ - begin_);
     std::copy_n(buffer_ + begin_, taken, to);
@@ -67,6 +84,10 @@ class TimedStream final : public httplib::Stream {
     Read(&getsockname, ip, port);
   }
   socket_t socket() const override { return socket_; }
+
+  // All headers are read: what follows has limits of its own.
+  void EndHead() { in_head_ = false; }
+  void SetDeadline(absl::Time deadline) { deadline_ = deadline; }
 
  private:
   void Read(int (*get)(int, sockaddr*, socklen_t*), std::string& ip,
@@ -100,50 +121,71 @@ class TimedStream final : public httplib::Stream {
   }
 
   const int socket_;
-  const absl::Time deadline_;
+  absl::Time deadline_;
+  bool in_head_ = true;
+  size_t num_read_ = 0;
   char buffer_[4096] = {};
   size_t begin_ = 0;
   size_t end_ = 0;
 };
 
 // The connections that are open, the oldest first. When there are as many as
-// threads, one more ends the oldest: nobody keeps others out by opening many.
+// threads, one more ends the oldest whose request is not being answered: nobody
+// keeps others out by opening many, or ends what others were allowed to begin.
 class Connections {
  public:
-  using Place = std::list<int>::iterator;
+  struct Connection {
+    int socket;
+    bool answering = false;
+  };
+  using Place = std::list<Connection>::iterator;
 
   Place Add(int socket) {
     const std::lock_guard<std::mutex> lock(mu_);
     if (waiting_ > 0) --waiting_;
     if (ended_) shutdown(socket, SHUT_RDWR);
-    return open_.insert(open_.end(), socket);
+    return open_.insert(open_.end(), Connection{socket});
   }
   void Remove(Place place) {
     const std::lock_guard<std::mutex> lock(mu_);
     open_.erase(place);
   }
+  // False: too many are being answered already.
+  bool BeginAnswer(Place place) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (answering_ >= HttpServer::kMaxAnswering) return false;
+    ++answering_;
+    place->answering = true;
+    return true;
+  }
+  void EndAnswer(Place place) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    --answering_;
+    place->answering = false;
+  }
   // Those that are open, and those to come.
   void End() {
     const std::lock_guard<std::mutex> lock(mu_);
     ended_ = true;
-    for (const int socket : open_) shutdown(socket, SHUT_RDWR);
+    for (const Connection& one : open_) shutdown(one.socket, SHUT_RDWR);
   }
   // One more waits for a thread.
   void Wait() {
     const std::lock_guard<std::mutex> lock(mu_);
     ++waiting_;
     size_t over = open_.size() + waiting_;
-    for (const int socket : open_) {
+    for (const Connection& one : open_) {
       if (over <= HttpServer::kMaxConnections) break;
-      shutdown(socket, SHUT_RDWR);
+      if (!one.answering) shutdown(one.socket, SHUT_RDWR);
       --over;
     }
   }
 
  private:
   std::mutex mu_;
-  std::list<int> open_;
+  std::list<Connection> open_;
   size_t waiting_ = 0;
+  size_t answering_ = 0;
   bool ended_ = false;
 };
 
@@ -169,26 +211,52 @@ class Handler final : public httplib::Server {
   }
   void EndConnections() { connections_.End(); }
 
+  // Runs `answer`, which may take its time: the client's time to read the
+  // answer begins afterwards. False: it was not run, since too many are.
+  // To be called by what answers a request.
+  template <typename Function>
+  bool Answer(Function answer) {
+    if (!connections_.BeginAnswer(current_.place)) return false;
+    const absl::Cleanup end = [this] {
+      connections_.EndAnswer(current_.place);
+    };
+    answer();
+    current_.stream->SetDeadline(absl::Now() + kTimeout);
+    return true;
+  }
+
  private:
+  // What a thread serves. httplib passes nothing through to what answers.
+  struct Current {
+    TimedStream* stream = nullptr;
+    Connections::Place place;
+  };
+
   bool process_and_close_socket(socket_t socket) override {
     const auto place = connections_.Add(socket);
     TimedStream stream(socket, absl::Now() + kTimeout);
+    current_ = {&stream, place};
     bool closed = false;
     const bool good =
-        process_request(stream, /*close_connection=*/true, closed, nullptr);
+        process_request(stream, /*close_connection=*/true, closed,
+                        [&stream](httplib::Request&) { stream.EndHead(); });
+    current_ = {};
     connections_.Remove(place);
     ::shutdown(socket, SHUT_RDWR);
     close(socket);
     return good;
   }
 
+  static thread_local Current current_;
   Connections connections_;
 };
+
+thread_local Handler::Current Handler::current_;
 
 class Server : public HttpServer {
  public:
   explicit Server(HttpHandlers handlers) : handlers_(std::move(handlers)) {
-    server_.set_payload_max_length(kMaxBodyBytes);
+    server_.set_payload_max_length(handlers_.max_body_bytes);
     server_.Get("/healthz", [](const httplib::Request&, httplib::Response& r) {
       r.set_content("ok\n", kText);
     });
@@ -212,6 +280,78 @@ class Server : public HttpServer {
       }
       r.set_content(handlers_.metrics(), kPrometheus);
     });
+    server_.set_pre_routing_handler(Filter);
+    if (handlers_.other == nullptr) return;
+    const auto other = [this](const httplib::Request& request,
+                              httplib::Response& response) {
+      AnswerOther(request, response);
+    };
+    server_.Get(kAnyPath, other);
+    server_.Post(kAnyPath, other);
+    server_.Put(kAnyPath, other);
+    server_.Patch(kAnyPath, other);
+    server_.Delete(kAnyPath, other);
+  }
+
+  // Before a body is read.
+  static httplib::Server::HandlerResponse Filter(
+      const httplib::Request& request, httplib::Response& response) {
+    // Paths are matched by std::regex, which takes stack for each character.
+    if (request.path.size() > kMaxHttpPathBytes) {
+      response.status = kTooLongPath;
+      return httplib::Server::HandlerResponse::Handled;
+    }
+    // The limit holds for bodies that say their length alone.
+    const bool has_body = request.method == "POST" || request.method == "PUT" ||
+                          request.method == "PATCH" || request.method == "PRI";
+    if (request.has_header("Transfer-Encoding") ||
+        (has_body && !request.has_header("Content-Length"))) {
+      response.status = kLengthRequired;
+      return httplib::Server::HandlerResponse::Handled;
+    }
+    // What is compressed would be unpacked whatever its size is then; parts of
+    // forms would be taken out of the body.
+    if (request.has_header("Content-Encoding") ||
+        request.is_multipart_form_data()) {
+      response.status = kUnsupportedMedia;
+      return httplib::Server::HandlerResponse::Handled;
+    }
+    return httplib::Server::HandlerResponse::Unhandled;
+  }
+
+  void AnswerOther(const httplib::Request& request,
+                   httplib::Response& response) {
+    HttpCall call;
+    call.method = request.method;
+    call.target = request.target;
+    for (const auto& [name, value] : request.headers) {
+      const auto is_own = [&name = name](const char* own) {
+        return name == own;
+      };
+      if (std::any_of(std::begin(kOwnHeaders), std::end(kOwnHeaders), is_own)) {
+        continue;
+      }
+      call.headers.emplace_back(name, value);
+    }
+    call.body = request.body;
+    call.peer = request.remote_addr.find(':') == std::string::npos
+                    ? request.remote_addr
+                    : "[" + request.remote_addr + "]";
+    call.peer += ":" + std::to_string(request.remote_port);
+    HttpAnswer answer;
+    const bool answered =
+        server_.Answer([&] { answer = handlers_.other(std::move(call)); });
+    if (!answered) {
+      response.status = kUnavailable;
+      response.set_header("Retry-After", "1");
+      response.set_content(std::string(kBusy), kText);
+      return;
+    }
+    response.status = answer.status;
+    for (const auto& [name, value] : answer.headers) {
+      response.set_header(name, value);
+    }
+    response.body = std::move(answer.body);
   }
 
   ~Server() override {

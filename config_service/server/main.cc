@@ -54,7 +54,8 @@ int Run(int argc, char** argv) {
   add("trust-domain", "TRUST_DOMAIN", options.trust_domain,
       "the installation's name in the identities of nodes. Default: sallyport");
   add("http-address", "HTTP_ADDRESS", options.http_address,
-      "HOST:PORT of /healthz, /readyz, /metrics. Default: 127.0.0.1:9442");
+      "HOST:PORT of /healthz, /readyz, /metrics and the AWS-compatible API. "
+      "Default: 127.0.0.1:9442");
   add("admin-credentials", "ADMIN_CREDENTIALS", options.admin_credentials,
       "a file that says who may do what");
   add("admin-tls-certificate", "ADMIN_TLS_CERTIFICATE",
@@ -120,6 +121,19 @@ int Run(int argc, char** argv) {
       "of an upload. Default: 60s");
   add_number("node-streams", "NODE_STREAMS", options.node_streams,
              "streams that one node may have open. Default: 8");
+  add("aws-account", "AWS_ACCOUNT", options.aws_account,
+      "the account id in ARNs of the AWS-compatible API. Default: "
+      "123456789012");
+  add("aws-region", "AWS_REGION", options.aws_region,
+      "the region in them. Default: us-east-1");
+  add("aws-domain-suffix", "AWS_DOMAIN_SUFFIX", options.aws_domain_suffix,
+      "the end of regionalDomainName. Default: that of the fleets' default "
+      "endpoints, else execute-api.REGION.sallyport.internal");
+  add("aws-hosted-zone", "AWS_HOSTED_ZONE", options.aws_hosted_zone,
+      "regionalHostedZoneId. Default: Z0SALLYPORT0000");
+  app.add_flag("--aws-unsigned-loopback", options.aws_unsigned_loopback,
+               "whoever reaches the AWS-compatible API from the loopback "
+               "interface and does not sign is an admin");
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");

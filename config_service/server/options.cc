@@ -225,6 +225,23 @@ void LoadIssuer(const Options& options, Problems& problems, Settings& out) {
   }
 }
 
+void LoadAws(const Options& options, Problems& problems, Settings& out) {
+  const auto check = [&](absl::string_view name, const absl::Status& status) {
+    if (!status.ok()) problems.Add(name, status.message());
+  };
+  check("aws-account", aws::CheckAccount(options.aws_account));
+  check("aws-region", aws::CheckRegion(options.aws_region));
+  if (!options.aws_domain_suffix.empty()) {
+    check("aws-domain-suffix",
+          aws::CheckDomainSuffix(options.aws_domain_suffix));
+  }
+  check("aws-hosted-zone", aws::CheckHostedZone(options.aws_hosted_zone));
+  out.aws.account = options.aws_account;
+  out.aws.region = options.aws_region;
+  out.aws.domain_suffix = options.aws_domain_suffix;
+  out.aws.hosted_zone = options.aws_hosted_zone;
+}
+
 }  // namespace
 
 objects::Options SourcesOf(const Options& options) {
@@ -290,6 +307,7 @@ absl::StatusOr<Settings> Load(const Options& options) {
   }
   LoadIssuer(options, problems, out);
   LoadCallLimits(options, problems, out);
+  LoadAws(options, problems, out);
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(
         options.sealing_keys, store::Sealer::IfMissing::kFail);

@@ -13,6 +13,7 @@
 #include "config_service/api/credentials.h"
 #include "config_service/api/limits.h"
 #include "config_service/api/open_calls.h"
+#include "config_service/aws/installation.h"
 #include "config_service/domain/backend_policy.h"
 #include "config_service/domain/limits.h"
 #include "config_service/objects/objects.h"
@@ -77,6 +78,12 @@ struct Options {
   std::string client_timeout = "60s";
   // Streams of one node.
   int node_streams = kDefaultNodeStreams;
+  // What an AWS account is here (aws/installation.h).
+  std::string aws_account = aws::kDefaultAccount;
+  std::string aws_region = aws::kDefaultRegion;
+  std::string aws_domain_suffix;
+  std::string aws_hosted_zone = aws::kDefaultHostedZone;
+  bool aws_unsigned_loopback = false;
   bool allow_loopback_without_credentials = false;
   bool check_config = false;
 };
@@ -106,6 +113,7 @@ struct Settings {
   std::string tls_key;
   std::string client_ca;
   domain::BackendPolicy backends;
+  aws::Installation aws;
   // Of the issuer "internal".
   service::InternalIssuer::Settings issuer;
   // It, when its CA is in files.
