@@ -19,6 +19,7 @@
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/violations.h"
 #include "config_service/service/resources.h"
+#include "config_service/store/store.h"
 
 namespace sallyport::aws {
 namespace {

@@ -73,10 +73,10 @@ ROOMS = {
         "config_service/domain", "config_service/filter_messages", "config_service/store",
         "config_service/service",
     ),
-    # As api: no implementations, and no store but through the use cases.
+    # As api, but for the protos. Its tests make use cases in memory.
     "config_service/aws": (
-        "base", "pki", "config_service/domain", "config_service/service",
-        "config_service/sigv4",
+        "base", "pki", "config_service/domain", "config_service/store",
+        "config_service/objects", "config_service/service", "config_service/sigv4",
     ),
     "config_service/reconcile": (
         "base", "pki", "config_service/domain", "config_service/store",
