@@ -1,7 +1,6 @@
 #include "config_service/api/gate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <exception>
 #include <optional>
 #include <vector>
@@ -92,6 +91,12 @@ Gate::Gate(GateOptions options, Observer* observer, const Clock* clock)
     : options_(std::move(options)),
       observer_(observer),
       clock_(clock),
+      known_({options_.call_burst, options_.calls_per_second,
+              kMaxCountedPrincipals},
+             clock),
+      unknown_({options_.call_burst, options_.calls_per_second,
+                kMaxCountedPrincipals},
+               clock),
       open_calls_(options_.open_calls,
                   [observer](const OpenCalls::Label& label) {
                     observer->OnEnded(label);
@@ -144,47 +149,6 @@ absl::StatusOr<Credentials::Known> Gate::Find(
   return *std::move(known);
 }
 
-int Gate::Rates::Count(const std::string& who, const GateOptions& options,
-                       absl::Time now) {
-  const auto it = index_.find(who);
-  if (it == index_.end()) {
-    if (buckets_.size() >= kMaxCountedPrincipals) {
-      index_.erase(buckets_.back().who);
-      buckets_.pop_back();
-    }
-    buckets_.push_front({who, options.call_burst, now});
-    index_[who] = buckets_.begin();
-  } else {
-    buckets_.splice(buckets_.begin(), buckets_, it->second);
-  }
-  Bucket& bucket = buckets_.front();
-  const double passed = std::max(0.0, absl::ToDoubleSeconds(now - bucket.time));
-  bucket.tokens = std::min(options.call_burst,
-                           bucket.tokens + passed * options.calls_per_second);
-  bucket.time = now;
-  if (bucket.tokens >= 1) {
-    bucket.tokens -= 1;
-    return 0;
-  }
-  return static_cast<int>(
-      std::ceil((1 - bucket.tokens) / options.calls_per_second));
-}
-
-absl::Status Gate::Count(Rates& rates, const std::string& who) {
-  if (options_.calls_per_second <= 0) return absl::OkStatus();
-  const int wait = [&] {
-    absl::MutexLock lock(&mu_);
-    return rates.Count(who, options_, clock_->Now());
-  }();
-  if (wait == 0) return absl::OkStatus();
-  return domain::MakeError(
-      domain::Reason::kRateLimited,
-      absl::StrCat("too many calls; wait ", wait,
-                   " s (--principal-calls-per-second of sallyportd)"),
-      {{"retry_after_seconds", absl::StrCat(wait)},
-       {"limit", "principal-calls-per-second"}});
-}
-
 absl::StatusOr<Credentials::Known> Gate::Identify(
     const grpc::ServerContext& context) const {
   const auto& metadata = context.client_metadata();
@@ -218,7 +182,7 @@ grpc::Status Gate::Run(
       // No principal's name has a space.
       label.principal = absl::StrCat("from ", HostOf(record.peer));
       open_calls_.BeginUnknown(context, label);
-      SALLYPORT_RETURN_IF_ERROR(Count(unknown_, label.principal));
+      SALLYPORT_RETURN_IF_ERROR(unknown_.Count(label.principal));
       return known.status();
     }
     record.principal = Printable(known->principal, 256);
@@ -226,7 +190,7 @@ grpc::Status Gate::Run(
     SALLYPORT_RETURN_IF_ERROR(
         open_calls_.Begin(context, KindOf(method), label, known->expire_time));
     SALLYPORT_RETURN_IF_ERROR(service::Authorize(known->role, method));
-    SALLYPORT_RETURN_IF_ERROR(Count(known_, known->principal));
+    SALLYPORT_RETURN_IF_ERROR(known_.Count(known->principal));
     return handler({known->principal, record.peer, known->role});
   };
   absl::Status status;

@@ -8,21 +8,18 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_API_GATE_H_
 #define SALLYPORT_CONFIG_SERVICE_API_GATE_H_
 
-#include <list>
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "config_service/api/credentials.h"
 #include "config_service/api/open_calls.h"
+#include "config_service/service/call_limiter.h"
 #include "config_service/service/caller.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
@@ -88,24 +85,6 @@ class Gate {
       absl::string_view peer) const;
 
  private:
-  // How often each may call. A principal and an address never share one.
-  class Rates {
-   public:
-    // Seconds to wait; 0: it may call.
-    int Count(const std::string& who, const GateOptions& options,
-              absl::Time now);
-
-   private:
-    struct Bucket {
-      std::string who;
-      double tokens;
-      absl::Time time;
-    };
-    // The last used first.
-    std::list<Bucket> buckets_;
-    absl::flat_hash_map<std::string, std::list<Bucket>::iterator> index_;
-  };
-
   // The same, and who it is in the credentials.
   absl::StatusOr<Credentials::Known> Find(
       const std::string* authorization,
@@ -113,15 +92,13 @@ class Gate {
       absl::string_view peer) const;
   absl::StatusOr<Credentials::Known> Identify(
       const grpc::ServerContext& context) const;
-  // RATE_LIMITED.
-  absl::Status Count(Rates& rates, const std::string& who);
 
   const GateOptions options_;
   Observer* const observer_;
   const Clock* const clock_;
-  absl::Mutex mu_;
-  Rates known_ ABSL_GUARDED_BY(mu_);
-  Rates unknown_ ABSL_GUARDED_BY(mu_);
+  // A principal and an address never share a count.
+  service::CallLimiter known_;
+  service::CallLimiter unknown_;
   OpenCalls open_calls_;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -27,6 +28,7 @@ constexpr int kBadRequest = 400;
 constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
 constexpr int kTooLarge = 413;
+constexpr int kTooManyRequests = 429;
 constexpr int kInternal = 500;
 constexpr int kNotImplemented = 501;
 constexpr absl::string_view kAmzTarget = "x-amz-target";
@@ -64,7 +66,6 @@ bool IsLoopbackHost(absl::string_view host) {
 
 bool IsLoopbackPeer(absl::string_view peer) {
   return absl::StartsWith(peer, "127.") || absl::StartsWith(peer, "[::1]:") ||
-         absl::StartsWith(peer, "::1") ||
          absl::StartsWith(peer, "[::ffff:127.");
 }
 
@@ -137,6 +138,20 @@ absl::StatusOr<service::Caller> Facade::Authenticate(const HttpRequest& request,
   return caller;
 }
 
+bool Facade::Begin(const std::string& principal) {
+  absl::MutexLock lock(&mu_);
+  int& count = under_way_[principal];
+  if (count >= kMaxCallsOfPrincipal) return false;
+  ++count;
+  return true;
+}
+
+void Facade::End(const std::string& principal) {
+  absl::MutexLock lock(&mu_);
+  const auto it = under_way_.find(principal);
+  if (--it->second == 0) under_way_.erase(it);
+}
+
 absl::StatusOr<Facade::Answer> Facade::Run(HttpRequest& request,
                                            const Target& target,
                                            Service service,
@@ -148,6 +163,12 @@ absl::StatusOr<Facade::Answer> Facade::Run(HttpRequest& request,
   if (options_.count != nullptr) {
     SALLYPORT_RETURN_IF_ERROR(options_.count(call.caller.principal));
   }
+  if (!Begin(call.caller.principal)) {
+    return MakeError(kTooManyRequests, "TooManyRequestsException",
+                     absl::StrCat(kMaxCallsOfPrincipal,
+                                  " calls of this principal are under way"));
+  }
+  const absl::Cleanup end = [&] { End(call.caller.principal); };
   const std::optional<Route> route =
       service == Service::kAcm
           ? (request.method == "POST" && target.segments.empty()

@@ -11,9 +11,12 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "config_service/aws/acm.h"
 #include "config_service/aws/base_path_mappings.h"
@@ -89,6 +92,9 @@ class Facade {
   absl::StatusOr<service::Caller> Authenticate(const HttpRequest& request,
                                                const Target& target,
                                                Service service) const;
+  // One more call of `principal` begins. False: it has too many.
+  bool Begin(const std::string& principal);
+  void End(const std::string& principal);
 
   const service::Context context_;
   service::AccessKeys& access_keys_;
@@ -98,6 +104,9 @@ class Facade {
   BasePathMappings base_path_mappings_;
   ClientCertificates client_certificates_;
   Handlers handlers_;
+  absl::Mutex mu_;
+  // Calls that are answered, by principal; at most kMaxCallsOfPrincipal.
+  absl::flat_hash_map<std::string, int> under_way_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace sallyport::aws

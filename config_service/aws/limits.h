@@ -14,6 +14,9 @@ constexpr size_t kMaxBodyBytes = size_t{1} << 20;
 // Bytes of a path and query.
 constexpr size_t kMaxTargetBytes = 8000;
 
+// Calls of one principal that are answered at one time.
+constexpr int kMaxCallsOfPrincipal = 16;
+
 // How far the time of a request may be from ours, before and after: what
 // Amazon's services allow.
 constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);

@@ -426,6 +426,11 @@ class DaemonImpl : public Daemon {
     return out;
   }
 
+  static service::CallLimiter::Limits AwsLimitsOf(const Settings& settings) {
+    const api::GateOptions gate = GateOptionsOf(settings);
+    return {gate.call_burst, gate.calls_per_second, api::kMaxCountedPrincipals};
+  }
+
   static api::GateOptions GateOptionsOf(const Settings& settings) {
     api::GateOptions out;
     out.credentials = settings.credentials;
@@ -501,9 +506,7 @@ class DaemonImpl : public Daemon {
   // Of the gRPC API; each needs the gate and its use cases, above.
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
-  service::CallLimiter aws_limiter_{
-      {api::kCallBurst, api::kCallsPerSecond, api::kMaxCountedPrincipals},
-      &Clock::System()};
+  service::CallLimiter aws_limiter_{AwsLimitsOf(settings_), &Clock::System()};
   std::optional<aws::Facade> facade_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};

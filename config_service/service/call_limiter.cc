@@ -8,17 +8,18 @@
 
 namespace sallyport::service {
 
-absl::Status CallLimiter::Count(const std::string& principal) {
+absl::Status CallLimiter::Count(const std::string& who) {
+  if (limits_.per_second <= 0) return absl::OkStatus();
   const absl::Time now = clock_->Now();
   absl::MutexLock lock(&mu_);
-  const auto it = index_.find(principal);
+  const auto it = index_.find(who);
   if (it == index_.end()) {
-    if (buckets_.size() >= limits_.max_principals && !buckets_.empty()) {
-      index_.erase(buckets_.back().principal);
+    if (buckets_.size() >= limits_.max_callers && !buckets_.empty()) {
+      index_.erase(buckets_.back().who);
       buckets_.pop_back();
     }
-    buckets_.push_front({principal, limits_.burst, now});
-    index_[principal] = buckets_.begin();
+    buckets_.push_front({who, limits_.burst, now});
+    index_[who] = buckets_.begin();
   } else {
     buckets_.splice(buckets_.begin(), buckets_, it->second);
   }
@@ -33,9 +34,12 @@ absl::Status CallLimiter::Count(const std::string& principal) {
   }
   const int wait =
       static_cast<int>(std::ceil((1 - bucket.tokens) / limits_.per_second));
-  return domain::MakeError(domain::Reason::kRateLimited,
-                           absl::StrCat("too many calls; wait ", wait, " s"),
-                           {{"retry_after_seconds", absl::StrCat(wait)}});
+  return domain::MakeError(
+      domain::Reason::kRateLimited,
+      absl::StrCat("too many calls; wait ", wait,
+                   " s (--principal-calls-per-second of sallyportd)"),
+      {{"retry_after_seconds", absl::StrCat(wait)},
+       {"limit", "principal-calls-per-second"}});
 }
 
 }  // namespace sallyport::service

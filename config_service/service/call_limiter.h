@@ -1,5 +1,5 @@
-// CallLimiter: how often each principal may call: so many at once, and so many
-// a second.
+// CallLimiter: how often each caller may call: so many times at once, and so
+// many times a second.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_CALL_LIMITER_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_CALL_LIMITER_H_
@@ -22,22 +22,21 @@ class CallLimiter {
  public:
   struct Limits {
     double burst = 0;
-    double per_second = 0;
-    // Of so many the calls are counted; of more, those of the principals that
-    // called last.
-    size_t max_principals = 0;
+    double per_second = 0;  // 0: any number
+    // Callers whose calls are counted; of more, those who called last.
+    size_t max_callers = 0;
   };
 
   // `clock` outlives it.
   CallLimiter(const Limits& limits, const Clock* clock)
       : limits_(limits), clock_(clock) {}
 
-  // Counts a call. RATE_LIMITED, with "retry_after_seconds".
-  absl::Status Count(const std::string& principal);
+  // Counts a call of `who`. RATE_LIMITED, with "retry_after_seconds".
+  absl::Status Count(const std::string& who);
 
  private:
   struct Bucket {
-    std::string principal;
+    std::string who;
     double tokens;
     absl::Time time;
   };

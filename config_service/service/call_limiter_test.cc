@@ -11,7 +11,7 @@ namespace sallyport::service {
 namespace {
 
 constexpr CallLimiter::Limits kLimits = {/*burst=*/3, /*per_second=*/2,
-                                         /*max_principals=*/2};
+                                         /*max_callers=*/2};
 
 TEST(CallLimiter, LetsABurstThroughAndThenSoManyASecond) {
   FakeClock clock(absl::FromUnixSeconds(1'800'000'000));
@@ -49,6 +49,13 @@ TEST(CallLimiter, GivesNothingForAClockThatGoesBack) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter.Count("a").ok());
   clock.Advance(-absl::Hours(1));
   EXPECT_FALSE(limiter.Count("a").ok());
+}
+
+TEST(CallLimiter, LetsAnyNumberThroughWhenThereIsNoLimit) {
+  FakeClock clock(absl::FromUnixSeconds(1'800'000'000));
+  CallLimiter limiter({/*burst=*/0, /*per_second=*/0, /*max_callers=*/2},
+                      &clock);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(limiter.Count("a").ok());
 }
 
 }  // namespace
