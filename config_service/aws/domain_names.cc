@@ -13,7 +13,7 @@
 #include "config_service/aws/errors.h"
 #include "config_service/aws/limits.h"
 #include "config_service/domain/violations.h"
-#include "config_service/service/default_endpoints.h"
+#include "config_service/service/resources.h"
 #include "pki/x509/certificate.h"
 
 namespace sallyport::aws {
@@ -165,8 +165,14 @@ absl::StatusOr<DomainNames::Trust> DomainNames::TrustOf(
 
 absl::StatusOr<Json> DomainNames::ToJson(const DomainNameView& view) {
   const domain::DomainName& domain_name = view.domain_name;
-  SALLYPORT_ASSIGN_OR_RETURN(const std::string suffix,
-                             service::DefaultEndpointSuffix(*context_.store));
+  // Of the first of its fleets that has one.
+  std::string suffix;
+  for (const domain::FleetName& name : domain_name.Fleets()) {
+    SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
+                               service::ReadResource(*context_.store, name));
+    suffix = fleet.default_endpoint_suffix;
+    if (!suffix.empty()) break;
+  }
   const std::string host =
       RegionalDomainName(installation_, suffix, domain_name.name);
   const bool edge = domain_name.endpoint_type == EndpointType::kEdge;
