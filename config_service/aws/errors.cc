@@ -56,6 +56,33 @@ constexpr Renamed kRenamed[] = {
     {"api_mapping.stage", "stage", ""},
     {"client_certificate.description", "description", ""},
     {"client_certificate.labels", "tags", ""},
+    {"api.display_name", "name", ""},
+    {"api.description", "description", ""},
+    {"api.labels", "tags", ""},
+    {"api.endpoint_type", "endpointConfiguration.types", ""},
+    {"draft.methods", "the API's methods", ""},
+    {"draft.paths", "the API's resources", ""},
+    {"route.http_proxy.uri", "uri", ""},
+    {"route.http.uri", "uri", ""},
+    {"route.http_proxy.timeout", "timeoutInMillis", ""},
+    {"route.http.timeout", "timeoutInMillis", ""},
+    {"route.http_proxy.tls", "tlsConfig", ""},
+    {"route.http.tls", "tlsConfig", ""},
+    {"route.http.path_parameters", "requestParameters", ""},
+    {"route.http.method", "httpMethod", ""},
+    {"route.mock.status", "statusCode", ""},
+    {"route.mock.headers", "responseParameters", ""},
+    {"route.mock.body", "responseTemplates", ""},
+    {"route.method", "httpMethod", ""},
+    {"stage_id", "stageName", ""},
+    {"stage.client_certificate", "clientCertificateId", ""},
+    {"stage.deployment", "deploymentId", ""},
+    {"stage.description", "description", ""},
+    {"stage.variables", "variables", ""},
+    {"stage.labels", "tags", ""},
+    {"client_certificate", "clientCertificateId", ""},
+    {"stage_variables", "stageVariables", ""},
+    {"path", "pathWithQueryString", ""},
     {"material.certificate_chain_pem", "", "Certificate"},
     {"material.private_key_pem", "", "PrivateKey"},
     {"server_certificate.labels", "tags", "Tags"},
@@ -122,11 +149,6 @@ Row RowOf(const domain::Error& error, absl::StatusCode code) {
     case Reason::kBasePathTaken:
     case Reason::kRouteTaken:
       return {"ConflictException", kConflict, "ConflictException"};
-    case Reason::kRoleMissing:
-      return {"AccessDeniedException", kForbidden, "AccessDeniedException"};
-    case Reason::kCredentialsMissing:
-      return {"UnrecognizedClientException", kForbidden,
-              "UnrecognizedClientException"};
     case Reason::kResourceNotFound:
       return {"NotFoundException", kNotFound, "ResourceNotFoundException"};
     default:
@@ -136,6 +158,11 @@ Row RowOf(const domain::Error& error, absl::StatusCode code) {
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kAborted:
       return {"ConflictException", kConflict, "ConflictException"};
+    case absl::StatusCode::kPermissionDenied:
+      return {"AccessDeniedException", kForbidden, "AccessDeniedException"};
+    case absl::StatusCode::kUnauthenticated:
+      return {"UnrecognizedClientException", kForbidden,
+              "UnrecognizedClientException"};
     case absl::StatusCode::kNotFound:
       return {"NotFoundException", kNotFound, "ResourceNotFoundException"};
     case absl::StatusCode::kFailedPrecondition:

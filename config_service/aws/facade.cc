@@ -96,11 +96,15 @@ Facade::Facade(const service::Context& context, const UseCases& use_cases,
       domain_names_(context, use_cases.domain_names, use_cases.truststores,
                     use_cases.server_certificates, &options_.installation),
       base_path_mappings_(use_cases.api_mappings),
-      client_certificates_(use_cases.client_certificates) {
+      client_certificates_(use_cases.client_certificates),
+      rest_apis_(use_cases.apis, use_cases.api_drafts),
+      resources_(use_cases.api_drafts, use_cases.test_invocations) {
   acm_.AddTo(handlers_);
   domain_names_.AddTo(handlers_);
   base_path_mappings_.AddTo(handlers_);
   client_certificates_.AddTo(handlers_);
+  rest_apis_.AddTo(handlers_);
+  resources_.AddTo(handlers_);
 }
 
 bool Facade::Handles(const Operation& operation) const {

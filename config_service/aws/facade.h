@@ -25,11 +25,16 @@
 #include "config_service/aws/domain_names.h"
 #include "config_service/aws/installation.h"
 #include "config_service/aws/message.h"
+#include "config_service/aws/resources.h"
+#include "config_service/aws/rest_apis.h"
 #include "config_service/service/access_keys.h"
+#include "config_service/service/api_drafts.h"
 #include "config_service/service/api_mappings.h"
+#include "config_service/service/apis.h"
 #include "config_service/service/client_certificates.h"
 #include "config_service/service/domain_names.h"
 #include "config_service/service/server_certificates.h"
+#include "config_service/service/test_invocations.h"
 #include "config_service/service/transaction.h"
 #include "config_service/service/truststores.h"
 
@@ -38,10 +43,14 @@ namespace sallyport::aws {
 // The use cases. All outlive whoever has it.
 struct UseCases {
   service::AccessKeys* access_keys = nullptr;
+  service::ApiDrafts* api_drafts = nullptr;
   service::ApiMappings* api_mappings = nullptr;
+  service::Apis* apis = nullptr;
   service::ClientCertificates* client_certificates = nullptr;
   service::DomainNames* domain_names = nullptr;
   service::ServerCertificates* server_certificates = nullptr;
+  // Null: there are none.
+  service::TestInvocations* test_invocations = nullptr;
   service::Truststores* truststores = nullptr;
 };
 
@@ -103,6 +112,8 @@ class Facade {
   DomainNames domain_names_;
   BasePathMappings base_path_mappings_;
   ClientCertificates client_certificates_;
+  RestApis rest_apis_;
+  Resources resources_;
   Handlers handlers_;
   absl::Mutex mu_;
   // Calls that are answered, by principal; at most kMaxCallsOfPrincipal.

@@ -1,9 +1,11 @@
 #include "config_service/aws/facade.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -13,8 +15,10 @@
 #include "base/secret.h"
 #include "config_service/aws/limits.h"
 #include "config_service/aws/operations.h"
+#include "config_service/domain/api.h"
 #include "config_service/domain/violations.h"
 #include "config_service/objects/object_reader.h"
+#include "config_service/service/api_drafts.h"
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/internal_issuer.h"
@@ -125,11 +129,14 @@ class FacadeTest : public testing::Test {
         domains_(context_, truststores_.bundles(), &served_, {}),
         keys_(context_),
         apis_(context_),
+        drafts_(context_),
         mappings_(context_),
         audit_(store_.get()) {
     UseCases cases;
     cases.access_keys = &keys_;
+    cases.api_drafts = &drafts_;
     cases.api_mappings = &mappings_;
+    cases.apis = &apis_;
     cases.client_certificates = &client_certificates_;
     cases.domain_names = &domains_;
     cases.server_certificates = &certificates_;
@@ -219,6 +226,58 @@ class FacadeTest : public testing::Test {
                     .ok());
   }
 
+  // A REST API; the target of its requests.
+  std::string NewApi(const Json& more = Json::object()) {
+    Json body = {{"name", "shop"}};
+    body.update(more);
+    const Reply reply = Call("POST", "/restapis", body);
+    EXPECT_EQ(reply.status, 201) << reply.raw.body;
+    return absl::StrCat("/restapis/", reply.body.value("id", ""));
+  }
+  // The id of a resource that is made below another.
+  std::string NewResource(const std::string& api, const std::string& parent,
+                          const std::string& part) {
+    const Reply reply =
+        Call("POST", api + "/resources/" + parent, {{"pathPart", part}});
+    EXPECT_EQ(reply.status, 201) << reply.raw.body;
+    return reply.body.value("id", "");
+  }
+  std::string RootOf(const std::string& api) {
+    return Call("GET", api).body.value("rootResourceId", "");
+  }
+  // A method with an integration; its target.
+  std::string NewMethod(const std::string& api, const std::string& resource,
+                        const std::string& method, const Json& integration) {
+    const std::string target =
+        absl::StrCat(api, "/resources/", resource, "/methods/", method);
+    Reply reply = Call("PUT", target, {{"authorizationType", "NONE"}});
+    EXPECT_EQ(reply.status, 201) << reply.raw.body;
+    if (integration.is_null()) return target;
+    reply = Call("PUT", target + "/integration", integration);
+    EXPECT_EQ(reply.status, 201) << reply.raw.body;
+    return target;
+  }
+  static Json MockBody(int status = 200) {
+    return {{"type", "MOCK"},
+            {"requestTemplates",
+             {{"application/json",
+               absl::StrCat("{\"statusCode\": ", status, "}")}}}};
+  }
+  static Json ProxyBody(const std::string& uri) {
+    return {{"type", "HTTP_PROXY"}, {"httpMethod", "GET"}, {"uri", uri}};
+  }
+  // The routes as the use cases have them: "GET /path".
+  std::vector<std::string> RoutesOf(const std::string& api) {
+    std::vector<std::string> out;
+    const auto view =
+        drafts_.Get(domain::ApiName(api.substr(api.rfind('/') + 1)));
+    for (const domain::Route& route : view->routes) {
+      out.push_back(absl::StrCat(route.method, " ", route.path));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
   FakeClock clock_;
   service::PlainAuditFormat format_;
   service::FakeRollouts rollouts_;
@@ -234,6 +293,7 @@ class FacadeTest : public testing::Test {
   service::DomainNames domains_;
   service::AccessKeys keys_;
   service::Apis apis_;
+  service::ApiDrafts drafts_;
   service::ApiMappings mappings_;
   service::AuditLog audit_;
   absl::Status count_;
@@ -972,6 +1032,399 @@ TEST_F(FacadeTest, GeneratesClientCertificates) {
   EXPECT_EQ(Call("DELETE", target).status, 202);
   EXPECT_EQ(Call("GET", target).code(), "NotFoundException");
   EXPECT_EQ(Call("GET", "/clientcertificates/%2e%2e").status, 400);
+}
+
+// ---------------------------------------------------------------- REST APIs
+
+TEST_F(FacadeTest, MakesShowsAndDeletesApis) {
+  const Reply made = Call("POST", "/restapis",
+                          {{"name", "shop"},
+                           {"description", "all of it"},
+                           {"version", "v1"},
+                           {"binaryMediaTypes", {"image/png"}},
+                           {"endpointConfiguration", {{"types", {"REGIONAL"}}}},
+                           {"tags", {{"team", "a"}}}});
+  ASSERT_EQ(made.status, 201) << made.raw.body;
+  EXPECT_EQ(made.body["name"], "shop");
+  EXPECT_EQ(made.body["version"], "v1");
+  EXPECT_EQ(made.body["binaryMediaTypes"], Json::array({"image/png"}));
+  EXPECT_EQ(made.body["endpointConfiguration"]["types"],
+            Json::array({"REGIONAL"}));
+  EXPECT_EQ(made.body["disableExecuteApiEndpoint"], false);
+  EXPECT_EQ(made.body["tags"], Json({{"team", "a"}}));
+  const std::string target =
+      absl::StrCat("/restapis/", made.body["id"].get<std::string>());
+  EXPECT_EQ(Call("GET", target).body, made.body);
+  EXPECT_EQ(Call("GET", "/restapis").body["item"], Json::array({made.body}));
+  EXPECT_EQ(Call("DELETE", target).status, 202);
+  EXPECT_EQ(Call("GET", target).code(), "NotFoundException");
+  EXPECT_EQ(Call("GET", "/restapis/Not%20one").code(), "NotFoundException");
+}
+
+TEST_F(FacadeTest, PatchesApisAllOrNothing) {
+  const std::string api = NewApi();
+  // As the partners' document writes it.
+  Reply reply = Patch(api, "/disableExecuteApiEndpoint", "True");
+  EXPECT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(reply.body["disableExecuteApiEndpoint"], true);
+  EXPECT_EQ(Call("GET", api).body["disableExecuteApiEndpoint"], true);
+  EXPECT_EQ(Patch(api, "/binaryMediaTypes/image~1png", "", "add")
+                .body["binaryMediaTypes"],
+            Json::array({"image/png"}));
+  reply = Call("PATCH", api,
+               {{"patchOperations",
+                 {{{"op", "replace"}, {"path", "/name"}, {"value", "other"}},
+                  {{"op", "replace"}, {"path", "/policy"}, {"value", "{}"}},
+                  {{"op", "replace"},
+                   {"path", "/disableExecuteApiEndpoint"},
+                   {"value", "maybe"}}}}});
+  EXPECT_EQ(reply.code(), "BadRequestException");
+  EXPECT_TRUE(absl::StrContains(reply.message(), "/policy"));
+  EXPECT_TRUE(absl::StrContains(reply.message(), "patchOperations[2].value"));
+  EXPECT_EQ(Call("GET", api).body["name"], "shop");
+}
+
+TEST_F(FacadeTest, RefusesWhatApisCannotHave) {
+  const Reply reply = Call("POST", "/restapis",
+                           {{"name", "x"},
+                            {"cloneFrom", "abc"},
+                            {"policy", "{}"},
+                            {"minimumCompressionSize", 1},
+                            {"binaryMediaTypes", {""}}});
+  EXPECT_EQ(reply.code(), "BadRequestException");
+  for (const char* field : {"cloneFrom", "policy", "minimumCompressionSize"}) {
+    EXPECT_TRUE(absl::StrContains(reply.message(), field)) << field;
+  }
+  EXPECT_EQ(Call("GET", "/restapis").body["item"], Json::array());
+}
+
+TEST_F(FacadeTest, HasATreeOfResources) {
+  const std::string api = NewApi();
+  const std::string root = RootOf(api);
+  const std::string customer = NewResource(api, root, "customer");
+  const std::string one = NewResource(api, customer, "{customer-id}");
+  const Reply got = Call("GET", api + "/resources/" + one);
+  EXPECT_EQ(got.body, Json({{"id", one},
+                            {"parentId", customer},
+                            {"pathPart", "{customer-id}"},
+                            {"path", "/customer/{customer-id}"}}));
+  const auto create = [&](const std::string& parent, const std::string& part) {
+    return Call("POST", api + "/resources/" + parent, {{"pathPart", part}})
+        .code();
+  };
+  EXPECT_EQ(create(root, "customer"), "ConflictException");
+  EXPECT_EQ(create(customer, "{other}"), "BadRequestException");
+  EXPECT_EQ(create(root, "a/b"), "BadRequestException");
+  EXPECT_EQ(create(root, "{a"), "BadRequestException");
+  EXPECT_EQ(create("0123456789", "a"), "NotFoundException");
+  // Pages.
+  Reply page = Call("GET", api + "/resources?limit=2");
+  ASSERT_EQ(page.body["item"].size(), 2u);
+  EXPECT_EQ(page.body["item"][0], Json({{"id", root}, {"path", "/"}}));
+  page = Call("GET", api + "/resources?limit=2&position=" +
+                         page.body["position"].get<std::string>());
+  EXPECT_EQ(page.body["item"].size(), 1u);
+  EXPECT_FALSE(page.body.contains("position"));
+  EXPECT_EQ(Call("GET", api + "/resources?position=x").code(),
+            "BadRequestException");
+  // With what is below.
+  EXPECT_EQ(Call("DELETE", api + "/resources/" + customer).status, 202);
+  EXPECT_EQ(Call("GET", api + "/resources").body["item"].size(), 1u);
+  EXPECT_EQ(Call("DELETE", api + "/resources/" + root).code(),
+            "BadRequestException");
+}
+
+TEST_F(FacadeTest, MakesARouteOfAMethodWithAnIntegration) {
+  const std::string api = NewApi();
+  const std::string item = NewResource(api, RootOf(api), "{id}");
+  const std::string method = NewMethod(api, item, "GET", Json());
+  EXPECT_EQ(Call("PUT", method, {{"authorizationType", "NONE"}}).code(),
+            "ConflictException");
+  EXPECT_EQ(Call("GET", method + "/integration").code(), "NotFoundException");
+  EXPECT_TRUE(RoutesOf(api).empty());
+  const Reply put =
+      Call("PUT", method + "/integration",
+           {{"type", "HTTP_PROXY"},
+            {"httpMethod", "GET"},
+            {"uri", "https://backend.example.com/items/{id}"},
+            {"timeoutInMillis", 2500},
+            {"requestParameters",
+             {{"integration.request.path.id", "method.request.path.id"}}}});
+  ASSERT_EQ(put.status, 201) << put.raw.body;
+  EXPECT_EQ(put.body["type"], "HTTP_PROXY");
+  EXPECT_EQ(put.body["timeoutInMillis"], 2500);
+  EXPECT_EQ(put.body["cacheNamespace"], item);
+  EXPECT_EQ(Call("GET", method + "/integration").body, put.body);
+  EXPECT_EQ(Call("GET", method).body["methodIntegration"], put.body);
+  EXPECT_EQ(Call("GET", api + "/resources/" + item + "?embed=methods")
+                .body["resourceMethods"]["GET"]["methodIntegration"],
+            put.body);
+  EXPECT_EQ(RoutesOf(api), std::vector<std::string>({"GET /{id}"}));
+  // Another name, and another method.
+  const Reply mapped =
+      Call("PUT", method + "/integration",
+           {{"type", "HTTP"},
+            {"httpMethod", "POST"},
+            {"uri", "https://backend.example.com/items/{number}"},
+            {"requestParameters",
+             {{"integration.request.path.number", "method.request.path.id"}}}});
+  ASSERT_EQ(mapped.status, 201) << mapped.raw.body;
+  const auto view =
+      drafts_.Get(domain::ApiName(api.substr(api.rfind('/') + 1)));
+  const auto& http =
+      std::get<domain::HttpIntegration>(view->routes.at(0).integration);
+  EXPECT_EQ(http.method, "POST");
+  EXPECT_EQ(http.path_parameters.at("number"), "id");
+  // Patches, all or nothing.
+  EXPECT_EQ(Patch(method + "/integration", "/uri",
+                  "https://other.example.com/{number}")
+                .body["uri"],
+            "https://other.example.com/{number}");
+  EXPECT_EQ(Patch(method + "/integration", "/credentials", "arn").code(),
+            "BadRequestException");
+  EXPECT_EQ(Patch(method + "/integration", "/uri", "ftp://x").code(),
+            "BadRequestException");
+  EXPECT_EQ(Call("GET", method + "/integration").body["httpMethod"], "POST");
+  EXPECT_EQ(Call("DELETE", method + "/integration").status, 204);
+  EXPECT_TRUE(RoutesOf(api).empty());
+  EXPECT_EQ(Call("GET", method).body["httpMethod"], "GET");
+  EXPECT_EQ(Call("DELETE", method).status, 204);
+  EXPECT_EQ(Call("GET", method).code(), "NotFoundException");
+  EXPECT_EQ(Call("GET", api + "/resources/" + item).status, 200);
+}
+
+TEST_F(FacadeTest, RefusesIntegrationsThatCannotBeServed) {
+  const std::string api = NewApi();
+  const std::string method = NewMethod(api, RootOf(api), "ANY", Json());
+  struct Row {
+    Json body;
+    const char* said;
+  };
+  const auto proxy = [](const char* name, const Json& value) {
+    Json out = ProxyBody("https://backend.example.com/");
+    out["httpMethod"] = "ANY";
+    out[name] = value;
+    return out;
+  };
+  const Row rows[] = {
+      {{{"type", "AWS_PROXY"}, {"httpMethod", "POST"}, {"uri", "arn:aws:x"}},
+       "AWS_PROXY"},
+      {proxy("connectionType", "VPC_LINK"), "connectionType"},
+      {proxy("credentials", "arn:aws:iam::1:role/x"), "credentials"},
+      {proxy("requestParameters",
+             {{"integration.request.header.x", "method.request.header.x"}}),
+       "integration.request.header.x"},
+      {proxy("requestParameters", {{"integration.request.path.x", "'a'"}}),
+       "integration.request.path.x"},
+      {proxy("requestTemplates", {{"application/json", "$input.json('$')"}}),
+       "requestTemplates"},
+      {proxy("passthroughBehavior", "NEVER"), "passthroughBehavior"},
+      {proxy("cacheKeyParameters", {"a"}), "cacheKeyParameters"},
+      {proxy("timeoutInMillis", 1), "timeoutInMillis"},
+      {proxy("uri", "https://a.example.com/{gone}"), "uri"},
+      {proxy("uri", "https://user:secret@a.example.com/"), "uri"},
+      {proxy("unknown", "x"), "unknown"},
+      {{{"type", "MOCK"},
+        {"requestTemplates", {{"application/json", "#set($x = 1)"}}}},
+       "requestTemplates"},
+      {{{"type", "HTTP_PROXY"}}, "uri"},
+  };
+  for (const Row& row : rows) {
+    const Reply reply = Call("PUT", method + "/integration", row.body);
+    EXPECT_EQ(reply.code(), "BadRequestException") << row.body.dump();
+    EXPECT_TRUE(absl::StrContains(reply.message(), row.said))
+        << reply.message();
+    EXPECT_FALSE(absl::StrContains(reply.message(), "secret"));
+  }
+  EXPECT_TRUE(RoutesOf(api).empty());
+}
+
+TEST_F(FacadeTest, AnswersAMockByItsResponses) {
+  const std::string api = NewApi();
+  const std::string method = NewMethod(api, RootOf(api), "GET", MockBody(404));
+  EXPECT_EQ(Call("PUT", method + "/responses/404",
+                 {{"responseParameters", {{"method.response.header.x", true}}},
+                  {"responseModels", {{"application/json", "Empty"}}}})
+                .status,
+            201);
+  const Json response = {
+      {"selectionPattern", "404"},
+      {"responseParameters", {{"method.response.header.x", "'y'"}}},
+      {"responseTemplates", {{"application/json", "{\"a\": 1}"}}}};
+  Reply put = Call("PUT", method + "/integration/responses/404", response);
+  ASSERT_EQ(put.status, 201) << put.raw.body;
+  EXPECT_EQ(put.body["statusCode"], "404");
+  EXPECT_EQ(Call("GET", method + "/integration/responses/404").body, put.body);
+  const Json whole = Call("GET", method).body;
+  EXPECT_EQ(whole["methodResponses"]["404"]["statusCode"], "404");
+  EXPECT_EQ(whole["methodIntegration"]["integrationResponses"]["404"],
+            put.body);
+  const domain::ApiName name(api.substr(api.rfind('/') + 1));
+  const auto mock = [&] {
+    return std::get<domain::MockIntegration>(
+        drafts_.Get(name)->routes.at(0).integration);
+  };
+  EXPECT_EQ(mock().status, 404);
+  EXPECT_EQ(mock().body, "{\"a\": 1}");
+  EXPECT_EQ(mock().headers.at("x"), "y");
+  // What is changed elsewhere is what is shown.
+  domain::Route route = drafts_.Get(name)->routes.at(0);
+  route.integration = domain::MockIntegration{201, {}, "changed"};
+  ASSERT_TRUE(apis_.UpdateRoute(caller_, write_, route, {"mock"}).ok());
+  const Json shown = Call("GET", method + "/integration").body;
+  EXPECT_EQ(shown["requestTemplates"]["application/json"],
+            "{\"statusCode\": 201}");
+  EXPECT_EQ(shown["integrationResponses"]["201"]["responseTemplates"]
+                 ["application/json"],
+            "changed");
+  for (const Json& bad :
+       {Json({{"selectionPattern", "4\\d{2}"}}),
+        Json({{"responseTemplates",
+               {{"application/json", "$context.requestId"}}}}),
+        Json({{"responseParameters",
+               {{"method.response.header.x",
+                 "integration.response.header.y"}}}})}) {
+    EXPECT_EQ(Call("PUT", method + "/integration/responses/500", bad).code(),
+              "BadRequestException")
+        << bad.dump();
+  }
+  EXPECT_EQ(Call("DELETE", method + "/responses/404").status, 204);
+  EXPECT_EQ(Call("GET", method + "/responses/404").code(), "NotFoundException");
+}
+
+TEST_F(FacadeTest, ShowsRoutesThatOthersMadeAsMethods) {
+  const std::string api = NewApi();
+  domain::Route route;
+  route.method = "GET";
+  route.path = "/a/b";
+  domain::HttpProxyIntegration proxy;
+  proxy.uri = "http://backend.example.com/";
+  route.integration = proxy;
+  const domain::ApiName name(api.substr(api.rfind('/') + 1));
+  ASSERT_TRUE(apis_.CreateRoute(caller_, write_, name, "", route).ok());
+  const Json items = Call("GET", api + "/resources?embed=methods").body["item"];
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[2]["path"], "/a/b");
+  EXPECT_EQ(items[2]["resourceMethods"]["GET"]["methodIntegration"]["uri"],
+            "http://backend.example.com/");
+}
+
+TEST_F(FacadeTest, DeploysToStages) {
+  const std::string api = NewApi();
+  EXPECT_EQ(
+      Call("POST", api + "/deployments", {{"stageName", "DEV"}}).message(),
+      "The REST API doesn't contain any methods");
+  const std::string root = RootOf(api);
+  NewMethod(api, root, "GET", MockBody());
+  const std::string post = NewMethod(api, root, "POST", Json());
+  EXPECT_EQ(
+      Call("POST", api + "/deployments", {{"stageName", "DEV"}}).message(),
+      "No integration defined for method: POST /");
+  ASSERT_EQ(Call("PUT", post + "/integration",
+                 {{"type", "HTTP_PROXY"},
+                  {"httpMethod", "POST"},
+                  {"uri", "https://${stageVariables.host}/"}})
+                .status,
+            201);
+  Reply reply = Call("POST", api + "/deployments", {{"stageName", "DEV"}});
+  EXPECT_EQ(reply.code(), "BadRequestException");
+  EXPECT_TRUE(absl::StrContains(reply.message(), "host")) << reply.message();
+  reply = Call("POST", api + "/deployments",
+               {{"stageName", "DEV"},
+                {"description", "first"},
+                {"stageDescription", "for us"},
+                {"variables", {{"host", "b.example.com"}}}});
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  const std::string first = reply.body["id"];
+  EXPECT_EQ(Call("GET", api + "/deployments/" + first + "?embed=apisummary")
+                .body["apiSummary"]["/"]
+                .size(),
+            2u);
+  Json stage = Call("GET", api + "/stages/DEV").body;
+  EXPECT_EQ(stage["deploymentId"], first);
+  EXPECT_EQ(stage["description"], "for us");
+  EXPECT_EQ(stage["variables"], Json({{"host", "b.example.com"}}));
+  // Again, in one commit; and by hand.
+  reply = Call("POST", api + "/deployments", {{"stageName", "DEV"}});
+  ASSERT_EQ(reply.status, 201) << reply.raw.body;
+  EXPECT_EQ(Call("GET", api + "/stages/DEV").body["deploymentId"],
+            reply.body["id"]);
+  EXPECT_EQ(Call("GET", api + "/deployments").body["item"].size(), 2u);
+  EXPECT_EQ(Call("POST", api + "/stages",
+                 {{"stageName", "live"},
+                  {"deploymentId", first},
+                  {"variables", {{"host", "b.example.com"}}}})
+                .status,
+            201);
+  EXPECT_EQ(
+      Call("GET", api + "/stages?deploymentId=" + first).body["item"].size(),
+      1u);
+  EXPECT_EQ(Call("DELETE", api + "/deployments/" + first).code(),
+            "ConflictException");
+  EXPECT_EQ(Call("DELETE", api + "/stages/live").status, 202);
+  EXPECT_EQ(Call("GET", api + "/stages/live").code(), "NotFoundException");
+  // Nothing stays of one whose stage is refused.
+  reply = Call("POST", api + "/deployments",
+               {{"stageName", "DEV"}, {"variables", {{"bad name", "x"}}}});
+  EXPECT_EQ(reply.code(), "BadRequestException");
+  EXPECT_EQ(Call("GET", api + "/deployments").body["item"].size(), 2u);
+}
+
+TEST_F(FacadeTest, RotatesTheClientCertificateOfAStage) {
+  const std::string api = NewApi();
+  NewMethod(api, RootOf(api), "GET", ProxyBody("https://b.example.com/"));
+  ASSERT_EQ(Call("POST", api + "/deployments", {{"stageName", "s1"}}).status,
+            201);
+  const std::string certificate =
+      Call("POST", "/clientcertificates", Json::object())
+          .body["clientCertificateId"];
+  const std::string stage = api + "/stages/s1";
+  EXPECT_EQ(Patch(stage, "/clientCertificateId", certificate)
+                .body["clientCertificateId"],
+            certificate);
+  EXPECT_EQ(Call("DELETE", "/clientcertificates/" + certificate).code(),
+            "ConflictException");
+  EXPECT_EQ(Patch(stage, "/clientCertificateId", "ndiqef").code(),
+            "BadRequestException");
+  EXPECT_EQ(Patch(stage, "/variables/a", "1", "add").body["variables"],
+            Json({{"a", "1"}}));
+  EXPECT_FALSE(
+      Patch(stage, "/variables/a", "", "remove").body.contains("variables"));
+  for (const char* path :
+       {"/canarySettings/percentTraffic", "/*/*/throttling/rateLimit",
+        "/accessLogSettings/destinationArn", "/variables", "/stageName"}) {
+    EXPECT_EQ(Patch(stage, path, "1").code(), "BadRequestException") << path;
+  }
+  EXPECT_FALSE(Patch(stage, "/clientCertificateId", "")
+                   .body.contains("clientCertificateId"));
+}
+
+TEST_F(FacadeTest, SaysThatNobodyCanSendATest) {
+  const std::string api = NewApi();
+  const std::string method = NewMethod(api, RootOf(api), "GET", MockBody());
+  EXPECT_EQ(Call("POST", method, Json::object()).code(),
+            "NotImplementedException");
+  EXPECT_EQ(Call("POST", method, {{"clientCertificateId", "No One"}}).code(),
+            "BadRequestException");
+}
+
+TEST_F(FacadeTest, KeepsADraftWithinItsLimits) {
+  const std::string api = NewApi();
+  const std::string root = RootOf(api);
+  const std::string method = NewMethod(api, root, "GET", MockBody());
+  const std::string large(40'000, 'x');
+  EXPECT_EQ(Call("PUT", method + "/integration/responses/200",
+                 {{"responseTemplates", {{"application/json", large}}}})
+                .code(),
+            "BadRequestException");
+  EXPECT_EQ(Call("PUT", absl::StrCat(api, "/resources/", root, "/methods/POST"),
+                 {{"authorizationType", "NONE"}, {"operationName", large}})
+                .code(),
+            "BadRequestException");
+  EXPECT_EQ(Call("PUT", absl::StrCat(api, "/resources/", root, "/methods/BREW"),
+                 {{"authorizationType", "NONE"}})
+                .code(),
+            "BadRequestException");
 }
 
 }  // namespace

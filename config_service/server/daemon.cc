@@ -41,6 +41,7 @@
 #include "config_service/server/source_poller.h"
 #include "config_service/server/xds_port.h"
 #include "config_service/service/access_keys.h"
+#include "config_service/service/api_drafts.h"
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
@@ -197,6 +198,7 @@ class DaemonImpl : public Daemon {
         domain_names_(context_, truststores_.bundles(), &served_certificates_,
                       DomainNameSettingsOf(settings_)),
         access_keys_(context_),
+        api_drafts_(context_),
         api_mappings_(context_),
         apis_(context_),
         test_invocations_(context_, xds_.invoker()),
@@ -390,10 +392,13 @@ class DaemonImpl : public Daemon {
   aws::UseCases UseCasesOf() {
     aws::UseCases out;
     out.access_keys = &access_keys_;
+    out.api_drafts = &api_drafts_;
     out.api_mappings = &api_mappings_;
+    out.apis = &apis_;
     out.client_certificates = &client_certificates_;
     out.domain_names = &domain_names_;
     out.server_certificates = &server_certificates_;
+    out.test_invocations = &test_invocations_;
     out.truststores = &truststores_;
     return out;
   }
@@ -491,6 +496,7 @@ class DaemonImpl : public Daemon {
   service::ClientCertificates client_certificates_;
   service::DomainNames domain_names_;
   service::AccessKeys access_keys_;
+  service::ApiDrafts api_drafts_;
   service::ApiMappings api_mappings_;
   service::Apis apis_;
   service::TestInvocations test_invocations_;

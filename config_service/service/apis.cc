@@ -7,10 +7,8 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/limits.h"
 #include "config_service/domain/server_certificate.h"
@@ -23,6 +21,8 @@
 #include "config_service/service/programmed.h"
 #include "config_service/service/references.h"
 #include "config_service/service/resources.h"
+#include "config_service/service/route_checks.h"
+#include "config_service/store/draft_record.h"
 #include "pki/crypto/crypto.h"
 
 namespace sallyport::service {
@@ -191,21 +191,7 @@ absl::string_view EndpointTypeName(domain::EndpointType type) {
 
 // ------------------------------------------------------------- references
 
-// Where the truststore of `route` is named.
-absl::string_view BackendTruststoreField(const Route& route) {
-  return std::holds_alternative<Proxy>(route.integration)
-             ? "route.http_proxy.tls.truststore"
-             : "route.http.tls.truststore";
-}
-
 // ----------------------------------------------------------------- routes
-
-// What tells a route from others: two with the same match the same requests.
-std::string MatchOf(const Route& route) {
-  const auto path = domain::PathTemplate::Parse(route.path);
-  return absl::StrCat(route.method, " ",
-                      path.ok() ? path->Shape() : route.path);
-}
 
 void SortRoutes(std::vector<Route>& routes) {
   struct Entry {
@@ -252,13 +238,6 @@ absl::Status DeleteParts(Transaction& transaction, const ApiName& api,
     transaction.SetReferences(name.ToString(), ReferencesOf(part), {});
   }
   return absl::OkStatus();
-}
-
-absl::Status TooMany(absl::string_view what, size_t limit) {
-  return domain::MakeError(Reason::kQuotaExceeded,
-                           absl::StrCat("the API has ", limit, " ", what,
-                                        "; delete some that are not in use"),
-                           {{"limit", absl::StrCat(limit)}});
 }
 
 // The id that a caller gave, or a new one.
@@ -403,6 +382,7 @@ absl::Status Apis::DeleteApi(const Caller& caller, const Write& write,
             DeleteParts<RouteName>(transaction, name, decode));
         SALLYPORT_RETURN_IF_ERROR(
             DeleteParts<StageName>(transaction, name, decode));
+        transaction.DeletePart(store::DraftKey(name));
         return DeleteParts<DeploymentName>(
             transaction, name,
             [this](const DeploymentName& part, const store::Record& record) {
@@ -413,28 +393,6 @@ absl::Status Apis::DeleteApi(const Caller& caller, const Write& write,
 
 // ------------------------------------------------------------------ routes
 
-absl::Status Apis::CheckBackend(const Route& route) {
-  const std::optional<std::string> text = domain::UriOf(route.integration);
-  if (context_.backends == nullptr || !text.has_value()) {
-    return absl::OkStatus();
-  }
-  const auto uri = domain::ParseIntegrationUri(*text);
-  // With a variable in it, it is looked at when a stage is to serve it.
-  if (!uri.ok() || absl::StrContains(uri->authority, "$")) {
-    return absl::OkStatus();
-  }
-  const std::string refused =
-      domain::RefusedBackend(uri->Host(), *context_.backends);
-  Violations violations;
-  if (!refused.empty()) {
-    violations.Add(std::holds_alternative<Proxy>(route.integration)
-                       ? "route.http_proxy.uri"
-                       : "route.http.uri",
-                   Reason::kIntegrationUriInvalid, refused);
-  }
-  return violations.ToStatus();
-}
-
 absl::Status Apis::CheckRoute(Transaction& transaction, const Route& route,
                               bool is_new) {
   const ApiName& api = route.name.parent();
@@ -442,7 +400,7 @@ absl::Status Apis::CheckRoute(Transaction& transaction, const Route& route,
       const std::vector<store::Record> records,
       transaction.List(store::ChildrenPrefix<RouteName>(api)));
   if (is_new && records.size() >= domain::kMaxRoutesOfApi) {
-    return TooMany("routes", domain::kMaxRoutesOfApi);
+    return TooManyOfApi("routes", domain::kMaxRoutesOfApi);
   }
   const std::string match = MatchOf(route);
   for (const store::Record& record : records) {
@@ -451,21 +409,12 @@ absl::Status Apis::CheckRoute(Transaction& transaction, const Route& route,
     if (name == route.name) continue;
     SALLYPORT_ASSIGN_OR_RETURN(const Route other, store::Decode(name, record));
     if (MatchOf(other) != match) continue;
-    return domain::MakeError(
-        Reason::kRouteTaken,
-        absl::StrCat("\"", name.ToString(), "\" (", other.method, " ",
-                     other.path,
-                     ") matches the same requests; update or delete that one"),
-        {{"resource", name.ToString()}});
+    return RouteTaken(other);
   }
-  SALLYPORT_RETURN_IF_ERROR(CheckBackend(route));
-  if (const auto* truststore = BackendTruststore(route)) {
-    Violations violations;
-    SALLYPORT_RETURN_IF_ERROR(transaction.CheckReference(
-        BackendTruststoreField(route), *truststore, violations));
-    SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-  }
-  return absl::OkStatus();
+  Violations violations;
+  SALLYPORT_RETURN_IF_ERROR(
+      CheckBackend(transaction, context_.backends, route, violations));
+  return violations.ToStatus();
 }
 
 namespace {
@@ -659,7 +608,7 @@ absl::StatusOr<StageView> Apis::CreateStage(const Caller& caller,
             transaction.List(store::ChildrenPrefix<StageName>(parent),
                              store::ListRequest::What::kKeysOnly));
         if (stages.size() >= kMaxStagesOfApi) {
-          return TooMany("stages", kMaxStagesOfApi);
+          return TooManyOfApi("stages", kMaxStagesOfApi);
         }
         SALLYPORT_RETURN_IF_ERROR(CheckStage(transaction, after));
         transaction.Create(after);
@@ -890,7 +839,7 @@ absl::StatusOr<DeploymentView> Apis::CreateDeployment(
             transaction.List(store::ChildrenPrefix<DeploymentName>(api),
                              store::ListRequest::What::kKeysOnly));
         if (others.size() >= kMaxDeploymentsOfApi) {
-          return TooMany("deployments", kMaxDeploymentsOfApi);
+          return TooManyOfApi("deployments", kMaxDeploymentsOfApi);
         }
         SALLYPORT_ASSIGN_OR_RETURN(
             const std::vector<store::Record> routes,
@@ -927,7 +876,7 @@ absl::StatusOr<DeploymentView> Apis::CreateDeployment(
                 transaction.List(store::ChildrenPrefix<StageName>(api),
                                  store::ListRequest::What::kKeysOnly));
             if (stages.size() >= kMaxStagesOfApi) {
-              return TooMany("stages", kMaxStagesOfApi);
+              return TooManyOfApi("stages", kMaxStagesOfApi);
             }
             stage.name = request.stage;
             stage.metadata.create_time = transaction.now();

@@ -152,8 +152,6 @@ class Apis {
   absl::StatusOr<DeploymentView> View(domain::Deployment deployment);
   // That what `stage` names is there and fits; at fields below "stage".
   absl::Status CheckStage(Transaction& transaction, const domain::Stage& stage);
-  // That the route's backend may have its address.
-  absl::Status CheckBackend(const domain::Route& route);
   // That no other route matches what `route` does, and there are not too many.
   absl::Status CheckRoute(Transaction& transaction, const domain::Route& route,
                           bool is_new);

@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "config_service/domain/api.h"
+#include "config_service/domain/api_draft.h"
 #include "config_service/domain/api_mapping.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/fleet.h"
@@ -30,6 +31,7 @@
 #include "config_service/store/ca_record.h"
 #include "config_service/store/certificate_records.h"
 #include "config_service/store/domain_records.h"
+#include "config_service/store/draft_record.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/list_records.h"
@@ -560,6 +562,19 @@ absl::Status Checker::Add(const ExportedRecord& record) {
         Wrong(name, "matches the same requests as another route");
       }
     }
+  } else if (absl::StartsWith(key, store::kDraftsPrefix)) {
+    const domain::ApiName api(store::IdOfKey(key));
+    const std::string name = absl::StrCat(api.ToString(), "/draft");
+    const auto draft = store::DecodeDraft(api, record.value);
+    if (!draft.ok() || store::DraftKey(api) != key ||
+        store::Encode(*draft) != record.value) {
+      Wrong(Printable(name, kShownKey), "is not in its one form");
+      return absl::OkStatus();
+    }
+    Violations found;
+    domain::Validate(*draft, found);
+    Wrong(Printable(name, kShownKey), found);
+    Needs(name, api.ToString());
   } else if (kind == "apis.stages") {
     if (auto stage = ReadPlain<domain::StageName>(record)) {
       Validate(*stage);

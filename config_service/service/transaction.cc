@@ -19,6 +19,8 @@ constexpr size_t kAuditRandomBytes = 8;
 // what is larger it says how large it was; all of an entry must fit one value
 // of the store.
 constexpr size_t kMaxAuditedBytes = size_t{256} << 10;
+// Of all that an entry has.
+constexpr size_t kMaxAuditedEntryBytes = size_t{896} << 10;
 // 8-4-4-4-12 hexadecimal digits (RFC 4122, 3).
 constexpr size_t kUuidLength = 36;
 
@@ -232,6 +234,13 @@ absl::StatusOr<store::Revision> Transaction::Commit(
     entry.request_id = write_.request_id;
     entry.changes = changes_;
     entry.overrides = overrides_;
+    // A change of very many resources says which, and not how.
+    if (store::Encode(entry).size() > kMaxAuditedEntryBytes) {
+      for (domain::AuditEntry::Change& change : entry.changes) {
+        change.before_json.clear();
+        change.after_json.clear();
+      }
+    }
     commit_.puts.push_back(
         {store::AuditKey(now_, pki::RandomBytes(kAuditRandomBytes)),
          store::Encode(entry),

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config_service/domain/violations.h"
 #include "config_service/store/ca_record.h"
+#include "config_service/store/draft_record.h"
 #include "config_service/store/keys.h"
 #include "config_service/store/record_io.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -36,6 +37,7 @@ constexpr RuleRow kRules[] = {
     {"accessKeys/", ExportRule::kNotExported},
     {"apis/", ExportRule::kResource},
     {"apis.deployments/", ExportRule::kResource},
+    {kDraftsPrefix, ExportRule::kResource},
     {"apis.routes/", ExportRule::kResource},
     {"apis.stages/", ExportRule::kResource},
     {"certificateLists/", ExportRule::kResource},
