@@ -98,13 +98,15 @@ Facade::Facade(const service::Context& context, const UseCases& use_cases,
       base_path_mappings_(use_cases.api_mappings),
       client_certificates_(use_cases.client_certificates),
       rest_apis_(use_cases.apis, use_cases.api_drafts),
-      resources_(use_cases.api_drafts, use_cases.test_invocations) {
+      resources_(use_cases.api_drafts, use_cases.test_invocations),
+      gateway_v2_(use_cases.apis, use_cases.api_mappings, &handlers_) {
   acm_.AddTo(handlers_);
   domain_names_.AddTo(handlers_);
   base_path_mappings_.AddTo(handlers_);
   client_certificates_.AddTo(handlers_);
   rest_apis_.AddTo(handlers_);
   resources_.AddTo(handlers_);
+  gateway_v2_.AddTo(handlers_);
 }
 
 bool Facade::Handles(const Operation& operation) const {

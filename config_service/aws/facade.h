@@ -23,6 +23,7 @@
 #include "config_service/aws/call.h"
 #include "config_service/aws/client_certificates.h"
 #include "config_service/aws/domain_names.h"
+#include "config_service/aws/gateway_v2.h"
 #include "config_service/aws/installation.h"
 #include "config_service/aws/message.h"
 #include "config_service/aws/resources.h"
@@ -115,6 +116,7 @@ class Facade {
   RestApis rest_apis_;
   Resources resources_;
   Handlers handlers_;
+  GatewayV2 gateway_v2_;
   absl::Mutex mu_;
   // Calls that are answered, by principal; at most kMaxCallsOfPrincipal.
   absl::flat_hash_map<std::string, int> under_way_ ABSL_GUARDED_BY(mu_);

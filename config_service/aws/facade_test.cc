@@ -1427,5 +1427,77 @@ TEST_F(FacadeTest, KeepsADraftWithinItsLimits) {
             "BadRequestException");
 }
 
+// ------------------------------------------------------- the second version
+
+TEST_F(FacadeTest, HasTheSameDomainsInTheSecondVersion) {
+  objects_.Put(kUri, partner_.pem);
+  const std::string arn = Import({kHost});
+  const Reply made =
+      Call("POST", "/v2/domainnames",
+           {{"domainName", kHost},
+            {"domainNameConfigurations",
+             Json::array({{{"certificateArn", arn},
+                           {"endpointType", "REGIONAL"},
+                           {"securityPolicy", "TLS_1_2"}}})},
+            {"mutualTlsAuthentication", {{"truststoreUri", kUri}}}});
+  ASSERT_EQ(made.status, 201) << made.raw.body;
+  const Json& configuration = made.body["domainNameConfigurations"][0];
+  EXPECT_EQ(configuration["certificateArn"], arn);
+  EXPECT_EQ(configuration["endpointType"], "REGIONAL");
+  EXPECT_TRUE(configuration["certificateUploadDate"].is_string());
+  EXPECT_EQ(made.body["mutualTlsAuthentication"]["truststoreUri"], kUri);
+  const std::string target = absl::StrCat("/v2/domainnames/", kHost);
+  EXPECT_EQ(Call("GET", target)
+                .body["domainNameConfigurations"][0]["apiGatewayDomainName"],
+            Call("GET", absl::StrCat("/domainnames/", kHost))
+                .body["regionalDomainName"]);
+  EXPECT_EQ(Call("GET", "/v2/domainnames").body["items"].size(), 1u);
+  const Reply off = Call(
+      "PATCH", target, {{"mutualTlsAuthentication", {{"truststoreUri", ""}}}});
+  EXPECT_EQ(off.status, 200) << off.raw.body;
+  EXPECT_FALSE(off.body.contains("mutualTlsAuthentication"));
+  EXPECT_EQ(Call("PATCH", target, {{"policy", "x"}}).code(),
+            "BadRequestException");
+  EXPECT_EQ(Call("DELETE", target).status, 204);
+  EXPECT_EQ(Call("GET", target).code(), "NotFoundException");
+}
+
+TEST_F(FacadeTest, MapsPathsOfSeveralPartsInTheSecondVersion) {
+  ASSERT_EQ(CreateDomain().status, 201);
+  AddApi("shop", "live");
+  AddApi("other", "live");
+  const std::string mappings =
+      absl::StrCat("/v2/domainnames/", kHost, "/apimappings");
+  const Reply made = Call(
+      "POST", mappings,
+      {{"apiId", "shop"}, {"stage", "live"}, {"apiMappingKey", "c360/v1"}});
+  ASSERT_EQ(made.status, 201) << made.raw.body;
+  EXPECT_EQ(made.body["apiMappingKey"], "c360/v1");
+  const std::string target =
+      absl::StrCat(mappings, "/", made.body["apiMappingId"].get<std::string>());
+  EXPECT_EQ(Call("GET", target).body, made.body);
+  EXPECT_EQ(Call("GET", mappings).body["items"], Json::array({made.body}));
+  EXPECT_EQ(Call("PATCH", target, {{"apiId", "other"}}).body["apiId"], "other");
+  EXPECT_EQ(
+      Call("POST", mappings, {{"apiId", "gone"}, {"stage", "live"}}).code(),
+      "BadRequestException");
+  EXPECT_EQ(Call("DELETE", target).status, 204);
+  EXPECT_EQ(Call("GET", target).code(), "NotFoundException");
+  EXPECT_EQ(Call("GET", mappings + "/Not%20one").code(), "NotFoundException");
+}
+
+TEST_F(FacadeTest, ClosesDefaultEndpointsInTheSecondVersion) {
+  AddApi("shop", "live");
+  EXPECT_EQ(Call("GET", "/v2/apis").body["items"].size(), 1u);
+  EXPECT_EQ(
+      Call("PATCH", "/v2/apis/shop", {{"disableExecuteApiEndpoint", true}})
+          .body["disableExecuteApiEndpoint"],
+      true);
+  EXPECT_EQ(Call("GET", "/v2/apis/shop").body["disableExecuteApiEndpoint"],
+            true);
+  EXPECT_EQ(Call("PATCH", "/v2/apis/shop", {{"target", "x"}}).code(),
+            "BadRequestException");
+}
+
 }  // namespace
 }  // namespace sallyport::aws
