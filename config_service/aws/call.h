@@ -30,7 +30,8 @@ struct Call {
   // Of the URI, by the names that the operation has for them.
   std::map<std::string, std::string> path;
   std::vector<std::pair<std::string, std::string>> query;
-  Json body;  // an object
+  Json body;           // an object
+  std::string accept;  // the header Accept; empty: none
 };
 
 // Carries a call out; the body of the answer, null for none.

@@ -32,8 +32,8 @@ constexpr int kTooManyRequests = 429;
 constexpr int kInternal = 500;
 constexpr int kNotImplemented = 501;
 constexpr absl::string_view kAmzTarget = "x-amz-target";
-// Objects and lists in each other: Amazon's requests have five at most.
-constexpr int kMaxDepth = 32;
+// Objects and lists in each other. Definitions of APIs have the most.
+constexpr int kMaxDepth = 64;
 
 std::optional<absl::string_view> HeaderOf(const HttpRequest& request,
                                           absl::string_view name) {
@@ -99,6 +99,9 @@ Facade::Facade(const service::Context& context, const UseCases& use_cases,
       client_certificates_(use_cases.client_certificates),
       rest_apis_(use_cases.apis, use_cases.api_drafts),
       resources_(use_cases.api_drafts, use_cases.test_invocations),
+      definitions_(use_cases.apis, use_cases.api_drafts),
+      tags_(use_cases.apis, use_cases.client_certificates,
+            use_cases.domain_names, &options_.installation),
       gateway_v2_(use_cases.apis, use_cases.api_mappings, &handlers_) {
   acm_.AddTo(handlers_);
   domain_names_.AddTo(handlers_);
@@ -106,6 +109,8 @@ Facade::Facade(const service::Context& context, const UseCases& use_cases,
   client_certificates_.AddTo(handlers_);
   rest_apis_.AddTo(handlers_);
   resources_.AddTo(handlers_);
+  definitions_.AddTo(handlers_);
+  tags_.AddTo(handlers_);
   gateway_v2_.AddTo(handlers_);
 }
 
@@ -208,6 +213,7 @@ absl::StatusOr<Facade::Answer> Facade::Run(HttpRequest& request,
   call.write.method = absl::StrCat("aws.", record.operation);
   call.path = route->parameters;
   call.query = target.query;
+  call.accept = std::string(HeaderOf(request, "accept").value_or(""));
   Answer answer;
   answer.status = operation.status;
   absl::StatusOr<Json> body =

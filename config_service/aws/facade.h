@@ -22,12 +22,14 @@
 #include "config_service/aws/base_path_mappings.h"
 #include "config_service/aws/call.h"
 #include "config_service/aws/client_certificates.h"
+#include "config_service/aws/definitions.h"
 #include "config_service/aws/domain_names.h"
 #include "config_service/aws/gateway_v2.h"
 #include "config_service/aws/installation.h"
 #include "config_service/aws/message.h"
 #include "config_service/aws/resources.h"
 #include "config_service/aws/rest_apis.h"
+#include "config_service/aws/tags.h"
 #include "config_service/service/access_keys.h"
 #include "config_service/service/api_drafts.h"
 #include "config_service/service/api_mappings.h"
@@ -115,6 +117,8 @@ class Facade {
   ClientCertificates client_certificates_;
   RestApis rest_apis_;
   Resources resources_;
+  Definitions definitions_;
+  Tags tags_;
   Handlers handlers_;
   GatewayV2 gateway_v2_;
   absl::Mutex mu_;

@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/clock.h"
 #include "base/secret.h"
 #include "config_service/aws/limits.h"
@@ -1497,6 +1498,192 @@ TEST_F(FacadeTest, ClosesDefaultEndpointsInTheSecondVersion) {
             true);
   EXPECT_EQ(Call("PATCH", "/v2/apis/shop", {{"target", "x"}}).code(),
             "BadRequestException");
+}
+
+// ----------------------------------------------------- definitions and tags
+
+Json Definition() {
+  return Json::parse(R"({
+    "openapi": "3.0.1",
+    "info": {"title": "shop", "version": "2026-01-01", "description": "d"},
+    "servers": [{"url": "https://x.example.com/{basePath}"}],
+    "x-amazon-apigateway-binary-media-types": ["image/png"],
+    "x-amazon-apigateway-endpoint-configuration":
+        {"disableExecuteApiEndpoint": true},
+    "components": {"schemas": {"Empty": {"type": "object"}}},
+    "paths": {
+      "/customer/{id}": {
+        "get": {
+          "operationId": "one",
+          "parameters": [{"name": "id", "in": "path", "required": true,
+                          "schema": {"type": "string"}},
+                         {"name": "q", "in": "query"}],
+          "responses": {"200": {"description": "ok",
+                                "headers": {"x-a": {}}}},
+          "x-amazon-apigateway-integration": {
+            "type": "http_proxy", "httpMethod": "GET",
+            "uri": "https://b.example.com/{id}",
+            "requestParameters":
+                {"integration.request.path.id": "method.request.path.id"},
+            "passthroughBehavior": "when_no_match",
+            "responses": {"default": {"statusCode": "200"}}}},
+        "x-amazon-apigateway-any-method": {
+          "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": {"application/json": "{\"statusCode\": 405}"},
+            "responses": {"405": {"statusCode": "405",
+                "responseTemplates": {"application/json": "no"}}}}}},
+      "/empty": {}
+    }})");
+}
+
+TEST_F(FacadeTest, ImportsADefinition) {
+  const Reply made = Call("POST", "/restapis?mode=import", Definition());
+  ASSERT_EQ(made.status, 201) << made.raw.body;
+  EXPECT_EQ(made.body["name"], "shop");
+  EXPECT_EQ(made.body["version"], "2026-01-01");
+  EXPECT_EQ(made.body["disableExecuteApiEndpoint"], true);
+  EXPECT_EQ(made.body["binaryMediaTypes"], Json::array({"image/png"}));
+  ASSERT_EQ(made.body["warnings"].size(), 1u);
+  EXPECT_TRUE(absl::StrContains(made.body["warnings"][0].get<std::string>(),
+                                "components"));
+  const std::string api =
+      absl::StrCat("/restapis/", made.body["id"].get<std::string>());
+  EXPECT_EQ(RoutesOf(api), std::vector<std::string>(
+                               {"ANY /customer/{id}", "GET /customer/{id}"}));
+  const Json items = Call("GET", api + "/resources?embed=methods").body["item"];
+  ASSERT_EQ(items.size(), 4u);
+  const Json& get = items[2]["resourceMethods"]["GET"];
+  EXPECT_EQ(get["operationName"], "one");
+  EXPECT_EQ(get["requestParameters"],
+            Json({{"method.request.path.id", true},
+                  {"method.request.querystring.q", false}}));
+  EXPECT_EQ(get["methodIntegration"]["type"], "HTTP_PROXY");
+  EXPECT_EQ(
+      get["methodIntegration"]["integrationResponses"]["200"]["statusCode"],
+      "200");
+  EXPECT_EQ(items[3]["path"], "/empty");
+  // And out again, as it is served.
+  ASSERT_EQ(Call("POST", api + "/deployments", {{"stageName", "s"}}).status,
+            201);
+  const Reply out =
+      Call("GET", api + "/stages/s/exports/oas30?extensions=integrations");
+  ASSERT_EQ(out.status, 200) << out.raw.body;
+  const Reply again = Call("POST", "/restapis?mode=import", out.body);
+  ASSERT_EQ(again.status, 201) << again.raw.body;
+  const std::string other =
+      absl::StrCat("/restapis/", again.body["id"].get<std::string>());
+  EXPECT_EQ(RoutesOf(other), RoutesOf(api));
+  EXPECT_EQ(Call("GET", api + "/stages/s/exports/swagger").code(),
+            "BadRequestException");
+}
+
+TEST_F(FacadeTest, PutsADefinitionInThePlaceOfAnother) {
+  const std::string api = NewApi();
+  NewMethod(api, RootOf(api), "GET", MockBody());
+  Reply reply = Call("PUT", api, Definition());
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(RoutesOf(api).size(), 3u);
+  reply = Call("PUT", api + "?mode=overwrite", Definition());
+  ASSERT_EQ(reply.status, 200) << reply.raw.body;
+  EXPECT_EQ(RoutesOf(api).size(), 2u);
+  EXPECT_EQ(Call("PUT", api + "?mode=other", Definition()).code(),
+            "BadRequestException");
+}
+
+TEST_F(FacadeTest, ImportsNothingOfADefinitionThatAsksForMoreThanThereIs) {
+  struct Row {
+    const char* pointer;
+    Json value;
+    const char* said;
+  };
+  const std::string get = "/paths/~1customer~1{id}/get";
+  const Row rows[] = {
+      {"/security", Json::array({{{"key", Json::array()}}}), "security"},
+      {"/openapi", "3.1.0", "openapi"},
+      {"/swagger", "2.0", "swagger"},
+      {"/x-amazon-apigateway-policy", Json::object(),
+       "x-amazon-apigateway-policy"},
+      {"/x-amazon-apigateway-request-validator", "all",
+       "x-amazon-apigateway-request-validator"},
+      {"/paths/~1customer~1{id}/get/security",
+       Json::array({{{"key", Json::array()}}}), "security"},
+      {"/paths/~1customer~1{id}/get/x-amazon-apigateway-auth",
+       {{"type", "AWS_IAM"}},
+       "x-amazon-apigateway-auth"},
+      {"/paths/~1customer~1{id}/get/x-amazon-apigateway-integration/type",
+       "aws_proxy", "AWS_PROXY"},
+      {"/paths/~1customer~1{id}/get/x-amazon-apigateway-integration/uri",
+       "https://b.example.com/{gone}", "uri"},
+      {"/paths/~1customer~1{other}",
+       {{"get", {{"x-amazon-apigateway-integration", MockBody()}}}},
+       "matches the same requests"},
+      {"/paths/no", Json::object(), "paths"},
+      {"/unknown", 1, "unknown"},
+  };
+  for (const Row& row : rows) {
+    Json definition = Definition();
+    definition[Json::json_pointer(row.pointer)] = row.value;
+    const Reply reply = Call("POST", "/restapis?mode=import", definition);
+    EXPECT_GE(reply.status, 400) << row.pointer;
+    EXPECT_TRUE(absl::StrContains(reply.message(), row.said))
+        << row.pointer << ": " << reply.raw.body;
+  }
+  EXPECT_EQ(
+      Call("POST", "/restapis?mode=import&failonwarnings=true", Definition())
+          .code(),
+      "BadRequestException");
+  EXPECT_EQ(
+      Call("POST", "/restapis?mode=import&basepath=split", Definition()).code(),
+      "BadRequestException");
+  // A YAML one, and one that is too deep.
+  HttpRequest request = Plain("POST", "/restapis?mode=import");
+  request.body = "openapi: 3.0.1";
+  EXPECT_EQ(Send(request).code(), "SerializationException");
+  request = Plain("POST", "/restapis?mode=import");
+  request.body = std::string(100'000, '[');
+  EXPECT_EQ(Send(request).code(), "SerializationException");
+  EXPECT_EQ(Call("GET", "/restapis").body["item"], Json::array());
+}
+
+TEST_F(FacadeTest, ImportsAsManyRoutesAsAnApiMayHave) {
+  Json definition = Definition();
+  definition["paths"] = Json::object();
+  for (int i = 0; i < 1000; ++i) {
+    Json integration = MockBody();
+    definition["paths"][absl::StrCat("/p", i)]["get"]
+              ["x-amazon-apigateway-integration"] = std::move(integration);
+  }
+  const Reply made = Call("POST", "/restapis?mode=import", definition);
+  ASSERT_EQ(made.status, 201) << made.message();
+  const std::string api =
+      absl::StrCat("/restapis/", made.body["id"].get<std::string>());
+  EXPECT_EQ(RoutesOf(api).size(), 1000u);
+  definition["paths"]["/one-more"] = definition["paths"]["/p1"];
+  EXPECT_GE(Call("PUT", api, definition).status, 400);
+  EXPECT_EQ(Call("DELETE", api).status, 202);
+}
+
+TEST_F(FacadeTest, TagsWhatAnArnNames) {
+  const std::string api = NewApi();
+  const auto target = [](const std::string& resource) {
+    return absl::StrCat("/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A",
+                        absl::StrReplaceAll(resource, {{"/", "%2F"}}));
+  };
+  EXPECT_EQ(
+      Call("PUT", target(api), {{"tags", {{"a", "1"}, {"b", "2"}}}}).status,
+      204);
+  EXPECT_EQ(Call("GET", target(api)).body["tags"],
+            Json({{"a", "1"}, {"b", "2"}}));
+  EXPECT_EQ(Call("DELETE", target(api) + "?tagKeys=a").status, 204);
+  EXPECT_EQ(Call("GET", api).body["tags"], Json({{"b", "2"}}));
+  for (const char* resource :
+       {"/restapis/gone", "/usageplans/x", "/restapis/a/stages/b", "/"}) {
+    EXPECT_EQ(Call("GET", target(resource)).code(), "NotFoundException")
+        << resource;
+  }
+  EXPECT_EQ(Call("GET", "/tags/arn%3Aaws%3Aacm%3Aus-east-1").code(),
+            "NotFoundException");
 }
 
 }  // namespace

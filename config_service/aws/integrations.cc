@@ -395,6 +395,8 @@ MethodIntegration ReadIntegration(Fields& fields, bool of_openapi,
     inner.Finish();
   }
   if (of_openapi) {
+    // Of events for functions.
+    fields.Get("payloadFormatVersion");
     const Json* responses = fields.Get("responses");
     const std::string field = fields.Path("responses");
     if (responses != nullptr && !responses->is_object()) {
