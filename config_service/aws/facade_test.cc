@@ -25,13 +25,13 @@
 #include "config_service/service/internal_issuer.h"
 #include "config_service/service/testing/fake_rollouts.h"
 #include "config_service/service/testing/plain_audit_format.h"
-#include "config_service/sigv4/sigv4.h"
 #include "config_service/store/memory.h"
 #include "config_service/store/sealer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "pki/testing/make_certificate.h"
+#include "sigv4/sigv4.h"
 
 namespace sallyport::aws {
 namespace {

@@ -15,9 +15,9 @@
 #include "base/text.h"
 #include "config_service/aws/errors.h"
 #include "config_service/aws/limits.h"
-#include "config_service/sigv4/sigv4.h"
 #include "pki/crypto/crypto.h"
 #include "pki/crypto/hmac.h"
+#include "sigv4/sigv4.h"
 
 namespace sallyport::aws {
 namespace {

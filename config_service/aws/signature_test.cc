@@ -9,9 +9,9 @@
 #include "absl/time/civil_time.h"
 #include "config_service/aws/errors.h"
 #include "config_service/aws/limits.h"
-#include "config_service/sigv4/sigv4.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sigv4/sigv4.h"
 
 namespace sallyport::aws {
 namespace {

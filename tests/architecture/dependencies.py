@@ -76,7 +76,7 @@ ROOMS = {
     # As api, but for the protos. Its tests make use cases in memory.
     "config_service/aws": (
         "base", "pki", "config_service/domain", "config_service/store",
-        "config_service/objects", "config_service/service", "config_service/sigv4",
+        "config_service/objects", "config_service/service", "sigv4",
     ),
     "config_service/reconcile": (
         "base", "pki", "config_service/domain", "config_service/store",
