@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -332,6 +333,10 @@ void DomainNames::Settle(const Call& call, const NewBinding& made) {
       .IgnoreError();
 }
 
+absl::Mutex& DomainNames::LockOf(const DomainNameName& name) {
+  return locks_[absl::HashOf(name.id()) % kLocks];
+}
+
 // ----------------------------------------------------------------- operations
 
 absl::StatusOr<Json> DomainNames::Create(const Call& call) {
@@ -412,7 +417,7 @@ absl::StatusOr<Json> DomainNames::Create(const Call& call) {
   fields.Finish();
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
 
-  absl::MutexLock lock(&one_change_);
+  absl::MutexLock lock(&LockOf(name));
   // Before anything is read for it: it may have a truststore of its own.
   const absl::Status there = domain_names_.Get(name).status();
   if (there.ok()) {
@@ -552,7 +557,7 @@ absl::StatusOr<Json> DomainNames::Update(const Call& call) {
       ReadPatch(call.body, violations);
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
 
-  absl::MutexLock lock(&one_change_);
+  absl::MutexLock lock(&LockOf(name));
   SALLYPORT_ASSIGN_OR_RETURN(const DomainNameView before,
                              domain_names_.Get(name));
   Changes changes;
@@ -623,7 +628,7 @@ absl::StatusOr<Json> DomainNames::Delete(const Call& call) {
   RefuseQuery(call.query, {}, violations);
   const DomainNameName name = NameIn(call.path.at("domain_name"), violations);
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-  absl::MutexLock lock(&one_change_);
+  absl::MutexLock lock(&LockOf(name));
   // Amazon's goes with its mappings.
   SALLYPORT_RETURN_IF_ERROR(
       domain_names_.Delete(call.caller, call.write, name, domain::Etag(),

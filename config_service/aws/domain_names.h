@@ -9,6 +9,8 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_AWS_DOMAIN_NAMES_H_
 #define SALLYPORT_CONFIG_SERVICE_AWS_DOMAIN_NAMES_H_
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,8 +91,12 @@ class DomainNames {
   service::Truststores& truststores_;
   service::ServerCertificates& certificates_;
   const Installation& installation_;
-  // A change is several commits: the truststore's, then the domain's.
-  absl::Mutex one_change_;
+  // A change is several commits, the truststore's and then the domain's, and a
+  // bundle may take its time: those of one domain come one after the other.
+  // Some domains share a lock.
+  absl::Mutex& LockOf(const domain::DomainNameName& name);
+  static constexpr size_t kLocks = 64;
+  std::array<absl::Mutex, kLocks> locks_;
 };
 
 }  // namespace sallyport::aws

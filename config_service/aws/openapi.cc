@@ -140,7 +140,15 @@ void Reader::Read(const Json& document) {
     return;
   }
   for (const auto& [path, object] : paths->items()) {
-    if (!absl::StartsWith(path, "x-")) ReadPath(path, object);
+    if (absl::StartsWith(path, "x-")) continue;
+    ReadPath(path, object);
+    // Before much work is done on them.
+    if (out_.methods.size() > domain::kMaxDraftMethods) {
+      violations_.Add(
+          "paths", Reason::kTooManyEntries,
+          absl::StrCat("has more than ", domain::kMaxDraftMethods, " methods"));
+      return;
+    }
   }
 }
 
