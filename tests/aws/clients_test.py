@@ -3,6 +3,7 @@ shapes of answers beside moto's."""
 
 import datetime
 import http.client
+import json
 import pathlib
 import socket
 import tempfile
@@ -209,6 +210,133 @@ class ClientsTest(unittest.TestCase):
         )
         for name in names:
             client.delete_domain_name(domainName=name)
+
+    def build(self, client):
+        """An API with a mock, the same at ours and at moto; all answers."""
+        out = {}
+        out["api"] = client.create_rest_api(
+            name="shop", description="d", endpointConfiguration={"types": ["REGIONAL"]}
+        )
+        api = out["api"]["id"]
+        root = client.get_resources(restApiId=api)["items"][0]["id"]
+        out["resource"] = client.create_resource(restApiId=api, parentId=root, pathPart="{id}")
+        place = {
+            "restApiId": api, "resourceId": out["resource"]["id"], "httpMethod": "GET",
+        }
+        out["method"] = client.put_method(**place, authorizationType="NONE")
+        out["response"] = client.put_method_response(
+            **place, statusCode="200", responseModels={"application/json": "Empty"}
+        )
+        out["integration"] = client.put_integration(
+            **place, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'}
+        )
+        out["integration response"] = client.put_integration_response(
+            **place, statusCode="200", responseTemplates={"application/json": "hello"}
+        )
+        out["whole method"] = client.get_method(**place)
+        out["deployment"] = client.create_deployment(restApiId=api, stageName="dev")
+        out["stage"] = client.get_stage(restApiId=api, stageName="dev")
+        return out
+
+    def test_apis_have_the_members_that_motos_have(self):
+        moto = boto3.client(
+            "apigateway", endpoint_url=self.service.s3.endpoint, region_name=REGION,
+            aws_access_key_id="x", aws_secret_access_key="x",
+        )
+        theirs = self.build(moto)
+        ours = self.service.client("apigateway")
+        mine = self.build(ours)
+        self.addCleanup(ours.delete_rest_api, restApiId=mine["api"]["id"])
+        # Moto says what there is not (variables, binary media types), and of a
+        # deployment its status code.
+        absent = {
+            "api": {"binaryMediaTypes", "minimumCompressionSize", "version", "policy"},
+            "stage": {"variables", "description", "accessLogSettings", "documentationVersion"},
+            "integration": {"httpMethod", "uri", "requestParameters", "integrationResponses"},
+            "integration response": {"selectionPattern", "responseParameters"},
+            "response": {"responseParameters"},
+            "method": {"requestParameters", "methodResponses"},
+            "whole method": {"requestParameters"},
+            "deployment": {"description", "apiSummary"},
+        }
+        for name, answer in theirs.items():
+            missing = set(answer) - set(mine[name]) - absent.get(name, set())
+            self.assertEqual(missing, set(), name)
+        self.assertEqual(
+            mine["whole method"]["methodResponses"]["200"]["responseModels"],
+            {"application/json": "Empty"},
+        )
+        self.assertEqual(mine["stage"]["deploymentId"], mine["deployment"]["id"])
+
+    def test_imports_exports_and_tags(self):
+        client = self.service.client("apigateway")
+        operation = {
+            "x-amazon-apigateway-integration": {
+                "type": "http_proxy", "httpMethod": "GET", "uri": "https://b.example.com/x"
+            }
+        }
+        definition = {
+            "openapi": "3.0.1",
+            "info": {"title": "imported", "version": "7"},
+            "paths": {f"/p{i}": {"get": operation} for i in range(30)},
+        }
+        made = client.import_rest_api(body=json.dumps(definition).encode())
+        api = made["id"]
+        self.addCleanup(client.delete_rest_api, restApiId=api)
+        self.assertEqual((made["name"], made["version"]), ("imported", "7"))
+        pages = client.get_paginator("get_resources").paginate(
+            restApiId=api, PaginationConfig={"PageSize": 10}
+        )
+        paths = [r["path"] for page in pages for r in page["items"]]
+        self.assertEqual(len(paths), 31)
+        self.assertEqual(paths, sorted(set(paths)))
+        client.create_deployment(restApiId=api, stageName="s")
+        exported = json.load(client.get_export(
+            restApiId=api, stageName="s", exportType="oas30",
+            parameters={"extensions": "integrations"}, accepts="application/json",
+        )["body"])
+        self.assertEqual(set(exported["paths"]), set(definition["paths"]))
+        put = client.put_rest_api(
+            restApiId=api, mode="overwrite", body=json.dumps(exported).encode()
+        )
+        self.assertEqual(put["id"], api)
+        self.assertEqual(
+            self.code(client.import_rest_api, body=json.dumps(
+                dict(definition, security=[{"key": []}])).encode()),
+            "BadRequestException",
+        )
+        arn = f"arn:aws:apigateway:{REGION}::/restapis/{api}/stages/s"
+        client.tag_resource(resourceArn=arn, tags={"team": "a", "more": "b"})
+        client.untag_resource(resourceArn=arn, tagKeys=["more"])
+        self.assertEqual(client.get_tags(resourceArn=arn)["tags"], {"team": "a"})
+
+    def test_the_second_version_shows_the_same(self):
+        second = self.service.client("apigatewayv2")
+        arn = self.service.client("acm").request_certificate(
+            DomainName=HOST, KeyAlgorithm="EC_prime256v1"
+        )["CertificateArn"]
+        api = self.build(self.service.client("apigateway"))["api"]["id"]
+        made = second.create_domain_name(
+            DomainName=HOST,
+            DomainNameConfigurations=[{"CertificateArn": arn, "EndpointType": "REGIONAL"}],
+        )
+        self.assertEqual(made["DomainNameConfigurations"][0]["CertificateArn"], arn)
+        self.assertIsInstance(
+            made["DomainNameConfigurations"][0]["CertificateUploadDate"], datetime.datetime
+        )
+        mapping = second.create_api_mapping(
+            DomainName=HOST, ApiId=api, Stage="dev", ApiMappingKey="c360/v1"
+        )
+        self.assertEqual(
+            second.get_api_mappings(DomainName=HOST)["Items"][0]["ApiMappingKey"], "c360/v1"
+        )
+        closed = second.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+        self.assertIs(closed["DisableExecuteApiEndpoint"], True)
+        self.assertIn(api, [a["ApiId"] for a in second.get_apis()["Items"]])
+        second.delete_api_mapping(DomainName=HOST, ApiMappingId=mapping["ApiMappingId"])
+        second.delete_domain_name(DomainName=HOST)
+        self.assertEqual(self.code(second.get_domain_name, DomainName=HOST), "NotFoundException")
+        self.service.client("apigateway").delete_rest_api(restApiId=api)
 
     def test_answers_have_the_members_that_motos_have(self):
         """Both are asked the same; what moto has and we have not is listed."""
