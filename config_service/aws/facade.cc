@@ -242,6 +242,11 @@ HttpResponse Facade::Handle(HttpRequest& request) {
     }
     service = ServiceOf(request, *target);
     record.operation = std::string(ServiceName(service));
+    if (request.headers.size() > kMaxHeaders) {
+      return MakeError(
+          kBadRequest, "BadRequestException",
+          absl::StrCat("there are more than ", kMaxHeaders, " headers"));
+    }
     if (request.body.size() > kMaxBodyBytes) {
       return MakeError(
           kTooLarge, "RequestEntityTooLargeException",

@@ -356,6 +356,14 @@ TEST_F(FacadeTest, HasALimitForBodies) {
   EXPECT_EQ(Send(request).code(), "BadRequestException");
 }
 
+TEST_F(FacadeTest, HasALimitForHeaders) {
+  HttpRequest request = Plain("GET", "/restapis");
+  request.headers.resize(kMaxHeaders, {"a", "b"});
+  EXPECT_EQ(Send(request).status, 200);
+  request.headers.resize(kMaxHeaders + 1, {"a", "b"});
+  EXPECT_EQ(Send(request).code(), "BadRequestException");
+}
+
 TEST_F(FacadeTest, GivesEachAnswerAnIdAndRecordsIt) {
   const Reply reply = Call("GET", "/domainnames");
   EXPECT_EQ(reply.status, 200);

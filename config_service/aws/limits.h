@@ -17,6 +17,10 @@ constexpr size_t kMaxTargetBytes = 8000;
 // Calls of one principal that are answered at one time.
 constexpr int kMaxCallsOfPrincipal = 16;
 
+// Headers of a request, and those of them that are signed.
+constexpr size_t kMaxHeaders = 200;
+constexpr size_t kMaxSignedHeaders = 100;
+
 // How far the time of a request may be from ours, before and after: what
 // Amazon's services allow.
 constexpr absl::Duration kMaxClockSkew = absl::Minutes(5);

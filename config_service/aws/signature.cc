@@ -110,6 +110,10 @@ absl::StatusOr<Claim> ReadClaim(absl::string_view value) {
   out.scope = {scope[1], scope[2], scope[3]};
   out.signed_headers = absl::StrSplit(headers, ';', absl::SkipEmpty());
   if (out.signed_headers.empty()) return Incomplete("SignedHeaders is empty");
+  if (out.signed_headers.size() > kMaxSignedHeaders) {
+    return Incomplete(
+        absl::StrCat("SignedHeaders names more than ", kMaxSignedHeaders));
+  }
   if (!IsHexDigest(out.signature)) {
     return Incomplete("Signature is not 64 hexadecimal digits");
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/civil_time.h"
 #include "config_service/aws/errors.h"
@@ -281,6 +282,20 @@ TEST(VerifySignature, RefusesHeadersThatCannotBeRead) {
     EXPECT_EQ(ErrorOf(Verify(request)).code, "IncompleteSignatureException")
         << value;
   }
+}
+
+TEST(VerifySignature, ReadsNoEndlessListsOfHeaders) {
+  HttpRequest request = Post();
+  std::string& value = Header(request, "Authorization");
+  std::string names;
+  for (size_t i = 0; i <= kMaxSignedHeaders; ++i) {
+    names += absl::StrCat(i == 0 ? "" : ";", "h", i);
+  }
+  const size_t begin = value.find("SignedHeaders=") + 14;
+  value.replace(begin, value.find(',', begin) - begin, names);
+  const Error error = ErrorOf(Verify(request));
+  EXPECT_EQ(error.code, "IncompleteSignatureException");
+  EXPECT_TRUE(absl::StrContains(error.message, "more than 100"));
 }
 
 TEST(VerifySignature, SaysThatARequestIsNotSigned) {
