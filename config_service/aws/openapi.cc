@@ -71,6 +71,9 @@ class Reader {
       if (known || !absl::StartsWith(name, kExtension)) continue;
       if (name == "x-amazon-apigateway-documentation") {
         Warn(fields.Path(name), "documentation is not kept");
+      } else if (name == "x-amazon-apigateway-auth" &&
+                 value == Json{{"type", "NONE"}}) {
+        // As it is.
       } else if (name != "x-amazon-apigateway-api-key-source" ||
                  value != "HEADER") {
         violations_.Add(fields.Path(name), Reason::kNotSupported,
