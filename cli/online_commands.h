@@ -15,7 +15,7 @@ struct OnlineCommand {
   const char* help;
 };
 
-constexpr std::array<OnlineCommand, 25> kOnlineCommands = {{
+constexpr std::array<OnlineCommand, 26> kOnlineCommands = {{
     {"get", "Show resources"},
     {"list", "List resources of a kind"},
     {"create", "Make a resource"},
