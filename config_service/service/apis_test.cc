@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "config_service/domain/api_draft.h"
 #include "config_service/domain/limits.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/api_drafts.h"
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/audit_log.h"
 #include "config_service/service/limits.h"
@@ -788,6 +791,94 @@ TEST_F(ApisTest, RefusesWhatIsWrongWithAMapping) {
                            Reason::kReferenceNotFound));
   EXPECT_TRUE(HasViolation(lost.status(), "api_mapping.client_certificate",
                            Reason::kClientRuleWithoutMutualTls));
+}
+
+// ------------------------------------------------------------------ drafts
+
+TEST_F(ApisTest, DraftsChangeTogetherWithTheirRoutesOrNotAtAll) {
+  ASSERT_TRUE(CreateApi("orders").ok());
+  ASSERT_TRUE(CreateRoute("old", Proxy("GET", "/old")).ok());
+  ApiDrafts drafts(context_);
+  const auto change = [&](absl::FunctionRef<absl::Status(ApiDraftView&)> f) {
+    return drafts.Change(caller_, write_, orders_, f);
+  };
+  const auto made = change([](ApiDraftView& view) {
+    view.draft.paths = {"/empty"};
+    view.draft.methods[{"/new", "GET"}] = "{}";
+    view.routes.at(0).path = "/moved";
+    view.routes.push_back(Proxy("GET", "/new"));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto view = drafts.Get(orders_);
+  ASSERT_TRUE(view.ok());
+  ASSERT_EQ(view->routes.size(), 2u);
+  EXPECT_EQ(view->draft.paths, std::vector<std::string>({"/empty"}));
+  EXPECT_EQ(apis_.GetRoute(RouteName(orders_, "old"))->route.path, "/moved");
+  // What is refused changes nothing.
+  EXPECT_EQ(ReasonOf(change([](ApiDraftView& to) {
+                       to.draft.paths.clear();
+                       to.routes.push_back(Proxy("GET", "/new"));
+                       return absl::OkStatus();
+                     }).status()),
+            Reason::kRouteTaken);
+  EXPECT_TRUE(
+      HasViolation(change([](ApiDraftView& to) {
+                     to.draft.paths.clear();
+                     to.routes.at(0) = Proxy("GET", "/x", "https://a b/");
+                     return absl::OkStatus();
+                   }).status(),
+                   "route.http_proxy.uri", Reason::kIntegrationUriInvalid));
+  EXPECT_EQ(change([](ApiDraftView& to) {
+              to.draft.paths.clear();
+              return absl::AbortedError("no");
+            }).status(),
+            absl::AbortedError("no"));
+  EXPECT_EQ(drafts.Get(orders_)->draft.paths.size(), 1u);
+  EXPECT_EQ(ReasonOf(drafts.Get(ApiName("gone")).status()),
+            Reason::kResourceNotFound);
+  // It goes with its API.
+  ASSERT_TRUE(apis_.DeleteApi(caller_, write_, orders_, domain::Etag()).ok());
+  EXPECT_TRUE(Keys("apis.drafts/").empty());
+  EXPECT_TRUE(Keys("refs/").empty());
+}
+
+TEST_F(ApisTest, DraftsHaveLimits) {
+  ASSERT_TRUE(CreateApi("orders").ok());
+  ApiDrafts drafts(context_);
+  const auto put = [&](const domain::ApiDraft& draft) {
+    return drafts
+        .Change(caller_, write_, orders_,
+                [&](ApiDraftView& view) {
+                  view.draft = draft;
+                  return absl::OkStatus();
+                })
+        .status();
+  };
+  domain::ApiDraft draft;
+  draft.version = std::string(domain::kMaxDraftVersionLength, 'v');
+  draft.methods[{"/", "GET"}] = std::string(domain::kMaxDraftMethodBytes, 'x');
+  EXPECT_TRUE(put(draft).ok());
+  draft.version += "v";
+  draft.methods[{"/", "GET"}] += "x";
+  draft.methods[{"/a", "BREW"}] = "{}";
+  draft.paths = {"/b", "/a", "c"};
+  const absl::Status status = put(draft);
+  EXPECT_TRUE(HasViolation(status, "draft.version", Reason::kFieldOutOfRange));
+  EXPECT_TRUE(HasViolation(status, "draft.methods[\"GET /\"]",
+                           Reason::kFieldOutOfRange))
+      << status;
+  EXPECT_TRUE(HasViolation(status, "draft.paths[1]", Reason::kDuplicateEntry));
+  EXPECT_TRUE(
+      HasViolation(status, "draft.paths[2]", Reason::kPathTemplateInvalid));
+  // All together.
+  draft = domain::ApiDraft();
+  for (size_t i = 0; i * domain::kMaxDraftMethodBytes <= domain::kMaxDraftBytes;
+       ++i) {
+    draft.methods[{absl::StrCat("/", i), "GET"}] =
+        std::string(domain::kMaxDraftMethodBytes, 'x');
+  }
+  EXPECT_EQ(ReasonOf(put(draft)), Reason::kRequestTooLarge);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "base/clock.h"
 #include "config_service/domain/violations.h"
+#include "config_service/service/api_drafts.h"
 #include "config_service/service/api_mappings.h"
 #include "config_service/service/apis.h"
 #include "config_service/service/audit_log.h"
@@ -206,6 +207,13 @@ struct Installation {
     proxy.tls.truststore = domain::TruststoreName("partners");
     route.integration = proxy;
     good(apis.CreateRoute(caller, write, orders, "all", route));
+    ApiDrafts drafts(context);
+    good(drafts.Change(caller, write, orders, [](ApiDraftView& view) {
+      view.draft.version = "v1";
+      view.draft.paths = {"/empty"};
+      view.draft.methods[{"/{proxy+}", "GET"}] = "{}";
+      return absl::OkStatus();
+    }));
     domain::Stage stage;
     stage.variables["path"] = "v1";
     stage.client_certificate = domain::ClientCertificateName("backend");
@@ -824,6 +832,15 @@ TEST_F(StateTest, RefusesAStateThatItCouldNotHaveMade) {
               record.value = store::Encode(*domain_name);
             }),
             "domainNames/api.example.com.endpoint_type");
+  // A draft whose API is not there, and one that is none.
+  EXPECT_EQ(blamed([&](Records& records) {
+              at(records, "apis.drafts/orders").key = "apis.drafts/gone";
+            }),
+            "apis/gone/draft");
+  EXPECT_EQ(blamed([&](Records& records) {
+              at(records, "apis.drafts/orders").value = "\xff";
+            }),
+            "apis/orders/draft");
   // A list of another kind, and entries that nobody counted.
   EXPECT_EQ(blamed([&](Records& records) {
               ExportedRecord& record = at(records, "certificateLists/denied");

@@ -202,6 +202,8 @@ TEST_F(ExportTest, RefusesWhatIsNoExport) {
 
 TEST_F(ExportTest, KnowsWhatBecomesOfEveryKindOfRecord) {
   EXPECT_EQ(ExportRuleOf("domainNames.apiMappings/a/b"), ExportRule::kResource);
+  EXPECT_EQ(ExportRuleOf("apis.drafts/a"), ExportRule::kResource);
+  EXPECT_EQ(ExportRuleOf("accessKeys/AKIA"), ExportRule::kNotExported);
   EXPECT_EQ(ExportRuleOf("system/proxyCa"), ExportRule::kOwnKey);
   EXPECT_EQ(ExportRuleOf("system/issuerCa"), ExportRule::kOwnKey);
   EXPECT_EQ(ExportRuleOf("system/other"), ExportRule::kNotExported);
