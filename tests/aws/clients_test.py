@@ -102,12 +102,16 @@ class ClientsTest(unittest.TestCase):
             ("GET", "/clientcertificates", b""),
             ("POST", "/domainnames", b""),
             ("GET", "/domainnames?limit=1", b""),
-            ("GET", "/domainnames", b"x"),
         ):
             self.assertEqual(
                 self.raw(method, target, body, headers)[1], "InvalidSignatureException",
                 (method, target, body),
             )
+        headers = self.signed("POST", "/clientcertificates", b"{}")
+        self.assertEqual(
+            self.raw("POST", "/clientcertificates", b'{"description": "x"}', headers)[1],
+            "InvalidSignatureException",
+        )
         for minutes, inside in ((-4, True), (-6, False), (4, True), (6, False)):
             now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
             with mock.patch("botocore.auth.get_current_datetime",
@@ -165,9 +169,10 @@ class ClientsTest(unittest.TestCase):
             PaginationConfig={"PageSize": 2}
         )
         found = [c["CertificateArn"] for page in pages for c in page["CertificateSummaryList"]]
-        self.assertEqual(len(found), 3)
-        self.assertEqual(set(found), arns)
-        arn = found[0]
+        # Other tests leave theirs.
+        self.assertEqual(len(found), len(set(found)))
+        self.assertLessEqual(arns, set(found))
+        arn = sorted(arns)[0]
         acm.get_waiter("certificate_validated").wait(CertificateArn=arn)
         described = acm.describe_certificate(CertificateArn=arn)["Certificate"]
         self.assertEqual(described["Type"], "PRIVATE")
