@@ -3,6 +3,7 @@ shapes of answers beside moto's."""
 
 import datetime
 import http.client
+import importlib.util
 import json
 import pathlib
 import socket
@@ -22,6 +23,12 @@ import botocore.credentials
 from botocore.exceptions import ClientError
 
 HOST = "api.example.com"
+
+# Moto's API Gateway asks for a library that the set-up does not install.
+NEEDS_MOTO = unittest.skipUnless(
+    importlib.util.find_spec("openapi_spec_validator"),
+    "moto needs openapi-spec-validator for API Gateway: pip install it to compare",
+)
 
 
 class ClientsTest(unittest.TestCase):
@@ -243,6 +250,7 @@ class ClientsTest(unittest.TestCase):
         out["stage"] = client.get_stage(restApiId=api, stageName="dev")
         return out
 
+    @NEEDS_MOTO
     def test_apis_have_the_members_that_motos_have(self):
         moto = boto3.client(
             "apigateway", endpoint_url=self.service.s3.endpoint, region_name=REGION,
@@ -343,6 +351,7 @@ class ClientsTest(unittest.TestCase):
         self.assertEqual(self.code(second.get_domain_name, DomainName=HOST), "NotFoundException")
         self.service.client("apigateway").delete_rest_api(restApiId=api)
 
+    @NEEDS_MOTO
     def test_answers_have_the_members_that_motos_have(self):
         """Both are asked the same; what moto has and we have not is listed."""
         moto = boto3.client(
