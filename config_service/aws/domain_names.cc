@@ -169,9 +169,11 @@ absl::StatusOr<Json> DomainNames::ToJson(const DomainNameView& view) {
   // Of the first of its fleets that has one.
   std::string suffix;
   for (const domain::FleetName& name : domain_name.Fleets()) {
-    SALLYPORT_ASSIGN_OR_RETURN(const domain::Fleet fleet,
-                               service::ReadResource(*context_.store, name));
-    suffix = fleet.default_endpoint_suffix;
+    const absl::StatusOr<domain::Fleet> fleet =
+        service::ReadResource(*context_.store, name);
+    if (absl::IsNotFound(fleet.status())) continue;
+    if (!fleet.ok()) return fleet.status();
+    suffix = fleet->default_endpoint_suffix;
     if (!suffix.empty()) break;
   }
   const std::string host =

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/text.h"
 #include "config_service/domain/violations.h"
 #include "nlohmann/json.hpp"
@@ -95,7 +95,10 @@ std::string NameOf(absl::string_view field, Service service) {
   for (const Renamed& row : kRenamed) {
     const absl::string_view name =
         service == Service::kAcm ? row.acm : row.api_gateway;
-    if (!name.empty() && absl::StartsWith(field, row.field)) {
+    absl::string_view rest = field;
+    if (name.empty() || !absl::ConsumePrefix(&rest, row.field)) continue;
+    // A part of it, and not another field that begins alike.
+    if (rest.empty() || rest.front() == '.' || rest.front() == '[') {
       return std::string(name);
     }
   }
