@@ -194,7 +194,7 @@ class ClientsTest(unittest.TestCase):
             [{"Key": "team", "Value": "a"}],
         )
         self.assertEqual(
-            self.code(acm.request_certificate, DomainName="other.test"), "ValidationException"
+            self.code(acm.request_certificate, DomainName="other.test"), "InvalidStateException"
         )
         for one in arns:
             acm.delete_certificate(CertificateArn=one)
