@@ -162,7 +162,8 @@ class WalkthroughTest(unittest.TestCase):
         """A partner with a self-signed certificate."""
         # Not so soon that it would be warned of.
         return self.workshop.make(
-            name, f"/O=Partner/CN={name}", not_after=certificates.days_from_now(365))
+            name, f"/O=Partner/CN={name}", not_before=certificates.days_from_now(-1),
+            not_after=certificates.days_from_now(365))
 
     def put_bundle(self, *partners):
         """The file of the documents, in S3; its version."""
