@@ -361,7 +361,8 @@ class TruststoreTest(unittest.TestCase):
 
         def role_of(method):
             name = method.split("/")[1]
-            if method in ("Fleets/IssueNodeCertificate", "Fleets/RevokeNode",
+            if method in ("AccessKeys/DeleteAccessKey", "AccessKeys/IssueAccessKey",
+                          "Fleets/IssueNodeCertificate", "Fleets/RevokeNode",
                           "State/ExportState", "State/ImportState"):
                 return "admin"
             reads = ("Get", "List", "Read", "Diff", "Watch", "WaitFor")
