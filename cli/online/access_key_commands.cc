@@ -46,15 +46,14 @@ ExitCode Create(const Client& client, const ClientOptions& options,
 
 }  // namespace
 
-void AddAccessKeyCommands(CLI::App& app, ClientOptions& options,
-                          Command& selected) {
+void AddAccessKeyCommands(CLI::App& app, Command& selected) {
   CLI::App* const group = app.add_subcommand(
       "access-key", "Make an access key for the AWS-compatible API");
   group->require_subcommand(1);
   auto arguments = std::make_shared<Arguments>();
   CLI::App* const command = AddCommand(
       *group, "create", "Make an access key, and print it with its secret",
-      options, selected,
+      selected,
       [arguments](const Client& client, const ClientOptions& client_options,
                   Context& context) {
         return Create(client, client_options, *arguments, context);

@@ -10,8 +10,7 @@
 namespace sallyport::cli::online {
 
 // What is parsed is left in `selected`; `options` outlives it.
-void AddAccessKeyCommands(CLI::App& app, ClientOptions& options,
-                          Command& selected);
+void AddAccessKeyCommands(CLI::App& app, Command& selected);
 
 }  // namespace sallyport::cli::online
 

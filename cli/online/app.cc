@@ -31,13 +31,13 @@ void Polish(CLI::App& app) {
 
 }  // namespace
 
-void AddCommands(CLI::App& app, ClientOptions& options, Command& selected) {
-  AddResourceCommands(app, options, selected);
-  AddApplyCommands(app, options, selected);
-  AddNodeCommands(app, options, selected);
-  AddStateCommands(app, options, selected);
-  AddTestInvokeCommand(app, options, selected);
-  AddAccessKeyCommands(app, options, selected);
+void AddCommands(CLI::App& app, Command& selected) {
+  AddResourceCommands(app, selected);
+  AddApplyCommands(app, selected);
+  AddNodeCommands(app, selected);
+  AddStateCommands(app, selected);
+  AddTestInvokeCommand(app, selected);
+  AddAccessKeyCommands(app, selected);
   app.footer(kFooter);
   Polish(app);
 }
@@ -48,9 +48,8 @@ ExitCode RunOnline(const std::vector<std::string>& args, Context& context) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("sallyportctl ") + kVersion,
                        "print the version and exit");
-  ClientOptions options;
   Command selected;
-  AddCommands(app, options, selected);
+  AddCommands(app, selected);
   try {
     // CLI11 takes them from the back.
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));

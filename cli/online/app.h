@@ -14,7 +14,7 @@
 namespace sallyport::cli::online {
 
 // All commands. What is parsed is left in `selected`; `options` outlives it.
-void AddCommands(CLI::App& app, ClientOptions& options, Command& selected);
+void AddCommands(CLI::App& app, Command& selected);
 
 // Runs the command that `args` say, without the program's name.
 ExitCode RunOnline(const std::vector<std::string>& args, Context& context);

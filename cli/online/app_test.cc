@@ -1,5 +1,6 @@
 #include "cli/online/app.h"
 
+#include <cstdlib>
 #include <set>
 #include <sstream>
 #include <string>
@@ -31,9 +32,8 @@ Outcome RunArgs(const std::vector<std::string>& args) {
 
 TEST(OnlineApp, HasTheCommandsThatSallyportctlHandsOn) {
   CLI::App app;
-  ClientOptions options;
   Command selected;
-  AddCommands(app, options, selected);
+  AddCommands(app, selected);
   std::set<std::string> here;
   for (const CLI::App* command :
        app.get_subcommands([](CLI::App*) { return true; })) {
@@ -44,6 +44,18 @@ TEST(OnlineApp, HasTheCommandsThatSallyportctlHandsOn) {
     there.insert(command.name);
   }
   EXPECT_EQ(here, there);
+}
+
+TEST(OnlineApp, LetsTheCommandLineWinOverTheEnvironment) {
+  // Nobody listens at either.
+  ASSERT_EQ(setenv("SALLYPORT_ADDRESS", "127.0.0.1:2", 1), 0);
+  EXPECT_THAT(RunArgs({"list", "truststores", "--timeout", "5"}).err,
+              HasSubstr("127.0.0.1:2:"));
+  EXPECT_THAT(RunArgs({"list", "truststores", "--timeout", "5", "--address",
+                       "127.0.0.1:1"})
+                  .err,
+              HasSubstr("127.0.0.1:1:"));
+  ASSERT_EQ(unsetenv("SALLYPORT_ADDRESS"), 0);
 }
 
 TEST(OnlineApp, SaysHowItIsUsed) {

@@ -900,14 +900,13 @@ ExitCode Diff(const Client& client, const ClientOptions& options,
 
 }  // namespace
 
-void AddApplyCommands(CLI::App& app, ClientOptions& options,
-                      Command& selected) {
+void AddApplyCommands(CLI::App& app, Command& selected) {
   auto apply = std::make_shared<Arguments>();
   CLI::App* command = AddCommand(
       app, "apply",
       "Make resources what YAML files say: shows the difference, asks, and "
       "changes what differs",
-      options, selected,
+      selected,
       [apply](const Client& client, const ClientOptions&, Context& context) {
         return Apply(client, *apply, context);
       });
@@ -924,7 +923,7 @@ void AddApplyCommands(CLI::App& app, ClientOptions& options,
       app, "diff",
       "Show what apply would change, or what one version of a truststore has "
       "and another has not",
-      options, selected,
+      selected,
       [diff](const Client& client, const ClientOptions& o, Context& context) {
         return Diff(client, o, *diff, context);
       });

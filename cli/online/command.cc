@@ -1,5 +1,6 @@
 #include "cli/online/command.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -7,15 +8,17 @@
 namespace sallyport::cli::online {
 
 CLI::App* AddCommand(CLI::App& app, const std::string& name,
-                     const std::string& help, ClientOptions& options,
-                     Command& selected, Run run) {
+                     const std::string& help, Command& selected, Run run) {
   CLI::App* const command = app.add_subcommand(name, help);
-  AddClientOptions(*command, options);
-  command->callback([&options, &selected, run = std::move(run)] {
-    selected = [&options, run](Context& context) {
-      const absl::StatusOr<Client> client = Client::Make(options);
+  // Of its own: CLI11 reads the environment for the commands too that were not
+  // given, and would write over what the command line says.
+  const auto options = std::make_shared<ClientOptions>();
+  AddClientOptions(*command, *options);
+  command->callback([options, &selected, run = std::move(run)] {
+    selected = [options, run](Context& context) {
+      const absl::StatusOr<Client> client = Client::Make(*options);
       if (!client.ok()) return CannotDo(client.status(), context);
-      return run(*client, options, context);
+      return run(*client, *options, context);
     };
   });
   return command;

@@ -19,8 +19,7 @@ using Run =
 
 // Adds `name`, with the client's options; `run` is called when it is the one.
 CLI::App* AddCommand(CLI::App& app, const std::string& name,
-                     const std::string& help, ClientOptions& options,
-                     Command& selected, Run run);
+                     const std::string& help, Command& selected, Run run);
 
 // --allow-files-anywhere: DocumentOptions::files_anywhere.
 void AddFilesAnywhere(CLI::App& command, bool& files_anywhere);

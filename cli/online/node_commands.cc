@@ -318,7 +318,7 @@ ExitCode Token(const Arguments& arguments, Context& context) {
 
 }  // namespace
 
-void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
+void AddNodeCommands(CLI::App& app, Command& selected) {
   auto boot = std::make_shared<Arguments>();
   CLI::App* command =
       app.add_subcommand("bootstrap", "Print the Envoy bootstrap of a node");
@@ -353,7 +353,7 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
       app, "proxy-cert",
       "Make a key here, and have a certificate issued by which a node proves "
       "who it is: NODE.key, NODE.pem, proxy-ca.pem",
-      options, selected,
+      selected,
       [cert](const Client& client, const ClientOptions& o, Context& context) {
         return ProxyCert(client, o, *cert, context);
       });
@@ -368,7 +368,7 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
 
   auto watch = std::make_shared<Arguments>();
   command = AddCommand(
-      app, "watch", "Print what happens, until interrupted", options, selected,
+      app, "watch", "Print what happens, until interrupted", selected,
       [watch](const Client& client, const ClientOptions& o, Context& context) {
         return Watch(client, o, *watch, context);
       });
@@ -384,7 +384,7 @@ void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected) {
       "Wait until every connected node has what there is now: ends with 0 "
       "then, "
       "with 1 when a node refuses or --timeout is over",
-      options, selected,
+      selected,
       [wait](const Client& client, const ClientOptions& o, Context& context) {
         return Wait(client, o, *wait, context);
       });

@@ -10,7 +10,7 @@
 namespace sallyport::cli::online {
 
 // What is parsed is left in `selected`; `options` outlives it.
-void AddNodeCommands(CLI::App& app, ClientOptions& options, Command& selected);
+void AddNodeCommands(CLI::App& app, Command& selected);
 
 }  // namespace sallyport::cli::online
 

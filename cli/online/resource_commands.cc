@@ -720,8 +720,7 @@ void AddWriteOptions(CLI::App& command, Arguments& arguments) {
 
 }  // namespace
 
-void AddResourceCommands(CLI::App& app, ClientOptions& options,
-                         Command& selected) {
+void AddResourceCommands(CLI::App& app, Command& selected) {
   using Function = ExitCode (*)(const Client&, const ClientOptions&,
                                 const Arguments&, Context&);
   CLI::App* command = nullptr;
@@ -729,7 +728,7 @@ void AddResourceCommands(CLI::App& app, ClientOptions& options,
                        Function run) {
     auto arguments = std::make_shared<Arguments>();
     command =
-        AddCommand(app, name, help, options, selected,
+        AddCommand(app, name, help, selected,
                    [arguments, run](const Client& client,
                                     const ClientOptions& o, Context& context) {
                      return run(client, o, *arguments, context);
@@ -771,7 +770,7 @@ void AddResourceCommands(CLI::App& app, ClientOptions& options,
   for (const Verb& verb : Verbs()) {
     auto arguments = std::make_shared<Arguments>();
     command = AddCommand(
-        app, verb.word, verb.help, options, selected,
+        app, verb.word, verb.help, selected,
         [arguments, &verb](const Client& client, const ClientOptions& o,
                            Context& context) {
           return Do(verb, client, o, *arguments, context);

@@ -11,8 +11,7 @@
 namespace sallyport::cli::online {
 
 // What is parsed is left in `selected`; `options` outlives it.
-void AddResourceCommands(CLI::App& app, ClientOptions& options,
-                         Command& selected);
+void AddResourceCommands(CLI::App& app, Command& selected);
 
 }  // namespace sallyport::cli::online
 

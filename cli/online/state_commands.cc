@@ -45,6 +45,7 @@ struct Arguments {
   std::string key;
   bool audit_log = false;
   bool replace = false;
+  bool without_private_keys = false;
   bool validate_only = false;
 };
 
@@ -199,6 +200,14 @@ ExitCode Import(const Client& client, const ClientOptions& options,
       return CannotDo(InFile(arguments.key, key.status()), context);
     }
     start.set_recipient_private_key(std::string(key->Reveal()));
+  } else if (!arguments.key.empty()) {
+    return damaged(
+        "has no private keys, so that there is nothing for --recipient-key; "
+        "export with --recipient, or leave it out");
+  } else if (arguments.replace && !arguments.without_private_keys) {
+    return damaged(
+        "has no private keys, and those of the installation would be lost; "
+        "export with --recipient, or say --without-private-keys");
   }
   auto call = client.NewContext(Client::Deadline::kNone);
   proto::ImportStateResponse response;
@@ -256,16 +265,15 @@ ExitCode Import(const Client& client, const ClientOptions& options,
 
 }  // namespace
 
-void AddStateCommands(CLI::App& app, ClientOptions& options,
-                      Command& selected) {
+void AddStateCommands(CLI::App& app, Command& selected) {
   auto exported = std::make_shared<Arguments>();
-  CLI::App* command = AddCommand(
-      app, "export-state", "Write everything to a file (an admin's call)",
-      options, selected,
-      [exported](const Client& client, const ClientOptions& o,
-                 Context& context) {
-        return Export(client, o, *exported, context);
-      });
+  CLI::App* command =
+      AddCommand(app, "export-state",
+                 "Write everything to a file (an admin's call)", selected,
+                 [exported](const Client& client, const ClientOptions& o,
+                            Context& context) {
+                   return Export(client, o, *exported, context);
+                 });
   command->add_option("FILE", exported->file, "where to write")->required();
   command->add_option("--recipient", exported->recipient,
                       "an X25519 public key, PEM: private keys are sealed to "
@@ -279,7 +287,7 @@ void AddStateCommands(CLI::App& app, ClientOptions& options,
       app, "import-state",
       "Put what export-state wrote in the place of what there is (an admin's "
       "call)",
-      options, selected,
+      selected,
       [imported](const Client& client, const ClientOptions& o,
                  Context& context) {
         return Import(client, o, *imported, context);
@@ -289,6 +297,9 @@ void AddStateCommands(CLI::App& app, ClientOptions& options,
                       "the private key that private keys are sealed to, PEM");
   command->add_flag("--replace", imported->replace,
                     "also when the installation is not empty");
+  command->add_flag("--without-private-keys", imported->without_private_keys,
+                    "replace also by a file without private keys: the "
+                    "installation's are lost");
   command->add_flag("--validate-only", imported->validate_only,
                     "check everything, change nothing");
 }

@@ -132,15 +132,14 @@ ExitCode TestInvoke(const Client& client, const ClientOptions& options,
 
 }  // namespace
 
-void AddTestInvokeCommand(CLI::App& app, ClientOptions& options,
-                          Command& selected) {
+void AddTestInvokeCommand(CLI::App& app, Command& selected) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* const command =
       AddCommand(app, "test-invoke",
                  "Send one request through a node, and show what its backend "
                  "answers. Ends "
                  "with 1 when the answer is not the backend's",
-                 options, selected,
+                 selected,
                  [arguments](const Client& client, const ClientOptions& o,
                              Context& context) {
                    return TestInvoke(client, o, *arguments, context);

@@ -10,8 +10,7 @@
 namespace sallyport::cli::online {
 
 // What is parsed is left in `selected`; `options` outlives it.
-void AddTestInvokeCommand(CLI::App& app, ClientOptions& options,
-                          Command& selected);
+void AddTestInvokeCommand(CLI::App& app, Command& selected);
 
 }  // namespace sallyport::cli::online
 

@@ -45,6 +45,7 @@ class StateTest(unittest.TestCase):
             "api", "/CN=api.example.com", self.a,
             extensions=("subjectAltName = DNS:api.example.com",),
         )
+        self.server = issued
         daemon.ctl("create", "truststores/partners", "--from-file", f"pem={self.a.certificate}",
                    "--set", "description=All partners")
         daemon.ctl("create", "truststores/partners/versions",
@@ -171,7 +172,13 @@ class StateTest(unittest.TestCase):
             self.assertIn("--recipient-key", daemon.ctl("import-state", self.file, code=2))
             plain = self.folder / "plain.state"
             self.assertIn("without private keys", daemon.ctl("export-state", plain))
-            said = daemon.ctl("import-state", plain, "--replace")
+            # Which would lose those that are there, by an oversight.
+            self.assertIn("--without-private-keys",
+                          daemon.ctl("import-state", plain, "--replace", code=2))
+            self.assertIn("nothing for --recipient-key", daemon.ctl(
+                "import-state", plain, "--replace", "--recipient-key", key, code=2))
+            self.assertEqual(self.state(daemon), before)
+            said = daemon.ctl("import-state", plain, "--replace", "--without-private-keys")
             self.assertIn("clientCertificates/backend has no private key", said)
             self.assertIn("serverCertificates/api/versions/1 has no private key", said)
             wait.until(
@@ -179,6 +186,16 @@ class StateTest(unittest.TestCase):
                     daemon.json("get", "domainNames/api.example.com")[0]
                 ),
                 "the domain says why it is not shown",
+            )
+            # The same certificate with its key mends that.
+            daemon.ctl("import", "serverCertificates/api",
+                       "--from-file", f"material.certificate_chain_pem={self.server.certificate}",
+                       "--from-file", f"material.private_key_pem={self.server.key}")
+            wait.until(
+                lambda: "no private key" not in str(
+                    daemon.json("get", "domainNames/api.example.com")[0]
+                ),
+                "the domain is shown",
             )
 
     def fails(self, daemon, *arguments):
@@ -244,7 +261,7 @@ class StateTest(unittest.TestCase):
                     peak = int(re.search(r"VmHWM:\s+([0-9]+) kB", status).group(1))
                     # Contents go into the store as they come.
                     self.assertLess(peak, 400 << 10)
-                daemon.ctl("import-state", self.file, "--replace")
+                daemon.ctl("import-state", self.file, "--replace", "--without-private-keys")
             finally:
                 done.set()
                 thread.join()
