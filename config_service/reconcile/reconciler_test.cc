@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "config_service/reconcile/rollouts.h"
 #include "config_service/reconcile/testing/state.h"
 #include "config_service/store/fleet_records.h"
 #include "config_service/store/keys.h"
@@ -672,6 +673,21 @@ TEST_F(ReconcilerTest, AFleetThatGoesTakesEverythingFromItsNodes) {
   state_.Delete("fleets/edge");
   Settle();
   EXPECT_EQ(Find(ResourceType::kListener, "https", "edge"), nullptr);
+  // What comes after it is complete without it.
+  LedgerRollouts rollouts(
+      &ledger_, &cache_, &Clock::System(),
+      [](const std::string&) -> std::vector<LedgerRollouts::HeldRefusal> {
+        return {};
+      });
+  state_.MockApi("later", "body");
+  Settle();
+  const int64_t revision = store_->Stats()->revision.value();
+  EXPECT_TRUE(rollouts.Get(revision, domain::FleetName()).complete);
+  EXPECT_TRUE(rollouts
+                  .Wait(revision, domain::FleetName(), 0,
+                        Clock::System().Now() + absl::Seconds(20),
+                        [] { return false; })
+                  .complete);
   state_.Fleet(fleet);
   Settle();
   EXPECT_NE(Find(ResourceType::kListener, "https", "edge"), nullptr);

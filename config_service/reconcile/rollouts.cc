@@ -156,9 +156,8 @@ RolloutView LedgerRollouts::Get(int64_t revision,
   view.revision = revision;
   view.complete = true;
   for (const std::string& name : FleetsOf(fleet)) {
-    const std::shared_ptr<xds::Fleet> published = cache_->FindFleet(name);
-    // Nodes that came for a fleet that there is not get nothing, ever.
-    if (published == nullptr || published->sequence() == 0) continue;
+    const std::shared_ptr<xds::Fleet> published = Shown(name);
+    if (published == nullptr) continue;
     const std::optional<xds::Sequence> sequence =
         published->SequenceOf(static_cast<uint64_t>(revision));
     if (!sequence.has_value()) view.complete = false;
@@ -193,6 +192,18 @@ RolloutView LedgerRollouts::Get(int64_t revision,
   return view;
 }
 
+std::shared_ptr<xds::Fleet> LedgerRollouts::Shown(
+    const std::string& name) const {
+  std::shared_ptr<xds::Fleet> fleet = cache_->FindFleet(name);
+  if (fleet == nullptr) return nullptr;
+  for (size_t type = 0; type < xds::kNumResourceTypes; ++type) {
+    if (fleet->num_resources(static_cast<xds::ResourceType>(type)) > 0) {
+      return fleet;
+    }
+  }
+  return nullptr;
+}
+
 bool LedgerRollouts::IsRefused(const std::string& fleet) const {
   const std::shared_ptr<xds::Fleet> published = cache_->FindFleet(fleet);
   if (published == nullptr) return false;
@@ -225,8 +236,8 @@ RolloutView LedgerRollouts::WaitForNodes(int64_t revision,
                                          absl::Time deadline,
                                          const service::Cancelled& cancelled) {
   for (const std::string& name : FleetsOf(fleet)) {
-    const std::shared_ptr<xds::Fleet> published = cache_->FindFleet(name);
-    if (published == nullptr || published->sequence() == 0) continue;
+    const std::shared_ptr<xds::Fleet> published = Shown(name);
+    if (published == nullptr) continue;
     while (true) {
       const absl::Time now = clock_->Now();
       const xds::WaitResult result = ledger_->WaitForRevision(

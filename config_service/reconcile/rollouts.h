@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +59,9 @@ class LedgerRollouts : public service::Rollouts {
   uint64_t LastEvent() override;
 
  private:
+  // Null when the fleet shows nothing: there is none of that name, or it was
+  // deleted. Nodes that came for it get nothing, ever.
+  std::shared_ptr<xds::Fleet> Shown(const std::string& name) const;
   // Whether a node refuses something as it is published now.
   bool IsRefused(const std::string& fleet) const;
   std::vector<std::string> FleetsOf(const domain::FleetName& fleet) const;
