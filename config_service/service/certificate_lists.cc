@@ -127,10 +127,36 @@ absl::StatusOr<int64_t> Purge(store::Store& store,
 
 }  // namespace
 
+absl::StatusOr<bool> CertificateLists::IsUsed(const CertificateList& list) {
+  if (list.everywhere) return true;
+  SALLYPORT_ASSIGN_OR_RETURN(
+      const std::vector<std::string> referrers,
+      ReferrersOf(*context_.store, list.name.ToString(), 1));
+  return !referrers.empty();
+}
+
 absl::StatusOr<CertificateList> CertificateLists::WithStatus(
     CertificateList list) {
   SALLYPORT_RETURN_IF_ERROR(
       AddStatus(*context_.store, list.name.ToString(), list.conditions));
+  domain::Condition in_use;
+  in_use.type = "InUse";
+  in_use.observed_revision = list.metadata.revision;
+  SALLYPORT_ASSIGN_OR_RETURN(const bool is_used, IsUsed(list));
+  if (!is_used) {
+    in_use.status = domain::Condition::Status::kFalse;
+    in_use.reason = "NOT_NAMED";
+    in_use.message =
+        list.kind == CertificateList::Kind::kDeny
+            ? "no domain names it, and it is not for all (everywhere): it "
+              "refuses nobody"
+            : "no domain and no mapping names it";
+  } else {
+    in_use.status = domain::Condition::Status::kTrue;
+    in_use.reason = list.everywhere ? "EVERYWHERE" : "NAMED";
+  }
+  domain::SetCondition(std::move(in_use), absl::InfinitePast(),
+                       list.conditions);
   return list;
 }
 
@@ -419,6 +445,15 @@ absl::StatusOr<CertificateList> CertificateLists::Modify(
     warning.field =
         domain::Element("remove", static_cast<size_t>(entry - remove.data()));
     warning.message = "was not in the list, so nothing was removed";
+    modified.warnings.push_back(std::move(warning));
+  }
+  SALLYPORT_ASSIGN_OR_RETURN(const bool is_used, IsUsed(modified));
+  if (modified.kind == CertificateList::Kind::kDeny && !is_used) {
+    domain::Warning warning;
+    warning.reason = "NOT_IN_USE";
+    warning.message =
+        "no domain names the list, and it is not for all (everywhere): it "
+        "refuses nobody";
     modified.warnings.push_back(std::move(warning));
   }
   return WithStatus(std::move(modified));

@@ -82,6 +82,8 @@ class CertificateLists {
     const domain::CertificateListEntry* entry = nullptr;
     bool add = true;
   };
+  // Whether somebody is judged by it.
+  absl::StatusOr<bool> IsUsed(const domain::CertificateList& list);
   absl::StatusOr<domain::CertificateList> WithStatus(
       domain::CertificateList list);
   // Carries out steps in as many commits as they need; the last has the id of

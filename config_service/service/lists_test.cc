@@ -274,17 +274,45 @@ TEST_F(CertificateListsTest, AddsAndRemovesAtOnce) {
 TEST_F(CertificateListsTest, SaysWhichEntriesWereNotThereToBeRemoved) {
   ASSERT_TRUE(Deny("blocked", {Sha256(1), Sha256(2)}).ok());
   write_.validate_only = true;
-  EXPECT_EQ(Modify("blocked", {}, {Sha256(3)})->warnings.size(), 1u);
+  EXPECT_EQ(Modify("blocked", {}, {Sha256(3)})->warnings.front().reason,
+            "ENTRY_NOT_FOUND");
   write_.validate_only = false;
   const auto modified =
       Modify("blocked", {}, {Sha256(3), Sha256(1), Sha256(4)});
   ASSERT_TRUE(modified.ok()) << modified.status();
   EXPECT_EQ(modified->entry_count, 1u);
-  ASSERT_EQ(modified->warnings.size(), 2u);
+  ASSERT_EQ(modified->warnings.size(), 3u);
   EXPECT_EQ(modified->warnings[0].reason, "ENTRY_NOT_FOUND");
   EXPECT_EQ(modified->warnings[0].field, "remove[0]");
   EXPECT_EQ(modified->warnings[1].field, "remove[2]");
+  EXPECT_EQ(modified->warnings[2].reason, "NOT_IN_USE");
   EXPECT_TRUE(lists_.Get(CertificateListName("blocked"))->warnings.empty());
+}
+
+TEST_F(CertificateListsTest, SaysThatADenyListRefusesNobody) {
+  const auto in_use = [&](const std::string& id) {
+    const auto list = lists_.Get(CertificateListName(id));
+    EXPECT_TRUE(list.ok()) << list.status();
+    const domain::Condition* const condition =
+        domain::FindCondition(list->conditions, "InUse");
+    return condition != nullptr &&
+           condition->status == domain::Condition::Status::kTrue;
+  };
+  ASSERT_TRUE(Deny("blocked", {Sha256(1)}).ok());
+  EXPECT_FALSE(in_use("blocked"));
+  auto modified = Modify("blocked", {Sha256(2)}, {});
+  ASSERT_TRUE(modified.ok()) << modified.status();
+  ASSERT_EQ(modified->warnings.size(), 1u);
+  EXPECT_EQ(modified->warnings[0].reason, "NOT_IN_USE");
+  CertificateLists::UpdateRequest update;
+  update.list.name = CertificateListName("blocked");
+  update.list.everywhere = true;
+  update.mask = {"everywhere"};
+  ASSERT_TRUE(lists_.Update(caller_, write_, update).ok());
+  EXPECT_TRUE(in_use("blocked"));
+  modified = Modify("blocked", {Sha256(3)}, {});
+  ASSERT_TRUE(modified.ok()) << modified.status();
+  EXPECT_TRUE(modified->warnings.empty());
 }
 
 TEST_F(CertificateListsTest, TakesAsManyEntriesInARequestAsItSays) {

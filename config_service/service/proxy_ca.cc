@@ -166,11 +166,7 @@ absl::StatusOr<NodeCertificates::Answer> NodeCertificates::Issue(
                    spki_der.status().message());
   }
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
-  // The default fleet is always there.
-  if (request.fleet != domain::DefaultFleet()) {
-    SALLYPORT_RETURN_IF_ERROR(
-        ReadRecord(*context_.store, request.fleet).status());
-  }
+  SALLYPORT_RETURN_IF_ERROR(CheckFleet(request.fleet));
   SALLYPORT_ASSIGN_OR_RETURN(
       const domain::NodeName node,
       domain::NodeName::Parse(
@@ -215,6 +211,7 @@ absl::StatusOr<absl::Time> NodeCertificates::Revoke(
   Violations violations;
   CheckRequestId(context_, caller, write, violations);
   SALLYPORT_RETURN_IF_ERROR(violations.ToStatus());
+  SALLYPORT_RETURN_IF_ERROR(CheckFleet(node.parent()));
   const absl::Time now = context_.clock->Now();
   if (write.validate_only) return now;
   domain::AuditEntry::Change change;
@@ -236,6 +233,13 @@ absl::StatusOr<absl::Time> NodeCertificates::Revoke(
   }
   if (on_revoked_) on_revoked_();
   return now;
+}
+
+absl::Status NodeCertificates::CheckFleet(
+    const domain::FleetName& fleet) const {
+  // The default one is always there.
+  if (fleet == domain::DefaultFleet()) return absl::OkStatus();
+  return ReadRecord(*context_.store, fleet).status();
 }
 
 absl::Status NodeCertificates::Commit(const Caller& caller, const Write& write,

@@ -128,6 +128,8 @@ class NodeCertificates {
                                     const domain::NodeName& node) const;
 
  private:
+  // RESOURCE_NOT_FOUND.
+  absl::Status CheckFleet(const domain::FleetName& fleet) const;
   // With the entry in the audit log.
   absl::Status Commit(const Caller& caller, const Write& write,
                       store::Commit commit,

@@ -131,6 +131,15 @@ TEST_F(ProxyCaTest, TakesAUuidAsARequestsId) {
   EXPECT_TRUE(certificates.Issue(caller_, write_, RequestFor("edge-1")).ok());
 }
 
+TEST_F(ProxyCaTest, RevokesNothingOfAFleetThatIsNotThere) {
+  const NodeCertificates certificates(context_, ca_.get(), nullptr);
+  const auto status = certificates.Revoke(
+      caller_, write_, *domain::NodeName::Parse("fleets/wst/nodes/west-1"));
+  const auto error = domain::ErrorOf(status.status());
+  ASSERT_TRUE(error.has_value()) << status.status();
+  EXPECT_EQ(error->reason, domain::Reason::kResourceNotFound);
+}
+
 TEST_F(ProxyCaTest, RevokesWhatANodeHasAndNotWhatItGetsLater) {
   int ended = 0;
   const NodeCertificates certificates(context_, ca_.get(),

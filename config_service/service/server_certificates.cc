@@ -391,7 +391,19 @@ absl::StatusOr<ServerCertificateView> ServerCertificates::Import(
         SALLYPORT_ASSIGN_OR_RETURN(
             version, transaction.Load(ServerCertificateVersionName(
                          request.name, before.active_version)));
-        if (version.certificate_chain_pem == material.chain_pem) return before;
+        if (version.certificate_chain_pem == material.chain_pem) {
+          // Its key may have been left out of an import of the state.
+          SALLYPORT_ASSIGN_OR_RETURN(const store::Record record,
+                                     ReadRecord(*context_.store, version.name));
+          const auto key =
+              store::OpenPrivateKey(version.name, record, *context_.sealer);
+          if (key.ok()) return before;
+          const auto error = domain::ErrorOf(key.status());
+          if (!error.has_value() ||
+              error->reason != Reason::kPrivateKeyMissing) {
+            return key.status();
+          }
+        }
         SALLYPORT_ASSIGN_OR_RETURN(const auto chain, ChainOf(version));
         SALLYPORT_RETURN_IF_ERROR(
             domain::CheckSameIssuer(*chain.front(), *material.chain.front()));

@@ -36,7 +36,8 @@ absl::StatusOr<Secret> OpenKey(const Name& name, const Record& record,
         domain::Reason::kPrivateKeyMissing,
         absl::StrCat(name.ToString(),
                      " has no private key: it came with an import that had "
-                     "none; import it again, or renew one that was issued"),
+                     "none; import it again with its key, renew it if it was "
+                     "issued, or generate another client certificate"),
         {{"resource", name.ToString()}});
   }
   return sealer.Open(in.sealed_private_key(), KeyOf(name));
