@@ -169,6 +169,7 @@ int Run(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   // A connection or a log whose reader has gone, and a file over its limit, are
   // errors of the call, not the end of the service.
@@ -186,7 +187,10 @@ int Run(int argc, char** argv) {
                     {"xds_port", absl::StrCat((*daemon)->xds_port())},
                     {"http_port", absl::StrCat((*daemon)->http_port())}});
   int received = 0;
-  sigwait(&signals, &received);
+  while (sigwait(&signals, &received) == 0 && received == SIGHUP) {
+    LogInfo("options and their files are read at the start; restart for others",
+            {{"signal", absl::StrCat(received)}});
+  }
   LogInfo("stopping", {{"signal", absl::StrCat(received)}});
   (*daemon)->Stop(kGrace);
   LogInfo("stopped");

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import signal
 import socket
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from harness import certificates
+from harness import certificates, wait
 from sallyportd import CTL, DAEMON, Daemon
 
 CALL_ALL = os.path.abspath(os.environ["CALL_ALL"])
@@ -99,6 +100,13 @@ class TruststoreTest(unittest.TestCase):
 
     def active(self, daemon):
         return daemon.json("get", "truststores/partners")[0]["active_version"]
+
+    def test_goes_on_when_it_is_told_to_read_its_options_anew(self):
+        with self.demo() as daemon:
+            daemon.process.send_signal(signal.SIGHUP)
+            wait.until(lambda: any("restart for others" in line for line in daemon.lines),
+                       "the log says that this needs a restart")
+            self.assertEqual(daemon.get("/readyz")[0], 200)
 
     def test_keeps_everything_over_a_restart_and_a_crash(self):
         def state(daemon):
