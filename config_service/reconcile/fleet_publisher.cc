@@ -1,6 +1,8 @@
 #include "config_service/reconcile/fleet_publisher.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -521,6 +523,22 @@ ResourcePtr FleetPublisher::Make(const xds::Translated& translated) {
   return nullptr;
 }
 
+std::set<std::string> FleetPublisher::UnansweringNodes() {
+  std::set<std::string> names;
+  for (auto it = unanswering_nodes_.begin(); it != unanswering_nodes_.end();) {
+    const auto status = ledger_->Node(fleet_name_, it->first);
+    const bool answers =
+        !status.has_value() ||
+        (status->sequence >= it->second && status->num_refusals == 0);
+    if (answers) {
+      it = unanswering_nodes_.erase(it);
+    } else {
+      names.insert((it++)->first);
+    }
+  }
+  return names;
+}
+
 bool FleetPublisher::WaitForNodes(xds::Sequence sequence,
                                   std::vector<ResourceKey> keys,
                                   const Round& round) {
@@ -528,7 +546,12 @@ bool FleetPublisher::WaitForNodes(xds::Sequence sequence,
   what.fleet = fleet_name_;
   what.sequence = sequence;
   what.resources = std::move(keys);
-  const absl::Time deadline = clock_->Now() + max_wait_;
+  what.skipped = UnansweringNodes();
+  const absl::Time begin = clock_->Now();
+  const absl::Time deadline = begin + max_wait_;
+  // All get this long; who needed more the last time gets no more.
+  const absl::Time soon = std::min(deadline, begin + kSlowNodeWait);
+  bool is_soon = true;
   while (true) {
     xds::WaitCancel cancel;
     bool urgent = false;
@@ -542,13 +565,27 @@ bool FleetPublisher::WaitForNodes(xds::Sequence sequence,
       PublishUrgent(round);
       continue;
     }
-    const xds::WaitResult result = ledger_->Wait(what, deadline, &cancel);
+    const absl::Time until = is_soon ? soon : deadline;
+    const xds::WaitResult result = ledger_->Wait(what, until, &cancel);
     {
       absl::MutexLock lock(&mu_);
       cancel_ = nullptr;
     }
-    if (!result.done && clock_->Now() < deadline) continue;
+    if (!result.done && clock_->Now() < until) continue;
+    if (is_soon) {
+      is_soon = false;
+      std::set<std::string> slow(result.lagging.begin(), result.lagging.end());
+      const bool known = std::includes(slow_nodes_.begin(), slow_nodes_.end(),
+                                       slow.begin(), slow.end());
+      slow_nodes_ = std::move(slow);
+      if (!result.done && !known) continue;
+    }
     if (!result.done) {
+      if (clock_->Now() >= deadline) {
+        for (const std::string& node : result.lagging) {
+          unanswering_nodes_[node] = sequence;
+        }
+      }
       std::vector<std::string> names = result.lagging;
       if (names.size() > kMaxLoggedNodes) names.resize(kMaxLoggedNodes);
       log_(absl::StrCat("fleet ", fleet_name_, ": ", result.num_lagging, " of ",

@@ -44,6 +44,8 @@ namespace sallyport::reconcile {
 // that is slower gets the rest nevertheless; what it lacks it refuses to serve
 // until it has it.
 constexpr absl::Duration kMaxStepWait = absl::Seconds(5);
+// How long it waits for nodes that were slower than that the last time.
+constexpr absl::Duration kSlowNodeWait = absl::Seconds(2);
 // How long at least nodes are told that what was taken away is not served any
 // more: longer than an Envoy drains its connections unless it is told otherwise
 // (--drain-time-s, ten minutes).
@@ -150,10 +152,15 @@ class FleetPublisher {
   xds::ResourcePtr Port();
   xds::ResourcePtr Runtime();
   // Until the nodes have `keys` and everything up to `sequence`, or time is
-  // over; meanwhile publishes what need not wait for `round`.
+  // over; meanwhile publishes what need not wait for `round`. A node that did
+  // not answer in time is not waited for until it has answered all that it owed
+  // and refuses nothing, unless the fleet has no others: one node must not hold
+  // up what the others are to be shown.
   // Whether a node refuses one of `keys`.
   bool WaitForNodes(xds::Sequence sequence, std::vector<xds::ResourceKey> keys,
                     const Round& round);
+  // Of unanswering_nodes_, those that still owe something.
+  std::set<std::string> UnansweringNodes();
   void PublishUrgent(const Round& round);
   // Takes out of `round` what needs one of `keys` that all nodes refuse: what
   // is in force stays. Whether carriers were changed back for it, so that the
@@ -186,6 +193,10 @@ class FleetPublisher {
   xds::Sequence sequence_ = 0;
   xds::Sequence port_sequence_ = 0;
   uint64_t shown_revision_ = 0;
+  // Nodes that did not answer a wait in time, and up to where they owe answers;
+  // and those that were not done with the last one when it was soon.
+  std::map<std::string, xds::Sequence> unanswering_nodes_;
+  std::set<std::string> slow_nodes_;
   // What each resource of the fleet names.
   std::map<xds::ResourceKey, std::vector<xds::ResourceKey>> references_;
   // Routes that serve nobody any more, and until when they are shown.

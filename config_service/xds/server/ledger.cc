@@ -162,12 +162,15 @@ WaitResult Ledger::Wait(const WaitFor& what, absl::Time deadline,
   Waiter waiter;
   waiter.fleet = what.fleet;
   absl::flat_hash_map<uint64_t, std::string> lagging;
+  bool skip_none = true;
   {
     absl::MutexLock lock(&mu_);
     waiters_.insert(&waiter);
     num_waiters_.store(waiters_.size(), std::memory_order_release);
     for (const auto& [number, member] : connected_) {
-      if (member.fleet == what.fleet) waiter.changed.insert(number);
+      if (member.fleet != what.fleet) continue;
+      waiter.changed.insert(number);
+      skip_none = skip_none && what.skipped.count(member.name) > 0;
     }
   }
 
@@ -219,7 +222,10 @@ WaitResult Ledger::Wait(const WaitFor& what, absl::Time deadline,
 
     absl::MutexLock lock(&mu_);
     if (!waiter.changed.empty()) continue;
-    result.done = lagging.empty();
+    result.done =
+        std::none_of(lagging.begin(), lagging.end(), [&](const auto& one) {
+          return skip_none || what.skipped.count(one.second) == 0;
+        });
     if (result.done || (refused && what.until_refusal) || Cancelled(cancel) ||
         clock_.Now() >= deadline) {
       waiters_.erase(&waiter);
@@ -231,6 +237,7 @@ WaitResult Ledger::Wait(const WaitFor& what, absl::Time deadline,
   }
 
   for (const auto& [number, name] : lagging) {
+    if (!skip_none && what.skipped.count(name) > 0) continue;
     AddName(name, &result.num_lagging, &result.lagging);
   }
   std::sort(result.lagging.begin(), result.lagging.end());

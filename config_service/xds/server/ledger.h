@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,8 @@ struct WaitFor {
   // Whether the wait ends, without being done, as soon as a node refuses
   // something: one of `resources`, or anything when there are none.
   bool until_refusal = false;
+  // Nodes that are not waited for, unless the fleet has no others.
+  std::set<std::string> skipped;
 };
 
 struct WaitResult {

@@ -202,6 +202,27 @@ TEST_F(LedgerTest, WaitsUntilEveryNodeHasIt) {
   EXPECT_EQ(result.num_lagging, 0);
 }
 
+TEST_F(LedgerTest, SkipsNodesOnlyWhileThereAreOthers) {
+  const auto a = Node("a");
+  a->Connect();
+  const auto b = Node("b");
+  b->Connect();
+  WaitFor what = For(Publish({Make("a", "1")}));
+  what.skipped = {"b"};
+  WaitResult result = ledger_.Wait(what, Soon());
+  EXPECT_FALSE(result.done);
+  EXPECT_THAT(result.lagging, ElementsAre("a"));
+  a->Settle();
+  result = ledger_.Wait(what, Soon());
+  EXPECT_TRUE(result.done);
+  EXPECT_EQ(result.num_lagging, 0);
+  EXPECT_EQ(result.num_connected, 2);
+  what.skipped = {"a", "b"};
+  result = ledger_.Wait(what, Soon());
+  EXPECT_FALSE(result.done);
+  EXPECT_THAT(result.lagging, ElementsAre("b"));
+}
+
 TEST_F(LedgerTest, HasNothingToWaitForWithoutNodes) {
   EXPECT_TRUE(ledger_.Wait(For(99), Soon()).done);
 }
