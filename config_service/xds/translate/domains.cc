@@ -127,6 +127,15 @@ v1::MutualTlsRoute RulesOf(const domain::DomainName& domain_name,
     }
   }
   *rules.mutable_forwarding() = ToFilter(*forwarding);
+  if (forwarding != &domain_name.forwarding) {
+    // Those of both count (MutualTlsRoute.forwarding), and the filter itself
+    // has none.
+    const std::vector<std::string>& own = forwarding->remove_headers;
+    for (const std::string& name : domain_name.forwarding.remove_headers) {
+      if (std::find(own.begin(), own.end(), name) != own.end()) continue;
+      rules.mutable_forwarding()->add_remove_headers(name);
+    }
+  }
   return rules;
 }
 

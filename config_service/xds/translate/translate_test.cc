@@ -297,6 +297,34 @@ TEST(Translate, RoutesWithRulesOfTheirOwn) {
          OfType(Resources(input), ResourceType::kRouteConfiguration));
 }
 
+TEST(Translate, AMappingRemovesWhatItsDomainRemovesToo) {
+  ApiOf api;
+  api.Add("root", "GET", "/", domain::MockIntegration());
+  domain::DomainName domain_name = MutualTlsDomain();
+  domain_name.forwarding.remove_headers = {"x-mine", "x-both"};
+  domain::ApiMapping mapping = Mapping("m", "ops", api.stage);
+  mapping.forwarding.emplace().remove_headers = {"x-other", "x-both"};
+  DomainInput input;
+  input.domain_name = &domain_name;
+  input.mappings = {{&mapping, api.input()}};
+  std::string text;
+  for (const Translated& one :
+       OfType(Resources(input), ResourceType::kRouteConfiguration)) {
+    absl::StrAppend(&text, DebugText(one));
+  }
+  const auto count = [&text](absl::string_view name) {
+    size_t found = 0;
+    for (size_t at = text.find(name); at != std::string::npos;
+         at = text.find(name, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  // Of the domain, and of the routes below the mapping: as often as those.
+  EXPECT_EQ(count("\"x-mine\""), count("\"x-both\""));
+  EXPECT_EQ(count("\"x-mine\""), count("\"x-other\"") + 1);
+}
+
 TEST(Translate, MappedPathParameters) {
   ApiOf api;
   domain::HttpIntegration http;
