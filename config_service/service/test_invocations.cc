@@ -20,6 +20,7 @@
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "config_service/domain/backend_policy.h"
 #include "config_service/domain/domain_name.h"
 #include "config_service/domain/server_certificate.h"
 #include "config_service/domain/truststore.h"
@@ -216,14 +217,30 @@ absl::Status CheckNodeAddress(absl::string_view address) {
 absl::StatusOr<TestInvocations::Result> TestInvocations::Invoke(
     const Caller& caller, const Write& write, const Request& request,
     const Cancelled& cancelled) {
-  const absl::Cleanup done = [this] { --running_; };
-  if (++running_ > kMaxTestInvocationsAtOnce) {
-    return domain::MakeError(
-        Reason::kRateLimited,
-        absl::StrCat(kMaxTestInvocationsAtOnce,
-                     " test invocations are under way; try again"),
-        {{"retry_after_seconds", "1"}});
+  const auto too_many = [](int number, absl::string_view whose) {
+    return domain::MakeError(Reason::kRateLimited,
+                             absl::StrCat(number, " test invocations", whose,
+                                          " are under way; try again"),
+                             {{"retry_after_seconds", "1"}});
+  };
+  {
+    absl::MutexLock lock(&mu_);
+    if (running_ >= kMaxTestInvocationsAtOnce) {
+      return too_many(kMaxTestInvocationsAtOnce, "");
+    }
+    int& of_caller = running_of_[caller.principal];
+    if (of_caller >= kMaxTestInvocationsOfPrincipal) {
+      return too_many(kMaxTestInvocationsOfPrincipal, " of yours");
+    }
+    ++of_caller;
+    ++running_;
   }
+  const absl::Cleanup done = [&] {
+    absl::MutexLock lock(&mu_);
+    --running_;
+    const auto it = running_of_.find(caller.principal);
+    if (--it->second == 0) running_of_.erase(it);
+  };
   return InvokeOne(caller, write, request, cancelled);
 }
 
@@ -291,6 +308,14 @@ absl::Status TestInvocations::LoadRoute(const Request& request,
     const absl::Status status = CheckNodeAddress(request.node_address);
     if (!status.ok()) {
       violations.Add("node_address", Reason::kFieldMalformed, status.message());
+    } else if (context_.backends != nullptr) {
+      // The service itself connects to it.
+      const absl::string_view address = request.node_address;
+      const std::string refused = domain::RefusedBackend(
+          address.substr(0, address.rfind(':')), *context_.backends);
+      if (!refused.empty()) {
+        violations.Add("node_address", Reason::kFieldMalformed, refused);
+      }
     }
   }
   if (!request.stage.empty() &&

@@ -4,7 +4,6 @@
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVICE_TEST_INVOCATIONS_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVICE_TEST_INVOCATIONS_H_
 
-#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -30,6 +29,8 @@ namespace sallyport::service {
 
 // Invocations at one time: each is a change of a fleet's port, twice.
 constexpr int kMaxTestInvocationsAtOnce = 4;
+// Of these one principal's, so that others have a place.
+constexpr int kMaxTestInvocationsOfPrincipal = 2;
 // And in a minute: nodes keep what each had until they have drained it.
 constexpr size_t kMaxTestInvocationsPerMinute = 60;
 // What one may send.
@@ -99,9 +100,10 @@ class TestInvocations {
 
   const Context context_;
   NodeInvoker* const invoker_;
-  std::atomic<int> running_{0};
   absl::Mutex mu_;
   // When those of the last minute began, the oldest first.
+  int running_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<std::string, int> running_of_ ABSL_GUARDED_BY(mu_);  // by principal
   std::deque<absl::Time> begun_ ABSL_GUARDED_BY(mu_);
 };
 

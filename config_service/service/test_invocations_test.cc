@@ -317,6 +317,39 @@ TEST_F(TestInvocationsTest, FindsWhereTheNodeListens) {
   EXPECT_EQ(invoker_.address, "198.51.100.1:443");
 }
 
+TEST_F(TestInvocationsTest, LeavesAPlaceForOthers) {
+  struct Slow : FakeInvoker {
+    absl::StatusOr<NodeAnswer> Invoke(const NodeInvocation&, absl::Time,
+                                      const Cancelled&) override {
+      if (++depth <= kMaxTestInvocationsOfPrincipal) mine.push_back(again());
+      if (depth == kMaxTestInvocationsOfPrincipal) others = another();
+      return NodeAnswer();
+    }
+    int depth = 0;
+    std::vector<absl::Status> mine;
+    absl::Status others;
+    std::function<absl::Status()> again;
+    std::function<absl::Status()> another;
+  } slow;
+  TestInvocations tests(context_, &slow);
+  const auto call = [&](const std::string& principal) {
+    Caller caller = caller_;
+    caller.principal = principal;
+    return tests.Invoke(caller, write_, request_, [] { return false; })
+        .status();
+  };
+  slow.again = [&] { return call("token:one"); };
+  slow.another = [&] { return call("token:other"); };
+  EXPECT_TRUE(slow.again().ok());
+  ASSERT_EQ(slow.mine.size(),
+            static_cast<size_t>(kMaxTestInvocationsOfPrincipal));
+  // The innermost, made while as many were under way.
+  EXPECT_EQ(domain::ErrorOf(slow.mine.front())->reason, Reason::kRateLimited);
+  EXPECT_TRUE(slow.others.ok()) << slow.others;
+  // Places are given back.
+  EXPECT_TRUE(call("token:one").ok());
+}
+
 TEST_F(TestInvocationsTest, OnlySoManyAtOneTime) {
   struct Slow : FakeInvoker {
     absl::StatusOr<NodeAnswer> Invoke(const NodeInvocation&, absl::Time,
@@ -331,8 +364,11 @@ TEST_F(TestInvocationsTest, OnlySoManyAtOneTime) {
     std::function<absl::Status()> next;
   } slow;
   TestInvocations tests(context_, &slow);
+  // Each by somebody else.
   slow.next = [&] {
-    return tests.Invoke(caller_, write_, request_, [] { return false; })
+    Caller caller = caller_;
+    caller.principal = absl::StrCat("token:", slow.depth);
+    return tests.Invoke(caller, write_, request_, [] { return false; })
         .status();
   };
   EXPECT_TRUE(slow.next().ok());

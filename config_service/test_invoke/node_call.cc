@@ -21,9 +21,14 @@ namespace {
 using service::HttpHeader;
 using service::NodeAnswer;
 
+// Of all lines that are no body, interim answers and trailers included: libcurl
+// keeps what it is given of them, and bounds no trailers.
+constexpr size_t kMaxLineBytes = size_t{1} << 20;
+
 struct Taken {
   NodeAnswer* answer = nullptr;
   size_t header_bytes = 0;
+  size_t line_bytes = 0;
   const std::function<bool()>* cancelled = nullptr;
 };
 
@@ -39,6 +44,11 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   auto& taken = *static_cast<Taken*>(user);
   NodeAnswer& answer = *taken.answer;
   const absl::string_view line(data, size * count);
+  taken.line_bytes += line.size();
+  if (taken.line_bytes > kMaxLineBytes) {
+    answer.headers_truncated = true;
+    return 0;  // ends the transfer
+  }
   if (absl::StartsWith(line, "HTTP/")) {
     // Another answer begins (after 100).
     const std::vector<absl::string_view> words =
@@ -211,8 +221,11 @@ NodeCallResult CallNode(const NodeCall& call) {
   curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &before);
   curl_easy_getinfo(c, CURLINFO_TOTAL_TIME_T, &total);
   result.sent = before > 0;
+  result.another_node = code == CURLE_PEER_FAILED_VERIFICATION ||
+                        code == CURLE_SSL_PINNEDPUBKEYNOTMATCH;
   answer.latency = absl::Microseconds(std::max<int64_t>(0, total - before));
-  const bool cut_off = code == CURLE_WRITE_ERROR && answer.body_truncated;
+  const bool cut_off = code == CURLE_WRITE_ERROR &&
+                       (answer.body_truncated || answer.headers_truncated);
   if (code == CURLE_OK || cut_off) return result;
   answer.failure =
       code == CURLE_ABORTED_BY_CALLBACK

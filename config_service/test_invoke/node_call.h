@@ -37,6 +37,8 @@ struct NodeCallResult {
   // False: there was no TLS connection with that node, and so nothing of the
   // request left this process.
   bool sent = false;
+  // Whoever listens there is not the node: it has another certificate.
+  bool another_node = false;
   // `failure` says why nothing came.
   service::NodeAnswer answer;
 };

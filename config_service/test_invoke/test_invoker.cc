@@ -221,16 +221,19 @@ absl::StatusOr<NodeAnswer> TestInvoker::Invoke(
   call.request = &invocation;
   call.cancelled = cancelled;
   const absl::Time dial_until = std::min(deadline, clock_->Now() + kDialTime);
+  absl::Duration pause = kLookAgain;
   while (true) {
     call.timeout = deadline - clock_->Now();
     call.connect_timeout = std::min(kConnectTimeout, call.timeout);
     NodeCallResult result = CallNode(call);
     if (result.sent) ReadNodeHeaders(result.answer);
     // In neither case anything has gone to a backend.
-    const bool again =
-        !result.sent || absl::StrContains(result.answer.flags, "NC");
-    if (again && !cancelled() && clock_->Now() < dial_until) {
-      absl::SleepFor(kLookAgain);
+    const bool again = (!result.sent && !result.another_node) ||
+                       absl::StrContains(result.answer.flags, "NC");
+    if (again && !cancelled() && clock_->Now() + pause < dial_until) {
+      absl::SleepFor(pause);
+      // What listens there need not be a node.
+      pause = std::min(2 * pause, kMaxDialPause);
       continue;
     }
     if (!result.sent) {

@@ -35,6 +35,8 @@ constexpr absl::Duration kNodeWait = absl::Seconds(15);
 // after it said that it has it. The same for a backend's name, until it is
 // resolved.
 constexpr absl::Duration kDialTime = absl::Seconds(5);
+// Between two attempts, in the end.
+constexpr absl::Duration kMaxDialPause = absl::Seconds(1);
 
 // Thread-safe.
 class TestInvoker : public service::NodeInvoker {
