@@ -82,6 +82,9 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
 // Calls of one connection at one time; more wait for a place. What they send
 // is in memory before anybody asks who they are.
 constexpr int kMaxCallsPerConnection = 100;
+// What all connections hold of messages that are not complete yet, or not sent
+// yet. Over it, gRPC ends calls.
+constexpr size_t kMaxCallMemory = size_t{512} << 20;
 // Threads that wait for calls, at least and at most.
 constexpr int kMinPollers = 1;
 constexpr int kMaxPollers = 4;
@@ -294,8 +297,9 @@ class DaemonImpl : public Daemon {
                                kMaxCallsPerConnection);
     builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, kMinPollers);
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMaxPollers);
-    builder.SetResourceQuota(
-        grpc::ResourceQuota("admin").SetMaxThreads(api::kMaxThreads));
+    builder.SetResourceQuota(grpc::ResourceQuota("admin")
+                                 .SetMaxThreads(api::kMaxThreads)
+                                 .Resize(kMaxCallMemory));
     for (const auto& service : services_)
       builder.RegisterService(service.get());
     std::vector<
