@@ -71,7 +71,8 @@ class SallyportctlTest(unittest.TestCase):
 
     def test_says_which_entries_were_not_there(self):
         daemon = self.start()
-        daemon.ctl("create", "certificateLists/l", "--set", "kind=DENY")
+        daemon.ctl("create", "certificateLists/l", "--set", "kind=DENY",
+                   "--set", "everywhere=true")
         one, two = ("add=[{certificate_sha256: %s}]" % (c * 64) for c in "12")
         daemon.ctl("modify", "certificateLists/l", "--set", one)
         out = daemon.ctl("modify", "certificateLists/l", "--set", two.replace("add", "remove"))
