@@ -312,7 +312,7 @@ TEST(Translate, AMappingRemovesWhatItsDomainRemovesToo) {
        OfType(Resources(input), ResourceType::kRouteConfiguration)) {
     absl::StrAppend(&text, DebugText(one));
   }
-  const auto count = [&text](absl::string_view name) {
+  const auto count = [&text](const std::string& name) {
     size_t found = 0;
     for (size_t at = text.find(name); at != std::string::npos;
          at = text.find(name, at + 1)) {
