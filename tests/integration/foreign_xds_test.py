@@ -176,15 +176,27 @@ class DeltaTest(ServiceTest):
     def test_hears_of_what_is_not_there_and_of_what_comes_to_be(self):
         self.simple()
         stream = self.connect()
-        stream.ask(xds.ROUTES, "domains/b.example.com", "nothing")
+        stream.ask(xds.CHAIN, "domains/b.example.com", "nothing")
         response = stream.take()
         self.assertEqual(
             sorted(response.removed_resources), ["domains/b.example.com", "nothing"])
         stream.accept(response)
         self.apply(self.domain("b.example.com"))
-        self.assertEqual(set(stream.collect(xds.ROUTES, 1)), {"domains/b.example.com"})
+        self.assertEqual(set(stream.collect(xds.CHAIN, 1)), {"domains/b.example.com"})
         self.ctl("delete", "domainNames/b.example.com")
         self.assertEqual(list(stream.take().removed_resources), ["domains/b.example.com"])
+
+    def test_hears_that_a_domain_is_gone_while_its_connections_are_not(self):
+        self.simple()
+        stream = self.connect()
+        stream.ask(xds.ROUTES, "domains/" + DOMAIN)
+        before = stream.collect(xds.ROUTES, 1)["domains/" + DOMAIN]
+        self.ctl("delete", "domainNames/" + DOMAIN)
+        response = stream.take()
+        self.assertEqual(list(response.removed_resources), [])
+        (after,) = response.resources
+        self.assertEqual(after.name, before.name)
+        self.assertNotEqual(after.version, before.version)
 
     def test_gets_nothing_when_it_comes_back_unchanged_also_after_a_restart(self):
         self.simple()
