@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import certificates, s3
+from harness import certificates
 from sallyportd import CTL, Daemon
 
 PROGRAM = os.path.abspath(os.environ["FROM_API_GATEWAY"])
@@ -198,44 +198,6 @@ class FromApiGateway(unittest.TestCase):
                       self.run_program("plan", self.account, code=2))
         self.write("domain-names.json", "{")
         self.assertIn("is no JSON", self.run_program("plan", self.account, code=2))
-
-    def test_collects_by_the_aws_cli(self):
-        with s3.Server() as aws:
-            aws.cli("s3api", "create-bucket", "--bucket", BUCKET,
-                    "--create-bucket-configuration", "LocationConstraint=" + s3.REGION)
-            aws.cli("apigateway", "create-domain-name", "--domain-name", DOMAIN,
-                    "--regional-certificate-arn", "arn:aws:acm:eu-central-1:123456789012:certificate/1",
-                    "--endpoint-configuration", "types=REGIONAL", "--security-policy", "TLS_1_2")
-            api = aws.cli("apigateway", "create-rest-api", "--name", "customer")["id"]
-            root = aws.cli("apigateway", "get-resources", "--rest-api-id", api)["items"][0]["id"]
-            where = ["--rest-api-id", api, "--resource-id", root, "--http-method", "GET"]
-            aws.cli("apigateway", "put-method", *where, "--authorization-type", "NONE")
-            aws.cli("apigateway", "put-integration", *where, "--type", "HTTP_PROXY",
-                    "--integration-http-method", "GET", "--uri", "http://192.0.2.1/")
-            aws.cli("apigateway", "create-deployment", "--rest-api-id", api, "--stage-name", "DEV")
-            aws.cli("apigateway", "create-base-path-mapping", "--domain-name", DOMAIN,
-                    "--base-path", "c360", "--rest-api-id", api, "--stage", "DEV")
-            # A program "aws", as users have one.
-            program = self.root / "bin" / "aws"
-            program.parent.mkdir()
-            program.write_text('#!/bin/sh\nexec "%s" -m awscli "$@"\n' % sys.executable,
-                               encoding="ascii")
-            program.chmod(0o755)
-            said = self.run_program("collect", self.account, code=0, environment=dict(
-                aws.environment(**aws.credentials()),
-                PATH="%s:%s" % (program.parent, os.environ["PATH"])))
-            self.assertIn("1 domains, 1 REST APIs", said)
-        # The stand-in does not keep a domain's truststore.
-        self.run_program("plan", self.account, "--all-domains", "--issuer", code=0)
-        text = (self.account / "sallyport.yaml").read_text(encoding="utf-8")
-        for name in ("domainNames/%s/apiMappings/c360" % DOMAIN, "apis/%s/routes/get" % api,
-                     "apis/%s/stages/DEV" % api):
-            self.assertIn('name: "%s"' % name, text)
-        # What cannot be asked is said.
-        said = self.run_program("collect", self.account, code=1, environment=dict(
-            aws.environment(**aws.credentials()), AWS_MAX_ATTEMPTS="1",
-            PATH="%s:%s" % (program.parent, os.environ["PATH"])))
-        self.assertIn("could not be read: aws apigateway get-domain-names", said)
 
 
 if __name__ == "__main__":
