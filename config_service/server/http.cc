@@ -237,9 +237,14 @@ class Handler final : public httplib::Server {
     TimedStream stream(socket, absl::Now() + kTimeout);
     current_ = {&stream, place};
     bool closed = false;
-    const bool good =
-        process_request(stream, /*close_connection=*/true, closed,
-                        [&stream](httplib::Request&) { stream.EndHead(); });
+    const bool good = process_request(stream, /*close_connection=*/true, closed,
+                                      [&stream](httplib::Request& request) {
+                                        stream.EndHead();
+                                        // Many of them would make much of a
+                                        // small answer; whoever asks gets all
+                                        // (RFC 9110, 14.2).
+                                        request.ranges.clear();
+                                      });
     current_ = {};
     connections_.Remove(place);
     ::shutdown(socket, SHUT_RDWR);

@@ -101,6 +101,11 @@ class TruststoreTest(unittest.TestCase):
     def active(self, daemon):
         return daemon.json("get", "truststores/partners")[0]["active_version"]
 
+    def test_answers_whole_pages_whatever_part_is_asked_for(self):
+        with self.demo() as daemon:
+            self.assertEqual(daemon.get("/healthz", Range="bytes=" + ",".join(["0-"] * 100)),
+                             (200, "ok\n"))
+
     def test_goes_on_when_it_is_told_to_read_its_options_anew(self):
         with self.demo() as daemon:
             daemon.process.send_signal(signal.SIGHUP)
