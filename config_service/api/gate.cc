@@ -189,8 +189,9 @@ grpc::Status Gate::Run(
     label.principal = known->principal;
     SALLYPORT_RETURN_IF_ERROR(
         open_calls_.Begin(context, KindOf(method), label, known->expire_time));
-    SALLYPORT_RETURN_IF_ERROR(service::Authorize(known->role, method));
+    // What is refused for the role counts too.
     SALLYPORT_RETURN_IF_ERROR(known_.Count(known->principal));
+    SALLYPORT_RETURN_IF_ERROR(service::Authorize(known->role, method));
     return handler({known->principal, record.peer, known->role});
   };
   absl::Status status;
