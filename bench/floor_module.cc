@@ -86,8 +86,8 @@ void envoy_dynamic_module_on_http_filter_scheduled(abi::HttpFilter*,
                                                    const void*, uint64_t) {}
 
 void envoy_dynamic_module_on_http_filter_http_callout_done(
-    abi::HttpFilter*, const void*, uint64_t, uint32_t, abi::EnvoyHeader*,
-    size_t, abi::EnvoyBuffer*, size_t) {}
+    abi::HttpFilter*, const void*, uint64_t, abi::CalloutResult,
+    abi::EnvoyHeader*, size_t, abi::EnvoyBuffer*, size_t) {}
 
 void envoy_dynamic_module_on_http_filter_http_stream_headers(
     abi::HttpFilter*, const void*, uint64_t, abi::EnvoyHeader*, size_t, bool) {}
