@@ -1,6 +1,8 @@
 #include "config_service/api/gate.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <vector>
@@ -70,6 +72,12 @@ std::string PeerText(absl::string_view peer) {
   if (!absl::ConsumePrefix(&rest, "ipv4:")) absl::ConsumePrefix(&rest, "ipv6:");
   return Printable(absl::StrReplaceAll(rest, {{"%5B", "["}, {"%5D", "]"}}),
                    128);
+}
+
+std::array<uint8_t, 32> Digest(absl::string_view text) {
+  pki::Sha256Hasher hasher;
+  hasher.Update(text);
+  return hasher.Finish();
 }
 
 // "192.0.2.1" of "192.0.2.1:5000", "[::1]" of "[::1]:5000".
@@ -149,8 +157,25 @@ absl::StatusOr<Credentials::Known> Gate::Find(
   return *std::move(known);
 }
 
+std::string Gate::PeerOf(const grpc::ServerContext& context) const {
+  if (!options_.console_key.empty()) {
+    const auto& metadata = context.client_metadata();
+    const auto key = metadata.find(kConsoleKeyHeader);
+    const auto peer = metadata.find(kConsolePeerHeader);
+    // The digests: how far two differ says nothing about the key.
+    if (key != metadata.end() && peer != metadata.end() &&
+        Digest({key->second.data(), key->second.size()}) ==
+            Digest(options_.console_key)) {
+      const absl::string_view address(peer->second.data(), peer->second.size());
+      return absl::StrCat(absl::StartsWith(address, "[") ? "ipv6:" : "ipv4:",
+                          address);
+    }
+  }
+  return context.peer();
+}
+
 absl::StatusOr<Credentials::Known> Gate::Identify(
-    const grpc::ServerContext& context) const {
+    const grpc::ServerContext& context, const std::string& peer) const {
   const auto& metadata = context.client_metadata();
   const auto [first, last] = metadata.equal_range(grpc::string_ref(
       kAuthorizationHeader.data(), kAuthorizationHeader.size()));
@@ -162,7 +187,7 @@ absl::StatusOr<Credentials::Known> Gate::Identify(
     authorization.emplace(it->second.data(), it->second.size());
   }
   return Find(authorization.has_value() ? &*authorization : nullptr,
-              CertificateUris(context), context.peer());
+              CertificateUris(context), peer);
 }
 
 grpc::Status Gate::Run(
@@ -171,13 +196,14 @@ grpc::Status Gate::Run(
   CallRecord record;
   record.time = clock_->Now();
   record.method = std::string(method);
-  record.peer = PeerText(context.peer());
+  const std::string peer = PeerOf(context);
+  record.peer = PeerText(peer);
   record.request = RequestId(context);
   context.AddTrailingMetadata(std::string(kRequestIdHeader), record.request);
 
   const auto run = [&]() -> absl::Status {
     OpenCalls::Label label{record.method, "", record.peer, record.request};
-    const absl::StatusOr<Credentials::Known> known = Identify(context);
+    const absl::StatusOr<Credentials::Known> known = Identify(context, peer);
     if (!known.ok()) {
       // No principal's name has a space.
       label.principal = absl::StrCat("from ", HostOf(record.peer));

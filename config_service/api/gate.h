@@ -58,7 +58,16 @@ struct GateOptions {
   double call_burst = 0;
   double calls_per_second = 0;
   OpenCallLimits open_calls;
+  // What a call of the console has (kConsoleKeyHeader); empty: there is no
+  // console. A secret of this process.
+  std::string console_key;
 };
+
+// Metadata of the console's calls, which come by a channel inside the process:
+// the key, and the address of the browser ("127.0.0.1:5000"), which stands for
+// the caller's wherever one is looked at. Without the key they mean nothing.
+constexpr char kConsoleKeyHeader[] = "x-sallyport-console-key";
+constexpr char kConsolePeerHeader[] = "x-sallyport-console-peer";
 
 // Thread-safe.
 class Gate {
@@ -91,7 +100,9 @@ class Gate {
       const std::vector<std::string>& certificate_uris,
       absl::string_view peer) const;
   absl::StatusOr<Credentials::Known> Identify(
-      const grpc::ServerContext& context) const;
+      const grpc::ServerContext& context, const std::string& peer) const;
+  // Where the call comes from, as grpc::ServerContext has it.
+  std::string PeerOf(const grpc::ServerContext& context) const;
 
   const GateOptions options_;
   Observer* const observer_;

@@ -248,6 +248,52 @@ TEST_F(GateTest, TrustsTheLoopbackInterfaceOnlyWhenTold) {
       gate.Authenticate(nullptr, {"spiffe://other"}, "ipv4:127.0.0.1:99").ok());
 }
 
+TEST_F(GateTest, BelievesTheConsoleAloneWhereACallComesFrom) {
+  GateOptions options;
+  options.trust_loopback = true;
+  options.console_key = "the console's key";
+  Start(std::move(options));
+  // By a channel inside the process, as the console's calls come.
+  const auto stub = proto::Truststores::NewStub(server_->InProcessChannel({}));
+  const auto call = [](proto::Truststores::Stub& by, const std::string& key,
+                       const std::string& peer) {
+    grpc::ClientContext context;
+    if (!key.empty()) context.AddMetadata(kConsoleKeyHeader, key);
+    if (!peer.empty()) context.AddMetadata(kConsolePeerHeader, peer);
+    proto::ListTruststoresResponse response;
+    return by.ListTruststores(&context, {}, &response).error_code();
+  };
+  EXPECT_EQ(call(*stub, "the console's key", "127.0.0.1:7000"),
+            grpc::StatusCode::OK);
+  EXPECT_EQ(recorder_.last().peer, "127.0.0.1:7000");
+  EXPECT_EQ(call(*stub, "the console's key", "[::1]:7000"),
+            grpc::StatusCode::OK);
+  EXPECT_EQ(recorder_.last().peer, "[::1]:7000");
+  EXPECT_EQ(call(*stub, "the console's key", "192.0.2.1:7000"),
+            grpc::StatusCode::UNAUTHENTICATED);
+  // Inside the process is not loopback.
+  for (const char* key : {"", "the console's kez", "the console's key2"}) {
+    EXPECT_EQ(call(*stub, key, "127.0.0.1:7000"),
+              grpc::StatusCode::UNAUTHENTICATED)
+        << key;
+  }
+  // From outside, without the key, the caller's own address counts.
+  EXPECT_EQ(call(*stub_, "", "192.0.2.1:7000"), grpc::StatusCode::OK);
+  EXPECT_EQ(call(*stub_, "no key", "192.0.2.1:7000"), grpc::StatusCode::OK);
+  EXPECT_TRUE(absl::StartsWith(recorder_.last().peer, "127.0.0.1:"));
+  EXPECT_NE(recorder_.last().peer, "127.0.0.1:7000");
+}
+
+TEST_F(GateTest, TrustsNoKeyWhenThereIsNoConsole) {
+  StartTrustingLoopback();
+  grpc::ClientContext context;
+  context.AddMetadata(kConsoleKeyHeader, "");
+  context.AddMetadata(kConsolePeerHeader, "192.0.2.1:7000");
+  proto::ListTruststoresResponse response;
+  EXPECT_TRUE(stub_->ListTruststores(&context, {}, &response).ok());
+  EXPECT_TRUE(absl::StartsWith(recorder_.last().peer, "127.0.0.1:"));
+}
+
 TEST_F(GateTest, ReportsAllViolationsWithTheirReasons) {
   StartTrustingLoopback();
   grpc::ClientContext context;

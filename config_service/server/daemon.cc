@@ -1,5 +1,6 @@
 #include "config_service/server/daemon.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <optional>
@@ -30,6 +31,8 @@
 #include "config_service/api/truststores.h"
 #include "config_service/aws/facade.h"
 #include "config_service/aws/limits.h"
+#include "config_service/console/console.h"
+#include "config_service/console/limits.h"
 #include "config_service/domain/violations.h"
 #include "config_service/objects/objects.h"
 #include "config_service/server/expiry_watch.h"
@@ -66,6 +69,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "pki/crypto/crypto.h"
 
 namespace sallyport::server {
 namespace {
@@ -91,6 +95,8 @@ constexpr int kMaxPollers = 4;
 // Reflection needs no credentials, and each stream of it has a thread.
 constexpr char kReflection[] = "/grpc.reflection.";
 constexpr size_t kMaxReflectionStreams = 8;
+
+constexpr size_t kConsoleKeyBytes = 32;
 
 // In the data folder, where the operator names no other file.
 constexpr char kSealingKeysFile[] = "sealing-keys";
@@ -187,7 +193,8 @@ class DaemonImpl : public Daemon {
         store_(std::move(store)),
         sealer_(std::move(sealer)),
         observer_(&metrics_),
-        gate_(GateOptionsOf(settings_), &observer_, &Clock::System()),
+        gate_(GateOptionsOf(settings_, console_key_), &observer_,
+              &Clock::System()),
         xds_(store_.get(), sealer_.get(), &Clock::System()),
         context_(ContextOf()),
         objects_(std::move(objects)),
@@ -334,19 +341,13 @@ class DaemonImpl : public Daemon {
     };
     facade_.emplace(context_, UseCasesOf(), FacadeOptionsOf());
     handlers.max_body_bytes = aws::kMaxBodyBytes;
+    if (settings_.options.console == "on") {
+      console_.emplace(ConsoleOptionsOf(), &Clock::System());
+      handlers.max_body_bytes =
+          std::max(handlers.max_body_bytes, console::kMaxBodyBytes);
+    }
     handlers.other = [this](HttpCall call) {
-      aws::HttpRequest request;
-      request.method = std::move(call.method);
-      request.target = std::move(call.target);
-      request.headers = std::move(call.headers);
-      request.body = std::move(call.body);
-      request.peer = std::move(call.peer);
-      aws::HttpResponse response = facade_->Handle(request);
-      HttpAnswer answer;
-      answer.status = response.status;
-      answer.headers = std::move(response.headers);
-      answer.body = std::move(response.body);
-      return answer;
+      return AnswerOther(std::move(call));
     };
     renewer_.emplace(context_, &server_certificates_);
     SALLYPORT_ASSIGN_OR_RETURN(
@@ -420,6 +421,57 @@ class DaemonImpl : public Daemon {
     return out;
   }
 
+  console::ConsoleOptions ConsoleOptionsOf() {
+    console::ConsoleOptions out;
+    out.origins = settings_.console_origins;
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(console::kMaxAnswerBytes);
+    out.channel = server_->InProcessChannel(arguments);
+    out.introduce = [this](grpc::ClientContext& context,
+                           const std::string& peer) {
+      context.AddMetadata(api::kConsoleKeyHeader, console_key_);
+      context.AddMetadata(api::kConsolePeerHeader, peer);
+    };
+    out.identify =
+        [this](const std::string* authorization,
+               const std::string& peer) -> absl::StatusOr<console::Identity> {
+      // The port is on loopback, and carries no client certificates.
+      SALLYPORT_ASSIGN_OR_RETURN(
+          const service::Caller caller,
+          gate_.Authenticate(
+              authorization, {},
+              absl::StrCat(peer[0] == '[' ? "ipv6:" : "ipv4:", peer)));
+      return console::Identity{caller.principal,
+                               std::string(service::RoleName(caller.role))};
+    };
+    return out;
+  }
+
+  // What is none of the HTTP port's own.
+  HttpAnswer AnswerOther(HttpCall call) {
+    if (console_.has_value() &&
+        console::Console::IsFor(call.method, call.target)) {
+      return AnswerBy<console::Request>(*console_, std::move(call));
+    }
+    return AnswerBy<aws::HttpRequest>(*facade_, std::move(call));
+  }
+
+  template <typename Request, typename Handler>
+  static HttpAnswer AnswerBy(Handler& handler, HttpCall&& call) {
+    Request request;
+    request.method = std::move(call.method);
+    request.target = std::move(call.target);
+    request.headers = std::move(call.headers);
+    request.body = std::move(call.body);
+    request.peer = std::move(call.peer);
+    auto response = handler.Handle(request);
+    HttpAnswer answer;
+    answer.status = response.status;
+    answer.headers = std::move(response.headers);
+    answer.body = std::move(response.body);
+    return answer;
+  }
+
   service::Issuing IssuingOf() const {
     service::Issuing out;
     if (issuer_ != nullptr) out.issuers.push_back(issuer_.get());
@@ -436,12 +488,14 @@ class DaemonImpl : public Daemon {
   }
 
   static service::CallLimiter::Limits AwsLimitsOf(const Settings& settings) {
-    const api::GateOptions gate = GateOptionsOf(settings);
+    const api::GateOptions gate = GateOptionsOf(settings, /*console_key=*/"");
     return {gate.call_burst, gate.calls_per_second, api::kMaxCountedPrincipals};
   }
 
-  static api::GateOptions GateOptionsOf(const Settings& settings) {
+  static api::GateOptions GateOptionsOf(const Settings& settings,
+                                        const std::string& console_key) {
     api::GateOptions out;
+    out.console_key = console_key;
     out.credentials = settings.credentials;
     out.trust_loopback = settings.options.allow_loopback_without_credentials;
     out.calls_per_second = settings.options.principal_calls_per_second;
@@ -481,6 +535,7 @@ class DaemonImpl : public Daemon {
   }
 
   const Settings settings_;
+  const std::string console_key_ = HexLower(pki::RandomBytes(kConsoleKeyBytes));
   const std::unique_ptr<store::SqliteStore> store_;
   const std::unique_ptr<store::Sealer> sealer_;
   const api::JsonAuditFormat format_;
@@ -518,6 +573,7 @@ class DaemonImpl : public Daemon {
   std::unique_ptr<grpc::Server> server_;
   service::CallLimiter aws_limiter_{AwsLimitsOf(settings_), &Clock::System()};
   std::optional<aws::Facade> facade_;
+  std::optional<console::Console> console_;
   std::unique_ptr<HttpServer> http_;
   std::atomic<bool> stopping_{false};
   absl::Notification stop_cleaning_;

@@ -1,6 +1,6 @@
-// The HTTP port: /healthz, /readyz, /metrics; all else is the AWS-compatible
-// API's. A connection has one request, ten seconds to send it and, when it is
-// answered, ten to read the answer.
+// The HTTP port: /healthz, /readyz, /metrics, and what else is given to it: the
+// console and the AWS-compatible API. A connection has one request, ten seconds
+// to send it and, when it is answered, ten to read the answer.
 
 #ifndef SALLYPORT_CONFIG_SERVICE_SERVER_HTTP_H_
 #define SALLYPORT_CONFIG_SERVICE_SERVER_HTTP_H_

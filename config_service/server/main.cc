@@ -54,8 +54,8 @@ int Run(int argc, char** argv) {
   add("trust-domain", "TRUST_DOMAIN", options.trust_domain,
       "the installation's name in the identities of nodes. Default: sallyport");
   add("http-address", "HTTP_ADDRESS", options.http_address,
-      "HOST:PORT of /healthz, /readyz, /metrics and the AWS-compatible API. "
-      "Default: 127.0.0.1:9442");
+      "HOST:PORT of the web console, /healthz, /readyz, /metrics and the "
+      "AWS-compatible API. Default: 127.0.0.1:9442");
   add("admin-credentials", "ADMIN_CREDENTIALS", options.admin_credentials,
       "a file that says who may do what");
   add("admin-tls-certificate", "ADMIN_TLS_CERTIFICATE",
@@ -137,6 +137,11 @@ int Run(int argc, char** argv) {
   app.add_flag("--allow-loopback-without-credentials",
                options.allow_loopback_without_credentials,
                "whoever reaches the loopback interface is an admin");
+  add("console", "CONSOLE", options.console,
+      "on, or off: whether the HTTP port has the web console. Default: on");
+  add("console-origins", "CONSOLE_ORIGINS", options.console_origins,
+      "https://NAME of a proxy with TLS before the HTTP port, with commas, by "
+      "which browsers have the console. Default: this machine's own names");
   app.add_flag("--check-config", options.check_config,
                "check the options and their files, and end")
       ->configurable(false);

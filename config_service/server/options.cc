@@ -158,6 +158,25 @@ void LoadCallLimits(const Options& options, Problems& problems, Settings& out) {
   }
 }
 
+void LoadConsole(const Options& options, Problems& problems, Settings& out) {
+  if (options.console != "on" && options.console != "off") {
+    problems.Add("console", "is neither on nor off");
+  }
+  absl::StatusOr<console::Origins> origins =
+      console::Origins::Parse(options.console_origins);
+  if (origins.ok()) {
+    out.console_origins = *std::move(origins);
+  } else {
+    problems.Add("console-origins", origins.status().message());
+  }
+  if (!options.console_origins.empty() &&
+      options.allow_loopback_without_credentials) {
+    problems.Add("console-origins",
+                 "is not taken with --allow-loopback-without-credentials: "
+                 "whoever comes by the proxy would be an admin");
+  }
+}
+
 // What FromPem() found wrong, at the options that it comes from.
 void AddIssuerProblems(const absl::Status& status, Problems& problems) {
   const auto error = domain::ErrorOf(status);
@@ -308,6 +327,7 @@ absl::StatusOr<Settings> Load(const Options& options) {
   LoadIssuer(options, problems, out);
   LoadCallLimits(options, problems, out);
   LoadAws(options, problems, out);
+  LoadConsole(options, problems, out);
   if (!options.sealing_keys.empty()) {
     const auto sealer = store::Sealer::FromFile(
         options.sealing_keys, store::Sealer::IfMissing::kFail);

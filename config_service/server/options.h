@@ -14,6 +14,7 @@
 #include "config_service/api/limits.h"
 #include "config_service/api/open_calls.h"
 #include "config_service/aws/installation.h"
+#include "config_service/console/origins.h"
 #include "config_service/domain/backend_policy.h"
 #include "config_service/domain/limits.h"
 #include "config_service/objects/objects.h"
@@ -85,6 +86,11 @@ struct Options {
   std::string aws_hosted_zone = aws::kDefaultHostedZone;
   bool aws_unsigned_loopback = false;
   bool allow_loopback_without_credentials = false;
+  // "on" or "off": whether the HTTP port has the web console.
+  std::string console = "on";
+  // Where browsers have it from, beside this machine's own names, with commas:
+  // "https://console.example.com", a proxy with TLS before the HTTP port.
+  std::string console_origins;
   bool check_config = false;
 };
 
@@ -108,6 +114,7 @@ struct Settings {
   std::vector<std::string> xds_hosts;
   api::Credentials credentials;
   api::OpenCallLimits open_calls;
+  console::Origins console_origins;
   // PEM; empty: no TLS.
   std::string tls_certificate;
   std::string tls_key;

@@ -48,6 +48,25 @@ TEST_F(OptionsTest, NeedSomebodyWhoMayDoSomething) {
   EXPECT_TRUE(absl::StrContains(Problem(), "--admin-credentials"));
 }
 
+TEST_F(OptionsTest, GiveBrowsersTheConsoleUnderTheNamesThatAreToldAlone) {
+  options_.data_dir = "/tmp/x";
+  options_.admin_credentials = Credentials();
+  options_.console_origins = "https://console.example.com";
+  ASSERT_EQ(Problem(), "");
+  const Settings settings = *Load(options_);
+  EXPECT_TRUE(settings.console_origins.Find("console.example.com").has_value());
+  EXPECT_TRUE(settings.console_origins.Find("localhost:1").has_value());
+  EXPECT_FALSE(settings.console_origins.Find("example.com").has_value());
+  // A proxy is on loopback too.
+  options_.allow_loopback_without_credentials = true;
+  EXPECT_TRUE(absl::StrContains(Problem(), "--console-origins: is not taken"));
+  options_.console_origins = "http://console.example.com";
+  EXPECT_TRUE(absl::StrContains(Problem(), "is not https://NAME"));
+  options_.console_origins = "";
+  options_.console = "yes";
+  EXPECT_TRUE(absl::StrContains(Problem(), "--console: is neither on nor off"));
+}
+
 TEST_F(OptionsTest, LimitWhatOnePrincipalHasUnderWay) {
   options_.data_dir = "/tmp/x";
   options_.allow_loopback_without_credentials = true;

@@ -78,6 +78,7 @@ ROOMS = {
         "base", "pki", "config_service/domain", "config_service/store",
         "config_service/objects", "config_service/service", "sigv4",
     ),
+    "config_service/console": ("base", "pki/crypto", "proto/sallyport/config"),
     "config_service/reconcile": (
         "base", "pki", "config_service/domain", "config_service/store",
         "config_service/service", "config_service/xds",

@@ -252,7 +252,8 @@ class ConsoleTest(unittest.TestCase):
         page.click("Test")  # the tab; the button is sent by the keyboard below
         page.fill("Path and query", "/hello?x=1")
         page.key("Enter")
-        page.sees("it refused the node, which offered clientCertificates/first")
+        # Or "may have refused": with TLS 1.3 the connection may end before its alert is read.
+        page.sees("refused the node, which offered clientCertificates/first")
         backend.know(pem)
         page.fill("Path and query", "/hello?x=1")
         page.key("Enter")
