@@ -61,7 +61,7 @@ std::string KeyAlgorithm(const pki::PublicKeyInfo& key) {
 
 // "SHA256WITHRSA", as Amazon writes it, of "sha256WithRSAEncryption".
 std::string SignatureAlgorithm(const pki::Certificate& certificate) {
-  const std::string name =
+  std::string name =
       absl::AsciiStrToUpper(certificate.SignatureAlgorithmName());
   for (absl::string_view hash : {"SHA256", "SHA384", "SHA512"}) {
     if (!absl::StrContains(name, hash)) continue;

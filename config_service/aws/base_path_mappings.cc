@@ -151,16 +151,16 @@ absl::StatusOr<Json> BasePathMappings::Update(const Call& call) {
   std::string stage = mapping.stage.id();
   for (const PatchOperation& operation : operations) {
     const std::string field = domain::Field(operation.field, "value");
-    if (operation.kind == Kind::kRemove) {
-      RefusePath(operation, violations);
-    } else if (operation.path == "/basePath" || operation.path == "/basepath") {
+    const bool removes = operation.kind == Kind::kRemove;
+    if (!removes &&
+        (operation.path == "/basePath" || operation.path == "/basepath")) {
       mapping.base_path = ReadBasePath(operation.value);
-    } else if (operation.path == "/restapiId" ||
-               operation.path == "/restApiId") {
+    } else if (!removes && (operation.path == "/restapiId" ||
+                            operation.path == "/restApiId")) {
       if (IsId<ApiName>(field, operation.value, violations)) {
         api = operation.value;
       }
-    } else if (operation.path == "/stage") {
+    } else if (!removes && operation.path == "/stage") {
       if (IsId<StageName>(field, operation.value, violations)) {
         stage = operation.value;
       }

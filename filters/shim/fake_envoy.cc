@@ -272,6 +272,13 @@ using sallyport::shim::FakeTcpConnection;
 using sallyport::shim::PostedEvents;
 namespace sabi = sallyport::abi;
 
+namespace {
+std::string& BodyOf(FakeStream& stream, sabi::BodyType type) {
+  return type == sabi::BodyType::kReceivedRequest ? stream.received_body
+                                                  : stream.buffered_body;
+}
+}  // namespace
+
 extern "C" {
 
 void envoy_dynamic_module_callback_log(sabi::LogLevel level,
@@ -491,13 +498,6 @@ void envoy_dynamic_module_callback_http_filter_continue_decoding(
     sabi::HttpFilter* filter) {
   ++FakeStream::From(filter).continued;
 }
-
-namespace {
-std::string& BodyOf(FakeStream& stream, sabi::BodyType type) {
-  return type == sabi::BodyType::kReceivedRequest ? stream.received_body
-                                                  : stream.buffered_body;
-}
-}  // namespace
 
 bool envoy_dynamic_module_callback_http_drain_body(sabi::HttpFilter* filter,
                                                    sabi::BodyType type,
