@@ -19,14 +19,6 @@ namespace {
 constexpr absl::string_view kS3 = "s3";
 constexpr absl::string_view kTerminator = "aws4_request";
 
-std::string Sha256Hex(absl::string_view text) {
-  pki::Sha256Hasher hasher;
-  hasher.Update(text);
-  const std::array<uint8_t, 32> digest = hasher.Finish();
-  return HexLower(absl::string_view(
-      reinterpret_cast<const char*>(digest.data()), digest.size()));
-}
-
 // Without spaces at the ends, and with one in place of several.
 std::string Folded(absl::string_view value) {
   std::vector<absl::string_view> words =
@@ -46,6 +38,14 @@ std::map<std::string, std::string> Headers(const Request& request) {
 }
 
 }  // namespace
+
+std::string PayloadSha256(absl::string_view payload) {
+  pki::Sha256Hasher hasher;
+  hasher.Update(payload);
+  const std::array<uint8_t, 32> digest = hasher.Finish();
+  return HexLower(absl::string_view(
+      reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
 
 std::string Scope::ToString() const {
   return absl::StrCat(date, "/", region, "/", service, "/", kTerminator);
@@ -108,7 +108,7 @@ std::string Sign(const Secret& secret_access_key, absl::string_view amz_date,
   }
   const std::string to_sign =
       absl::StrCat(kAlgorithm, "\n", amz_date, "\n", scope.ToString(), "\n",
-                   Sha256Hex(canonical_request));
+                   PayloadSha256(canonical_request));
   return HexLower(pki::HmacSha256(key.Reveal(), to_sign).Reveal());
 }
 

@@ -53,6 +53,9 @@ std::string UriEncode(absl::string_view text, bool keep_slash);
 // "20150830T123600Z": the form of x-amz-date, and its first eight characters.
 std::string AmzDate(absl::Time time);
 
+// Of a payload, as Request::payload_sha256 has it.
+std::string PayloadSha256(absl::string_view payload);
+
 // "host;x-amz-date": names of the signed headers, in order.
 std::string SignedHeaders(const Request& request);
 

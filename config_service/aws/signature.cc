@@ -175,14 +175,6 @@ absl::Status CheckTime(absl::string_view amz_date, const sigv4::Scope& scope,
   return absl::OkStatus();
 }
 
-std::string Sha256Hex(absl::string_view text) {
-  pki::Sha256Hasher hasher;
-  hasher.Update(text);
-  const std::array<uint8_t, 32> digest = hasher.Finish();
-  return HexLower(absl::string_view(
-      reinterpret_cast<const char*>(digest.data()), digest.size()));
-}
-
 // That the header of the payload's digest, where there is one, is the
 // payload's.
 absl::Status CheckContent(const HttpRequest& request,
@@ -208,7 +200,7 @@ absl::StatusOr<sigv4::Request> SignedPart(const HttpRequest& request,
   out.method = request.method;
   out.path = target.path;
   out.query = target.query;
-  out.payload_sha256 = Sha256Hex(request.body);
+  out.payload_sha256 = sigv4::PayloadSha256(request.body);
   std::set<std::string> names;
   for (const std::string& name : claim.signed_headers) {
     if (name != absl::AsciiStrToLower(name) || !names.insert(name).second) {

@@ -157,12 +157,12 @@ absl::StatusOr<std::shared_ptr<const Authorizer>> Authorizer::Create(
   SALLYPORT_ASSIGN_OR_RETURN(authorizer->context_headers_,
                              ContextHeaders::Create(config.context_headers()));
   SALLYPORT_RETURN_IF_ERROR(
-      DefineCounter(envoy_config, kAuthorizerDecisions,
-                    {"domain", "authorizer", "decision", "reason"},
-                    authorizer->decisions_id_));
-  SALLYPORT_RETURN_IF_ERROR(DefineCounter(envoy_config, kAuthorizerCache,
-                                          {"domain", "authorizer", "result"},
-                                          authorizer->cache_id_));
+      shim::DefineCounter(envoy_config, kAuthorizerDecisions,
+                          {"domain", "authorizer", "decision", "reason"},
+                          authorizer->decisions_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kAuthorizerCache, {"domain", "authorizer", "result"},
+      authorizer->cache_id_));
   return std::shared_ptr<const Authorizer>(std::move(authorizer));
 }
 

@@ -43,14 +43,6 @@ absl::Status CheckWord(absl::string_view text, const std::string& field) {
   return absl::OkStatus();
 }
 
-std::string Sha256Hex(absl::string_view text) {
-  pki::Sha256Hasher hasher;
-  hasher.Update(text);
-  const std::array<uint8_t, 32> digest = hasher.Finish();
-  return HexLower(absl::string_view(
-      reinterpret_cast<const char*>(digest.data()), digest.size()));
-}
-
 absl::string_view HeaderOf(const shim::CalloutEnd& end,
                            absl::string_view name) {
   for (const abi::EnvoyHeader& header : end.headers) {
@@ -222,7 +214,7 @@ absl::StatusOr<Callout> Function::Call(std::string event,
     request.headers = {{"host", authority_},
                        {"content-type", "application/json"},
                        {"x-amz-invocation-type", "RequestResponse"}};
-    request.payload_sha256 = Sha256Hex(event);
+    request.payload_sha256 = sigv4::PayloadSha256(event);
     std::string authorization =
         sigv4::Authorize(*credentials, region_, kService, now, request);
     callout.headers.resize(3);

@@ -106,9 +106,9 @@ absl::StatusOr<std::shared_ptr<const LambdaProxy>> LambdaProxy::Create(
     }
     proxy->binary_media_types_.push_back(absl::AsciiStrToLower(type));
   }
-  SALLYPORT_RETURN_IF_ERROR(DefineCounter(envoy_config, kLambdaRequests,
-                                          {"domain", "integration", "result"},
-                                          proxy->requests_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kLambdaRequests, {"domain", "integration", "result"},
+      proxy->requests_id_));
   return std::shared_ptr<const LambdaProxy>(std::move(proxy));
 }
 

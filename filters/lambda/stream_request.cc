@@ -181,21 +181,6 @@ absl::Status CheckName(absl::string_view name) {
       "name: is not 1 to ", kMaxName, " letters, digits, '.', '_' and '-'"));
 }
 
-absl::Status DefineCounter(abi::HttpFilterConfig* config,
-                           absl::string_view name,
-                           absl::Span<const absl::string_view> labels,
-                           size_t& id) {
-  std::vector<abi::ModuleBuffer> names;
-  for (const absl::string_view label : labels) names.push_back(Buffer(label));
-  const abi::MetricsResult result =
-      envoy_dynamic_module_callback_http_filter_config_define_counter(
-          config, Buffer(name), names.data(), names.size(), &id);
-  if (result == abi::MetricsResult::kSuccess) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("Envoy did not define the counter ",
-                                          name, " (result ",
-                                          static_cast<uint32_t>(result), ")"));
-}
-
 void Count(abi::HttpFilter* stream, size_t id,
            absl::Span<const absl::string_view> labels) {
   std::vector<abi::ModuleBuffer> values;

@@ -43,11 +43,6 @@ absl::StatusOr<ApiStage> ReadApi(const filter::v1::ApiStage& config,
 // CheckName: of authorizers and integrations.
 absl::Status CheckName(absl::string_view name);
 
-// DefineCounter: Internal: Envoy did not define it.
-absl::Status DefineCounter(abi::HttpFilterConfig* config,
-                           absl::string_view name,
-                           absl::Span<const absl::string_view> labels,
-                           size_t& id);
 void Count(abi::HttpFilter* stream, size_t id,
            absl::Span<const absl::string_view> labels);
 

@@ -57,19 +57,6 @@ constexpr size_t kMaxRememberedRulesBytes = size_t{8} << 20;
 
 std::atomic<uint64_t> next_id{1};
 
-absl::Status Define(abi::HttpFilterConfig* config, absl::string_view name,
-                    absl::Span<const absl::string_view> labels, size_t& id) {
-  std::vector<abi::ModuleBuffer> names;
-  for (const absl::string_view label : labels) names.push_back(Buffer(label));
-  const abi::MetricsResult result =
-      envoy_dynamic_module_callback_http_filter_config_define_counter(
-          config, Buffer(name), names.data(), names.size(), &id);
-  if (result == abi::MetricsResult::kSuccess) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("Envoy did not define the counter ",
-                                          name, " (result ",
-                                          static_cast<uint32_t>(result), ")"));
-}
-
 void SetMetadata(abi::HttpFilter* stream, absl::string_view key,
                  absl::string_view value) {
   envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
@@ -330,27 +317,28 @@ absl::Status Filter::Read(const v1::MutualTls& config) {
 }
 
 absl::Status Filter::DefineCounters(abi::HttpFilterConfig* envoy_config) {
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kDecisions,
-                                   {"domain", "verdict", "reason"},
-                                   decisions_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(envoy_config, kDecisions,
+                                                {"domain", "verdict", "reason"},
+                                                decisions_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(envoy_config, kMisdirected,
+                                                {"domain"}, misdirected_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kForwardingTruncated, {"domain"}, truncated_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kInboundXfccRefused, {"domain"}, inbound_refused_id_));
   SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kMisdirected, {"domain"}, misdirected_id_));
+      shim::DefineCounter(envoy_config, kResumed, {"domain"}, resumed_id_));
   SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kForwardingTruncated, {"domain"}, truncated_id_));
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kInboundXfccRefused,
-                                   {"domain"}, inbound_refused_id_));
-  SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kResumed, {"domain"}, resumed_id_));
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kShadowDifferences,
-                                   {"domain", "active", "shadow"}, shadow_id_));
-  SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_));
-  SALLYPORT_RETURN_IF_ERROR(
-      Define(envoy_config, kUsageWarnings, {"domain"}, usage_warnings_id_));
-  SALLYPORT_RETURN_IF_ERROR(Define(envoy_config, kUpdatesRefused,
-                                   {"file", "why"}, updates_refused_id_));
-  return Define(envoy_config, kHandshakesRefused, {"domain", "reason"},
-                handshakes_refused_id_);
+      shim::DefineCounter(envoy_config, kShadowDifferences,
+                          {"domain", "active", "shadow"}, shadow_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kStreamsEnded, {"domain", "reason"}, ended_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kUsageWarnings, {"domain"}, usage_warnings_id_));
+  SALLYPORT_RETURN_IF_ERROR(shim::DefineCounter(
+      envoy_config, kUpdatesRefused, {"file", "why"}, updates_refused_id_));
+  return shim::DefineCounter(envoy_config, kHandshakesRefused,
+                             {"domain", "reason"}, handshakes_refused_id_);
 }
 
 void Filter::GatherCounts(abi::HttpFilterConfig* envoy_config) {

@@ -5,10 +5,12 @@
 #ifndef SALLYPORT_FILTERS_SHIM_HTTP_FILTER_H_
 #define SALLYPORT_FILTERS_SHIM_HTTP_FILTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -92,6 +94,12 @@ bool RegisterHttpFilter(const HttpFilterType& type);
 // be asked of a client is passed over.
 const HttpRouteConfig* RouteConfigOf(abi::HttpFilter* stream,
                                      const char* filter_name);
+
+// DefineCounter: Internal: Envoy did not define it.
+absl::Status DefineCounter(abi::HttpFilterConfig* config,
+                           absl::string_view name,
+                           absl::Span<const absl::string_view> labels,
+                           size_t& id);
 
 }  // namespace sallyport::shim
 

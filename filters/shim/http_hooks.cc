@@ -125,6 +125,21 @@ const HttpRouteConfig* RouteConfigOf(abi::HttpFilter* stream,
   return config;
 }
 
+absl::Status DefineCounter(abi::HttpFilterConfig* config,
+                           absl::string_view name,
+                           absl::Span<const absl::string_view> labels,
+                           size_t& id) {
+  std::vector<abi::ModuleBuffer> names;
+  for (const absl::string_view label : labels) names.push_back(Buffer(label));
+  const abi::MetricsResult result =
+      envoy_dynamic_module_callback_http_filter_config_define_counter(
+          config, Buffer(name), names.data(), names.size(), &id);
+  if (result == abi::MetricsResult::kSuccess) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("Envoy did not define the counter ",
+                                          name, " (result ",
+                                          static_cast<uint32_t>(result), ")"));
+}
+
 }  // namespace sallyport::shim
 
 namespace shim = sallyport::shim;
