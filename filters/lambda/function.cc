@@ -189,7 +189,7 @@ absl::Status Function::TakeCredentials(const shim::CalloutEnd& end,
   if (!BodyOf(end, kMaxStsAnswerBytes, &body)) {
     return absl::ResourceExhaustedError("STS's answer is too long");
   }
-  const absl::Status taken = credentials_->Take(body, now);
+  absl::Status taken = credentials_->Take(body, now);
   WipeString(body);
   return taken;
 }
