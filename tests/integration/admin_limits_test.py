@@ -195,7 +195,7 @@ class LimitsTest(unittest.TestCase):
         for _ in range(70):
             connection.call(READ, "one", request)
         read = self.channel().unary_stream(READ, as_they_are, as_they_are)
-        wait.until(lambda: not self.reads(read, request), "its places are taken", 10)
+        wait.until(lambda: self.reads(read, request) is False, "its places are taken", 10)
         self.assert_others_are_served()
         # Who reads has it.
         wait.until(
@@ -205,9 +205,13 @@ class LimitsTest(unittest.TestCase):
                         for line in self.daemon.lines), "the log says so", 5)
 
     def reads(self, read, request):
+        """Whether it gets all; False: there is no place; None: it had one, and
+        was itself too slow, as a busy machine is."""
         try:
             return sum(map(len, read(request, metadata=self.by("one"), timeout=20))) > 900 << 10
         except grpc.RpcError as error:
+            if error.code().name == "CANCELLED":
+                return None
             self.assertEqual(error.code().name, "RESOURCE_EXHAUSTED")
             return False
 
