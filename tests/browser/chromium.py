@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 
 from harness import processes, wait
 
@@ -194,6 +195,19 @@ class Page:
     def click(self, name):
         """Moves the mouse to the button or link and presses it."""
         self._press(f"sallyportTest.control({json.dumps(name)})", name)
+
+    def open_dialog(self, name):
+        """Clicks what opens a dialog, until it is there: a live update may have
+        moved the button from under the mouse."""
+        is_open = "!!document.querySelector('dialog[open]')"
+        for _ in range(5):
+            self.click(name)
+            waited = time.monotonic() + 3
+            while time.monotonic() < waited:
+                if self.run(is_open):
+                    return
+                time.sleep(0.05)
+        raise AssertionError(f"{name!r} opens no dialog; the page says:\n{self.text()}")
 
     def _press(self, element, what):
         self.until(f"!!{element}", f"there is {what!r}")

@@ -43,7 +43,7 @@ class ConsoleTest(ConsoleCase):
         page.sees("Activated.")
         self.assertEqual(self.daemon.json("get", "truststores/partners")[0]["active_version"],
                          "truststores/partners/versions/2")
-        page.click("Roll back")
+        page.open_dialog("Roll back")
         page.click("Roll back")
         page.sees("Rolled back.")
         self.assertEqual(self.daemon.json("get", "truststores/partners")[0]["active_version"],

@@ -185,9 +185,7 @@ class WalkthroughTest(ConsoleCase):
         page.sees("The stages present the new certificate.")
         self.assertEqual(self.daemon.json("get", "apis/secure/stages/prod")[0]["client_certificate"],
                          "clientCertificates/second")
-        page.click("Delete")
-        # The dialog is there, and its button is meant from now on.
-        page.sees("No node can present it any more.")
+        page.open_dialog("Delete")
         page.click("Delete")
         page.heading("Client certificates")
         self.assertNotIn("clientCertificates/first", ctl("list", "clientCertificates"))
